@@ -1,0 +1,40 @@
+"""Speech emotion recognition from cached features.
+
+The public names, imported when they are first used, so that `import mfsn` costs nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mfsn.cache.reader import FeatureReader as FeatureReader
+    from mfsn.corpora.protocols import make_folds as make_folds
+    from mfsn.evaluation.metrics import scores as scores
+    from mfsn.params import Params as Params
+    from mfsn.params import load_params as load_params
+    from mfsn.predict import predict as predict
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "FeatureReader": "mfsn.cache.reader",
+    "Params": "mfsn.params",
+    "load_params": "mfsn.params",
+    "make_folds": "mfsn.corpora.protocols",
+    "predict": "mfsn.predict",
+    "scores": "mfsn.evaluation.metrics",
+}
+
+__all__ = ["FeatureReader", "Params", "load_params", "make_folds", "predict", "scores"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module mfsn has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

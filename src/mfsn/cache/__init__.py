@@ -1,0 +1,1 @@
+"""The feature cache: content-addressed rows in write-once Zarr shards."""

@@ -1,0 +1,52 @@
+"""What a store directory holds: the identity of an extractor's rows, and their arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from mfsn.config import sha256_of
+
+Dtype = Literal["float16", "float32", "int16"]
+
+
+@dataclass(frozen=True)
+class ArraySpec:
+    """One array of a row, such as the level `high` with shape (149, 768)."""
+
+    name: str
+    shape: tuple[int, ...]
+    """Shape of one row, without the row axis."""
+    dtype: Dtype
+    dims: tuple[str, ...]
+    """Names of the axes of one row, such as ("frame", "feature")."""
+
+
+@dataclass(frozen=True)
+class StoreSpec:
+    """Identity of one store directory: everything that decides what its rows hold.
+
+    `recipe` holds the extractor's name and version, its parameters, the segment recipe, and for
+    encoders a hash of weights, configuration and preprocessor, the compute precision and the
+    storage dtype: plain JSON values. It never holds paths, batch sizes or devices.
+    """
+
+    extractor: str
+    recipe: Mapping[str, Any]
+    arrays: tuple[ArraySpec, ...]
+
+    @property
+    def directory(self) -> str:
+        """Folder below the store root: `<extractor>/<12 digits of the identity's hash>`."""
+        return f"{self.extractor}/{self.identity[:12]}"
+
+    @property
+    def identity(self) -> str:
+        """sha256 (hexadecimal) of extractor, recipe and arrays."""
+        arrays = [[a.name, list(a.shape), a.dtype, list(a.dims)] for a in self.arrays]
+        return sha256_of([self.extractor, dict(self.recipe), arrays])
+
+    def row_key(self, audio_sha256: str, start_sample: int) -> str:
+        """Content key (64 hexadecimal digits) of the row that starts at a sample of a file."""
+        return sha256_of([self.identity, audio_sha256, start_sample])

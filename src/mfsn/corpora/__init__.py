@@ -1,0 +1,1 @@
+"""Corpora, their label maps, and the protocols that split them."""

@@ -1,0 +1,1 @@
+"""From segment posteriors to utterance decisions, and from decisions to scores."""

@@ -1,0 +1,1 @@
+"""Extractors: from waves to the rows of the cache."""

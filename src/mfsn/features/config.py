@@ -1,0 +1,58 @@
+"""Parameters of the extractors (params.yaml: sec, tec, spectrogram, mfcc, functionals)."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from mfsn.config import Config
+
+
+class EncoderConfig(Config):
+    """A pretrained audio encoder and the layers to keep (extractors `sec` and `tec`)."""
+
+    model: str
+    """Name on a model hub, a local folder in the transformers format, or `random/<recipe>`: a
+    seeded random-weight checkpoint (see `mfsn.features.checkpoints`)."""
+    revision: str | None = None
+    """Revision on the hub; local folders and recipes have none."""
+    levels: dict[str, int] = Field(min_length=1)
+    """Level name to index into hidden_states: 0 is the input of the first layer, 1 its output,
+    -1 the last."""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """Compute precision (autocast for bfloat16)."""
+    dtype: Literal["float16", "float32"] = "float16"
+    """Storage dtype."""
+
+
+class SpectrogramConfig(Config):
+    """|STFT| in dB, lowest bins (CA-MSER features_util.py; the facts' section 1.2)."""
+
+    window_ms: float = Field(40.0, gt=0)
+    hop_ms: float = Field(10.0, gt=0)
+    n_fft: int = Field(800, gt=0)
+    bins: int = Field(200, gt=0)
+    """Lowest frequency bins kept (200 of 401 at n_fft 800 and 16 kHz: 0 to 4 kHz)."""
+    floor_db: float = -100.0
+    """Absolute dB below which the level is clipped (full-scale amplitude 1 = 0 dB)."""
+    dtype: Literal["float16", "float32"] = "float16"
+
+
+class MfccConfig(Config):
+    """Mel-frequency cepstral coefficients as librosa computes them with htk=True."""
+
+    coefficients: int = Field(40, gt=0)
+    hop_ms: float = Field(10.0, gt=0)
+    n_fft: int = Field(2048, gt=0)
+    mel_bins: int = Field(128, gt=0)
+    top_db: float = Field(80.0, gt=0)
+    dtype: Literal["float16", "float32"] = "float32"
+
+
+class FunctionalsConfig(Config):
+    """One vector an utterance, for the classical baseline."""
+
+    set: Literal["mfcc", "ComParE_2016", "eGeMAPSv02"] = "mfcc"
+    """`mfcc`: statistics of MFCC and their deltas. The others need openSMILE (extra `opensmile`,
+    free for research only)."""

@@ -1,0 +1,125 @@
+"""What the code of a stage means, as one hash a module: the finest dependency that stays readable.
+
+A dependency on source files would rerun training for a docstring. Here each stage depends on a
+small JSON that maps every module in the stage's import closure to a hash of its syntax tree
+without docstrings; comments and layout are not in the tree to begin with. Imports inside functions
+count. What a stage picks by name at run time is named in `stages/roots.yaml`.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+PACKAGE = "mfsn"
+
+# Not followed: the package's entrance only re-exports names, and what mfsn.params hands to a stage
+# is declared in dvc.yaml. A stage's own modules import the configurations that they use.
+ENTRANCES = frozenset({"mfsn", "mfsn.params"})
+
+
+def fingerprint(source: Path, script: Path, roots: list[str]) -> dict[str, str]:
+    """Hash every module that a stage can run.
+
+    Args:
+        source: the folder that holds the package (`src`).
+        script: the stage's script.
+        roots: modules that the script reaches by name only, such as `mfsn.features.mfcc`.
+
+    Returns:
+        Name of the script or module to the first 16 digits of the sha256 of its meaning, sorted.
+    """
+    trees = {script.name: _parse(script)}
+    waiting = [*roots, *_imports(trees[script.name], PACKAGE)]
+    while waiting:
+        name = waiting.pop()
+        path = module_path(source, name)
+        if name in trees or name in ENTRANCES or path is None:
+            continue
+        trees[name] = _parse(path)
+        package = name if path.name == "__init__.py" else name.rpartition(".")[0]
+        waiting += [*_imports(trees[name], package), *_parents(name)]
+    return {name: meaning(tree) for name, tree in sorted(trees.items())}
+
+
+def meaning(tree: ast.Module) -> str:
+    """A hash of a syntax tree that ignores docstrings, equal in all supported Pythons."""
+    return hashlib.sha256(_canonical(tree).encode()).hexdigest()[:16]
+
+
+def module_path(source: Path, name: str) -> Path | None:
+    """The file of a module below `source`, or None when it is not a module there."""
+    base = source.joinpath(*name.split("."))
+    for path in (base.with_suffix(".py"), base / "__init__.py"):
+        if path.is_file():
+            return path
+    return None
+
+
+def _parse(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+
+
+def _parents(name: str) -> Iterator[str]:
+    while "." in name:
+        name = name.rpartition(".")[0]
+        yield name
+
+
+def _imports(tree: ast.Module, package: str) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if _is_ours(alias.name))
+        elif isinstance(node, ast.ImportFrom):
+            base = _absolute(node, package)
+            if _is_ours(base):
+                yield base
+                yield from (f"{base}.{alias.name}" for alias in node.names)
+
+
+def _absolute(node: ast.ImportFrom, package: str) -> str:
+    if not node.level:
+        return node.module or ""
+    parts = package.split(".")[: len(package.split(".")) - node.level + 1]
+    return ".".join([*parts, *([node.module] if node.module else [])])
+
+
+def _is_ours(name: str) -> bool:
+    return name == PACKAGE or name.startswith(PACKAGE + ".")
+
+
+def _canonical(value: object) -> str:
+    # ast.dump differs between Python versions in how it shows empty fields; this does not.
+    if isinstance(value, ast.AST):
+        fields = ((name, getattr(value, name, None)) for name in value._fields)
+        shown = (f"{n}={_canonical(_body(value, n, v))}" for n, v in fields if v not in (None, []))
+        return f"{type(value).__name__}({','.join(shown)})"
+    if isinstance(value, list):
+        return f"[{','.join(map(_canonical, value))}]"
+    return repr(value)
+
+
+def _body(node: ast.AST, name: str, value: object) -> object:
+    if not isinstance(value, list):
+        return value
+    if name == "body" and isinstance(
+        node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+    ):
+        return [statement for statement in value if not _is_bare_string(statement)]
+    if isinstance(node, ast.JoinedStr):  # some Pythons end a format specification with ""
+        return [part for part in value if not _is_empty_string(part)]
+    return value
+
+
+def _is_empty_string(part: ast.AST) -> bool:
+    return isinstance(part, ast.Constant) and part.value == ""
+
+
+def _is_bare_string(statement: ast.AST) -> bool:
+    return (
+        isinstance(statement, ast.Expr)
+        and isinstance(statement.value, ast.Constant)
+        and isinstance(statement.value.value, str)
+    )

@@ -1,0 +1,159 @@
+"""The contract between stages: what an utterance, a segment and a prediction are.
+
+Later stages know these tables and never a corpus. Tables are Parquet; their columns and types are
+fixed here, checked when written and when read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from mfsn.errors import ManifestError
+from mfsn.files import replacing
+
+UTTERANCES = pa.schema(
+    [
+        pa.field("utterance_id", pa.string(), nullable=False),
+        pa.field("path", pa.string(), nullable=False),  # relative to the corpus root, with /
+        pa.field("audio_sha256", pa.string(), nullable=False),
+        pa.field("speaker", pa.string()),
+        pa.field("session", pa.string()),
+        pa.field("gender", pa.string()),  # "female", "male" or null
+        pa.field("emotion", pa.string(), nullable=False),
+        pa.field("valence", pa.float64()),
+        pa.field("arousal", pa.float64()),
+        pa.field("dominance", pa.float64()),
+        pa.field("transcript", pa.string()),
+        pa.field("split", pa.string()),  # the official one: "train", "dev", "test" or null
+        pa.field("congruent", pa.bool_()),  # demo only: do words and prosody agree
+        pa.field("duration_s", pa.float64(), nullable=False),
+        pa.field("licence", pa.string(), nullable=False),
+    ]
+)
+
+SEGMENTS = pa.schema(
+    [
+        pa.field("segment_id", pa.string(), nullable=False),  # "<utterance_id>#<index>"
+        pa.field("utterance_id", pa.string(), nullable=False),
+        pa.field("index", pa.int64(), nullable=False),  # position within the utterance, from 0
+        pa.field("start_sample", pa.int64(), nullable=False),  # at the segment sample rate
+        pa.field("valid_samples", pa.int64(), nullable=False),  # the rest is padding at the end
+        pa.field("clipped_samples", pa.int64(), nullable=False),  # clipped to the int16 range
+        pa.field("audio_sha256", pa.string(), nullable=False),
+        pa.field("row_key", pa.string(), nullable=False),  # of the waveform row in the store
+    ]
+)
+
+PREDICTION_KEYS = (
+    pa.field("fold", pa.string(), nullable=False),
+    pa.field("seed", pa.int64(), nullable=False),
+    pa.field("selection", pa.string(), nullable=False),  # held_out, oracle_test or last_epoch
+    pa.field("label", pa.string(), nullable=False),
+    pa.field("run", pa.string(), nullable=False),  # identity: hash of configuration and data
+)
+
+
+def segment_predictions_schema(classes: Sequence[str]) -> pa.Schema:
+    """Columns of the segment prediction table: keys, then one log-posterior a class."""
+    return pa.schema(
+        [
+            pa.field("segment_id", pa.string(), nullable=False),
+            pa.field("utterance_id", pa.string(), nullable=False),
+            pa.field("valid_samples", pa.int64(), nullable=False),
+            *PREDICTION_KEYS,
+            *(pa.field(f"log_posterior_{c}", pa.float64(), nullable=False) for c in classes),
+        ]
+    )
+
+
+def predictions_schema(classes: Sequence[str]) -> pa.Schema:
+    """Columns of the utterance prediction table: keys, the decision, one posterior a class."""
+    return pa.schema(
+        [
+            pa.field("utterance_id", pa.string(), nullable=False),
+            *PREDICTION_KEYS,
+            pa.field("predicted", pa.string(), nullable=False),
+            *(pa.field(f"posterior_{c}", pa.float64(), nullable=False) for c in classes),
+        ]
+    )
+
+
+def segment_id(utterance_id: str, index: int) -> str:
+    """The id of the segment at a position of an utterance."""
+    return f"{utterance_id}#{index}"
+
+
+def write_table(path: Path, table: pd.DataFrame, schema: pa.Schema) -> None:
+    """Write a table as Parquet, whole or not at all, in the order given.
+
+    Raises:
+        ManifestError: if a column is missing or unknown, holds another type, is empty where a
+            value is required, or if the table's first column (its id) has duplicates in a
+            table of utterances or segments.
+    """
+    arrow = _conform(table, schema, path)
+    with replacing(path) as temporary:
+        pq.write_table(arrow, temporary, compression="zstd", store_schema=False)
+
+
+def read_table(path: Path, schema: pa.Schema | None = None) -> pd.DataFrame:
+    """Read a table that `write_table` wrote; strings stay str or None.
+
+    Raises:
+        ManifestError: if the file is missing, is not Parquet, or does not follow `schema`.
+    """
+    if not path.is_file():
+        raise ManifestError(f"{path} is missing; run `dvc repro` to make it")
+    try:
+        arrow = pq.read_table(path)
+    except pa.ArrowException as error:
+        raise ManifestError(f"{path} cannot be read as Parquet ({error}); delete it and run "
+                            "`dvc repro`") from error  # fmt: skip
+    if schema is not None and not arrow.schema.equals(schema):
+        differing = sorted(set(arrow.schema.names) ^ set(schema.names))
+        raise ManifestError(
+            f"{path} does not have the columns of this version of mfsn "
+            f"(differing: {', '.join(differing) or 'types'}); run `dvc repro`"
+        )
+    table: pd.DataFrame = arrow.to_pandas()
+    return table
+
+
+def classes_of(columns: Sequence[str], prefix: str) -> list[str]:
+    """The class names that a prediction table's columns carry behind `prefix`, in order."""
+    return [name.removeprefix(prefix) for name in columns if name.startswith(prefix)]
+
+
+def _conform(table: pd.DataFrame, schema: pa.Schema, path: Path) -> pa.Table:
+    missing = [name for name in schema.names if name not in table.columns]
+    unknown = [name for name in table.columns if name not in schema.names]
+    if missing or unknown:
+        raise ManifestError(f"{path}: columns missing {missing}, columns unknown {unknown}")
+    for field in schema:
+        if not field.nullable and table[field.name].isna().any():
+            raise ManifestError(f"{path}: column {field.name} has empty values")
+    try:
+        arrow = pa.Table.from_pandas(
+            table[schema.names], schema=schema, preserve_index=False
+        ).replace_schema_metadata(None)
+    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        raise ManifestError(
+            f"{path}: a column holds another type than it should: {error}"
+        ) from None
+    if schema.names[0] in ("utterance_id", "segment_id") and "selection" not in schema.names:
+        _refuse_duplicates(table[schema.names[0]], path)
+    return arrow
+
+
+def _refuse_duplicates(ids: pd.Series, path: Path) -> None:
+    duplicates = sorted(set(ids[ids.duplicated()]))
+    if duplicates:
+        raise ManifestError(
+            f"{path}: {len(duplicates)} duplicate ids, first {', '.join(duplicates[:5])}; "
+            "give every utterance an id of its own"
+        )

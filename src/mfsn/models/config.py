@@ -1,0 +1,48 @@
+"""Parameters of the networks (params.yaml: model)."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from mfsn.config import Config
+
+System = Literal["mfsn", "sec_tec", "acoustic", "classical"]
+"""mfsn: search over how SEC adjusts TEC. sec_tec: MFSN without search (T' = T). acoustic:
+spectrogram and MFCC only. classical: functionals with a linear SVM."""
+
+
+class ModelConfig(Config):
+    """Sizes and readings of the network; what the paper leaves open is marked assumed."""
+
+    projection: int = Field(128, gt=0)
+    """Width of one stream's half of the spectrogram and MFCC projections, and of p -> h
+    (CA-MSER: 128; the projections are twice as wide in the dual-stream network)."""
+    hidden: int = Field(128, gt=0)
+    """Width of the two hidden layers of the head (CA-MSER: 128)."""
+    dropout: float = Field(0.1, ge=0, lt=1)
+    alexnet_width: float = Field(1.0, gt=0)
+    """Channels of the AlexNet relative to the published ones."""
+    alexnet_weights: Literal["random", "imagenet"] = "random"
+    """imagenet needs torchvision's checkpoint on disk or a network, and alexnet_width 1."""
+    image_px: tuple[int, int] = (256, 384)
+    """Height and width that the 200 x 300 spectrogram is resized to (CA-MSER: 256 x 384)."""
+    mfcc_hidden: int = Field(256, gt=0)
+    """Hidden units per direction of the BiLSTM (CA-MSER: 256)."""
+    mfcc_layers: int = Field(2, ge=1)
+    mfcc_dropout: float = Field(0.5, ge=0, lt=1)
+    cells: int = Field(1, ge=1)
+    """Fusion Cells in a chain; each hands the fused TEC forward (paper's experiments: 1)."""
+    ism: Literal["gated", "glu"] = "gated"
+    """Formula of the information supplement module; assumed (facts 2.2, variants A and B)."""
+    operation_norm: bool = False
+    """LayerNorm on each operation's output but Zero's; assumed off."""
+    cell_residual: bool = False
+    """Add TEC to the cell's output; assumed off (facts 2.3)."""
+    align: bool = False
+    """A projection and a LayerNorm before the cell, for frozen encoders; assumed off."""
+    mask: Literal["valid", "none"] = "valid"
+    """valid: attention and co-attention see only frames of real audio. none: as published."""
+    spectrogram_reference: Literal["absolute", "utterance"] = "absolute"
+    """utterance: dB relative to the utterance's maximum, as published."""

@@ -1,0 +1,148 @@
+"""params.yaml as one typed, frozen object, of which a stage sees what it declares.
+
+dvc.yaml says which sections a stage depends on; `open_stage("train")` gives the stage those and
+refuses the others, so that a parameter which is read but not declared cannot exist.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import Field
+
+from mfsn.config import Config
+from mfsn.corpora.config import (
+    CorpusConfig,
+    LabelsConfig,
+    PrepareConfig,
+    ProtocolConfig,
+    SegmentConfig,
+)
+from mfsn.errors import ConfigError, UndeclaredParameterError
+from mfsn.evaluation.config import EvaluateConfig
+from mfsn.features.config import (
+    EncoderConfig,
+    FunctionalsConfig,
+    MfccConfig,
+    SpectrogramConfig,
+)
+from mfsn.models.config import ModelConfig, System
+from mfsn.training.config import (
+    OptimisationConfig,
+    SearchConfig,
+    SelectionConfig,
+    TrainConfig,
+)
+from mfsn.workspace import Outputs, find_workspace
+
+
+class Params(Config):
+    """All of params.yaml."""
+
+    experiment: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
+    """Results stand in data/results/<corpus>/<experiment>."""
+    system: System
+    seeds: list[int] = Field(min_length=1)
+    corpus: CorpusConfig
+    labels: LabelsConfig
+    prepare: PrepareConfig
+    segment: SegmentConfig
+    sec: EncoderConfig
+    tec: EncoderConfig
+    spectrogram: SpectrogramConfig
+    mfcc: MfccConfig
+    functionals: FunctionalsConfig
+    protocol: ProtocolConfig
+    model: ModelConfig
+    optimisation: OptimisationConfig
+    search: SearchConfig
+    selection: SelectionConfig
+    train: TrainConfig
+    evaluate: EvaluateConfig
+
+
+class StageParams(Params):
+    """The parameters of one stage: reading an undeclared section raises."""
+
+    def __getattribute__(self, name: str) -> Any:
+        if name in Params.model_fields:
+            declared = object.__getattribute__(self, "__pydantic_private__")["_declared"]
+            if declared is not None and name not in declared:
+                raise UndeclaredParameterError(
+                    f"this stage reads `{name}` from params.yaml but dvc.yaml does not declare "
+                    "it; add it to the stage's params"
+                )
+        return super().__getattribute__(name)
+
+    _declared: frozenset[str] | None = None
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What a stage script starts from: its own parameters and everybody's paths."""
+
+    name: str
+    params: Params
+    outputs: Outputs
+
+
+def load_params(workspace: Path) -> Params:
+    """Read all of params.yaml.
+
+    Raises:
+        ConfigError: if params.yaml is missing, is not YAML, or holds a name or value that is not
+            allowed; all problems in one message.
+    """
+    return Params.parse(read_yaml(workspace / "params.yaml"), where="params.yaml")
+
+
+def outputs_of(params: Params, workspace: Path) -> Outputs:
+    """Where the stages of these parameters write."""
+    return Outputs(workspace, params.corpus.name, params.experiment)
+
+
+def open_stage(name: str) -> Stage:
+    """The parameters and paths of a stage of the current workspace.
+
+    Args:
+        name: a stage of dvc.yaml, with `@item` for one of a matrix (`extract@sec`). Of its
+            parameters only the sections that dvc.yaml declares can be read; paths need none,
+            since dvc.yaml templates them.
+
+    Raises:
+        ConfigError: as `load_params`.
+        WorkspaceError: if the current folder does not lie in a checkout.
+    """
+    workspace = find_workspace()
+    params = load_params(workspace)
+    restricted = StageParams.model_construct(
+        **{field: getattr(params, field) for field in Params.model_fields}
+    )
+    restricted._declared = declared_sections(workspace, name)
+    return Stage(name, restricted, outputs_of(params, workspace))
+
+
+def declared_sections(workspace: Path, stage: str) -> frozenset[str]:
+    """The top-level names of params.yaml that dvc.yaml declares for a stage."""
+    name, _, item = stage.partition("@")
+    entry = read_yaml(workspace / "dvc.yaml")["stages"][name]
+    names = [str(declared) for declared in entry.get("params", [])]
+    return frozenset(n.replace("${item.extractor}", item).partition(".")[0] for n in names)
+
+
+def read_yaml(path: Path) -> Any:
+    """Read a YAML file.
+
+    Raises:
+        ConfigError: if it is missing or not YAML.
+    """
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"{path} is missing; `git checkout {path.name}` brings it back") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        where = str(getattr(error, "problem_mark", "")).strip() or str(error)
+        raise ConfigError(f"{path.name} is not valid YAML: {where}; mend it there") from None

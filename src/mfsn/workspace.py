@@ -1,0 +1,145 @@
+"""Where things lie: the checkout, the corpora, the store, and the outputs of each stage.
+
+What is computed is set in params.yaml. Where corpora and the store lie on this machine is not, so
+that another machine reruns nothing: environment variables move them, and inside `dvc exp run
+--temp` or `--queue` they are found through `DVC_ROOT`, which names the main checkout.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from mfsn.errors import WorkspaceError
+
+STORE_VARIABLE = "MFSN_STORE"
+CORPORA_VARIABLE = "MFSN_CORPORA"
+
+
+def find_workspace(start: Path | None = None) -> Path:
+    """The folder with dvc.yaml at or above `start` (default: the current folder).
+
+    Raises:
+        WorkspaceError: if there is none.
+    """
+    here = (start or Path.cwd()).resolve()
+    for folder in (here, *here.parents):
+        if (folder / "dvc.yaml").is_file() and (folder / "params.yaml").is_file():
+            return folder
+    raise WorkspaceError(
+        f"{here} does not lie in a checkout of mfsn (no dvc.yaml and params.yaml here or above); "
+        "change into the checkout first"
+    )
+
+
+def main_checkout() -> Path:
+    """The checkout whose data/ is shared by all its workspaces (`DVC_ROOT`, else this one)."""
+    root = os.environ.get("DVC_ROOT")
+    return _leave_temporary(Path(root)) if root else _leave_temporary(find_workspace())
+
+
+def _leave_temporary(workspace: Path) -> Path:
+    """Experiments in temporary folders live below .dvc/tmp/exps of the main checkout."""
+    parts = workspace.resolve().parts
+    for index in range(len(parts) - 2):
+        if parts[index : index + 3] == (".dvc", "tmp", "exps"):
+            return Path(*parts[:index])
+    return workspace.resolve()
+
+
+def store_root() -> Path:
+    """The root of the feature cache: `$MFSN_STORE`, else data/store of the main checkout."""
+    moved = os.environ.get(STORE_VARIABLE)
+    return Path(moved).expanduser() if moved else main_checkout() / "data" / "store"
+
+
+def corpus_root(name: str) -> Path:
+    """The folder of a corpus.
+
+    `$MFSN_CORPUS_<NAME>` (upper case, other characters than letters and digits as `_`), else
+    `$MFSN_CORPORA/<name>`, else data/corpora/<name> of the main checkout.
+    """
+    moved = os.environ.get(corpus_variable(name))
+    if moved:
+        return Path(moved).expanduser()
+    corpora = os.environ.get(CORPORA_VARIABLE)
+    return (Path(corpora).expanduser() if corpora else main_checkout() / "data" / "corpora") / name
+
+
+def corpus_variable(name: str) -> str:
+    """The environment variable that moves one corpus, such as `MFSN_CORPUS_RAVDESS`."""
+    return "MFSN_CORPUS_" + "".join(c if c.isalnum() else "_" for c in name.upper())
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """The paths of all stage outputs of one corpus and experiment; mirrors dvc.yaml."""
+
+    workspace: Path
+    corpus: str
+    experiment: str
+
+    @property
+    def prepared(self) -> Path:
+        """Folder of what depends on the corpus alone."""
+        return self.workspace / "data" / "prepared" / self.corpus
+
+    @property
+    def files(self) -> Path:
+        """The list of corpus files with their sha256 (written by `scan`)."""
+        return self.prepared / "files.tsv"
+
+    @property
+    def manifest(self) -> Path:
+        """The utterances (written by `prepare`)."""
+        return self.prepared / "manifest.parquet"
+
+    @property
+    def segments(self) -> Path:
+        """The segment table (written by `segment`)."""
+        return self.prepared / "segments.parquet"
+
+    def digest(self, extractor: str) -> Path:
+        """The digest of an extractor: segment id to row key (written by `extract@NAME`)."""
+        return self.prepared / "features" / f"{extractor}.json"
+
+    @property
+    def results(self) -> Path:
+        """Folder of what depends on the experiment."""
+        return self.workspace / "data" / "results" / self.corpus / self.experiment
+
+    @property
+    def search(self) -> Path:
+        """Genotypes and, where the search trains the network, its weights (written by `search`)."""
+        return self.results / "search"
+
+    @property
+    def models(self) -> Path:
+        """Trained models and learning curves, one folder a fold and seed (written by `train`)."""
+        return self.results / "models"
+
+    @property
+    def segment_predictions(self) -> Path:
+        """Log-posteriors per segment (written by `train`)."""
+        return self.results / "segment_predictions.parquet"
+
+    @property
+    def predictions(self) -> Path:
+        """Posteriors per utterance (written by `evaluate`)."""
+        return self.results / "predictions.parquet"
+
+    @property
+    def metrics(self) -> Path:
+        """UA, WA, macro-F1 over folds and per fold (written by `evaluate`)."""
+        return self.results / "metrics.json"
+
+    @property
+    def plots(self) -> Path:
+        """Tables that DVC plots (written by `evaluate`)."""
+        return self.results / "plots"
+
+    @property
+    def report(self) -> Path:
+        """The report page (written by `report`)."""
+        return self.results / "report.html"

@@ -1,0 +1,49 @@
+"""Fixtures for all tests."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+SHARED_VARIABLE = "MFSN_SHARED"
+
+
+@pytest.fixture(scope="session")
+def checkout() -> Path:
+    """The checkout under test."""
+    return Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def shared_corpora(checkout: Path) -> Path:
+    """Folder of real speech that licences keep out of the project."""
+    moved = os.environ.get(SHARED_VARIABLE)
+    folder = Path(moved) if moved else checkout.parent / "shared" / "corpora"
+    if not folder.is_dir():
+        pytest.skip(f"no real speech at {folder.name}/; set {SHARED_VARIABLE} to run this test")
+    return folder
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """In CI, a skip whose reason is not on the list fails the run."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if not os.environ.get("CI") or reporter is None:
+        return
+    allowed = _allowed_skips(session.config.rootpath)
+    reasons = {str(report.longrepr[2]) for report in reporter.stats.get("skipped", [])}
+    unlisted = [
+        r for r in reasons if not any(p.search(r.removeprefix("Skipped: ")) for p in allowed)
+    ]
+    if unlisted:
+        reporter.write_line(
+            f"skips that tests/allowed_skips.txt does not list: {unlisted}", red=True
+        )
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def _allowed_skips(root: Path) -> list[re.Pattern[str]]:
+    lines = (root / "tests" / "allowed_skips.txt").read_text(encoding="utf-8").splitlines()
+    return [re.compile(line) for line in lines if line and not line.startswith("#")]

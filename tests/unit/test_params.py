@@ -1,0 +1,94 @@
+"""params.yaml as a typed object, of which each stage sees what dvc.yaml declares."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+
+from mfsn.errors import ConfigError, UndeclaredParameterError
+from mfsn.params import Params, declared_sections, load_params, open_stage
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, checkout: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for name in ("params.yaml", "dvc.yaml"):
+        shutil.copy(checkout / name, tmp_path / name)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def edit(workspace: Path, old: str, new: str) -> None:
+    path = workspace / "params.yaml"
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+
+
+def test_the_shipped_params_are_complete_and_valid(workspace: Path) -> None:
+    params = load_params(workspace)
+    written = yaml.safe_load((workspace / "params.yaml").read_text())
+    assert params.model_dump(mode="json") == written
+
+
+def test_a_misspelt_parameter_is_one_sentence_with_a_suggestion(workspace: Path) -> None:
+    edit(workspace, "coefficients: 40", "coeficients: 40")
+    with pytest.raises(ConfigError, match=r"mfcc\.coeficients .* did you mean coefficients\?"):
+        load_params(workspace)
+
+
+def test_a_misspelt_section_is_one_sentence_with_a_suggestion(workspace: Path) -> None:
+    edit(workspace, "mfcc:", "mfc:")
+    with pytest.raises(ConfigError, match=r"mfc is not a parameter; did you mean mfcc\?"):
+        load_params(workspace)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "named"),
+    [
+        ("duration_s: 3.0", "duration_s: -1", "segment.duration_s"),
+        ("rule: held_out", "rule: best", "selection.rule"),
+        ("[angry, happy, neutral, sad]", "[angry, angry]", "labels"),
+        ("experiment: mfsn", "experiment: ../elsewhere", "experiment"),
+    ],
+)
+def test_values_out_of_range_name_their_parameter(
+    workspace: Path, old: str, new: str, named: str
+) -> None:
+    edit(workspace, old, new)
+    with pytest.raises(ConfigError, match=named):
+        load_params(workspace)
+
+
+def test_broken_yaml_names_the_line(workspace: Path) -> None:
+    edit(workspace, "classes: [angry", "classes: [[angry")
+    with pytest.raises(ConfigError, match="params.yaml is not valid YAML.*line"):
+        load_params(workspace)
+
+
+def test_missing_params_name_the_way_back(workspace: Path) -> None:
+    (workspace / "params.yaml").unlink()
+    with pytest.raises(ConfigError, match="git checkout params.yaml"):
+        load_params(workspace)
+
+
+def test_a_stage_reads_what_it_declares_and_nothing_else(workspace: Path) -> None:
+    stage = open_stage("extract@mfcc")
+    assert stage.params.mfcc == load_params(workspace).mfcc
+    with pytest.raises(UndeclaredParameterError, match="reads `sec`"):
+        _ = stage.params.sec
+    assert stage.outputs.digest("mfcc").parent == workspace / "data/prepared/demo/features"
+
+
+def test_a_matrix_item_declares_its_own_section(workspace: Path) -> None:
+    assert declared_sections(workspace, "extract@tec") == {"tec", "segment"}
+
+
+def test_every_section_of_the_schema_is_declared_by_a_stage(workspace: Path) -> None:
+    stages = yaml.safe_load((workspace / "dvc.yaml").read_text())["stages"]
+    items = stages["extract"]["matrix"]["extractor"]
+    names = [name for name in stages if name != "extract"] + [f"extract@{item}" for item in items]
+    declared = frozenset[str]().union(*(declared_sections(workspace, name) for name in names))
+    assert declared | {"experiment"} == set(Params.model_fields)

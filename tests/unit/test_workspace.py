@@ -1,0 +1,81 @@
+"""Where things lie, in the checkout, elsewhere, and inside DVC's temporary experiments."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mfsn import workspace
+from mfsn.errors import WorkspaceError
+from mfsn.workspace import Outputs, corpus_root, corpus_variable, find_workspace, store_root
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for name in ("dvc.yaml", "params.yaml"):
+        (tmp_path / name).write_text("")
+    for variable in ("DVC_ROOT", "MFSN_STORE", "MFSN_CORPORA", "MFSN_CORPUS_DEMO"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_the_workspace_is_found_from_below(project: Path) -> None:
+    below = project / "a" / "b"
+    below.mkdir(parents=True)
+    assert find_workspace(below) == project
+
+
+def test_outside_a_checkout_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(WorkspaceError, match="does not lie in a checkout of mfsn"):
+        find_workspace(tmp_path)
+
+
+def test_store_and_corpora_lie_in_the_checkout(project: Path) -> None:
+    assert store_root() == project / "data" / "store"
+    assert corpus_root("demo") == project / "data" / "corpora" / "demo"
+
+
+def test_environment_moves_store_and_corpora(
+    project: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("MFSN_STORE", str(tmp_path / "s"))
+    monkeypatch.setenv("MFSN_CORPORA", str(tmp_path / "c"))
+    assert store_root() == tmp_path / "s"
+    assert corpus_root("demo") == tmp_path / "c" / "demo"
+    monkeypatch.setenv("MFSN_CORPUS_DEMO", str(tmp_path / "d"))
+    assert corpus_root("demo") == tmp_path / "d"
+
+
+def test_a_temporary_experiment_shares_the_main_checkouts_data(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = project / ".dvc" / "tmp" / "exps" / "standalone" / "tmp123"
+    copy.mkdir(parents=True)
+    for name in ("dvc.yaml", "params.yaml"):
+        (copy / name).write_text("")
+    monkeypatch.chdir(copy)
+    assert store_root() == project / "data" / "store"
+    monkeypatch.setenv("DVC_ROOT", str(project))
+    assert store_root() == project / "data" / "store"
+    assert find_workspace() == copy
+
+
+@pytest.mark.parametrize(
+    ("name", "variable"), [("demo", "MFSN_CORPUS_DEMO"), ("my-corpus.2", "MFSN_CORPUS_MY_CORPUS_2")]
+)
+def test_corpus_variables(name: str, variable: str) -> None:
+    assert corpus_variable(name) == variable
+
+
+def test_every_output_lies_below_data(tmp_path: Path) -> None:
+    outputs = Outputs(tmp_path, "demo", "mfsn")
+    paths = [
+        getattr(outputs, name)
+        for name, member in vars(workspace.Outputs).items()
+        if isinstance(member, property)
+    ]
+    assert len(paths) == 12
+    assert all(path.is_relative_to(tmp_path / "data") for path in paths)
+    assert outputs.digest("sec").name == "sec.json"
