@@ -1,1 +1,1 @@
-"""Networks: tensors in, tensors out."""
+"""The networks: tensors in, tensors out. What a batch holds is fixed in `mfsn.models.inputs`."""

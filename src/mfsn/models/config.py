@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -26,8 +26,9 @@ class ModelConfig(Config):
     """Channels of the AlexNet relative to the published ones."""
     alexnet_weights: Literal["random", "imagenet"] = "random"
     """imagenet needs torchvision's checkpoint on disk or a network, and alexnet_width 1."""
-    image_px: tuple[int, int] = (256, 384)
-    """Height and width that the 200 x 300 spectrogram is resized to (CA-MSER: 256 x 384)."""
+    image_px: tuple[Annotated[int, Field(ge=63)], Annotated[int, Field(ge=63)]] = (256, 384)
+    """Height and width that the 200 x 300 spectrogram is resized to (CA-MSER: 256 x 384); below 63
+    nothing is left of it behind AlexNet's last pooling."""
     mfcc_hidden: int = Field(256, gt=0)
     """Hidden units per direction of the BiLSTM (CA-MSER: 256)."""
     mfcc_layers: int = Field(2, ge=1)
@@ -39,10 +40,11 @@ class ModelConfig(Config):
     operation_norm: bool = False
     """LayerNorm on each operation's output but Zero's; assumed off."""
     cell_residual: bool = False
-    """Add TEC to the cell's output; assumed off (facts 2.3)."""
+    """Add TEC to the cell's output, then LayerNorm, as BM-NAS does; assumed off (facts 2.3)."""
     align: bool = False
     """A projection and a LayerNorm before the cell, for frozen encoders; assumed off."""
     mask: Literal["valid", "none"] = "valid"
-    """valid: attention and co-attention see only frames of real audio. none: as published."""
+    """valid: attention and co-attention see only frames of real audio, and spectrogram and MFCC are
+    zero elsewhere. none: padding counts, as published."""
     spectrogram_reference: Literal["absolute", "utterance"] = "absolute"
     """utterance: dB relative to the utterance's maximum, as published."""

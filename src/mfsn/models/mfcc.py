@@ -1,0 +1,57 @@
+"""The MFCC path: coefficients in, one vector a segment out (CA-MSER, models/ser_model.py).
+
+Shapes: B batch, M MFCC frames, K coefficients, N features, E output.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import normalize
+
+from mfsn.models.config import ModelConfig
+from mfsn.models.masking import keep_valid, valid_frames
+
+
+class MfccEncoder(nn.Module):
+    """L2-normalised frames, BiLSTM, then h_m = ReLU(Linear(dropout(all frames side by side)))."""
+
+    def __init__(self, config: ModelConfig, frames: int, coefficients: int, outputs: int) -> None:
+        """Make the path with random weights.
+
+        Args:
+            config: sizes and readings.
+            frames: M; fixed, since the projection reads all frames side by side.
+            coefficients: K.
+            outputs: E.
+        """
+        super().__init__()
+        self.mask = config.mask
+        both = 2 * config.mfcc_hidden
+        inputs = [coefficients] + [both] * (config.mfcc_layers - 1)
+        # One module a layer, and nn.Dropout between: the dropout inside a stacked nn.LSTM keeps a
+        # state of its own on a GPU, which a resumed training could not restore.
+        self.layers = nn.ModuleList(
+            nn.LSTM(size, config.mfcc_hidden, batch_first=True, bidirectional=True)
+            for size in inputs
+        )
+        self.between = nn.Dropout(config.mfcc_dropout)
+        self.dropout = nn.Dropout(config.dropout)
+        self.project = nn.Linear(frames * both, outputs)
+
+    def forward(self, mfcc_BMK: Tensor, valid_B: Tensor) -> Tensor:
+        """h_m, [B, E].
+
+        With `mask: valid` frames of padding are zero at the input and at the output of the BiLSTM;
+        its backward direction still starts at the last frame.
+
+        Args:
+            mfcc_BMK: frames by coefficients.
+            valid_B: share of each segment that is real audio, in (0, 1].
+        """
+        valid_BM = valid_frames(valid_B, mfcc_BMK.shape[1], self.mask)
+        hidden_BMN = normalize(keep_valid(mfcc_BMK, valid_BM), dim=-1)
+        for depth, lstm in enumerate(self.layers):
+            hidden_BMN, _ = lstm(self.between(hidden_BMN) if depth else hidden_BMN)
+        hidden_BMN = keep_valid(hidden_BMN, valid_BM)
+        return torch.relu(self.project(self.dropout(hidden_BMN.flatten(1))))

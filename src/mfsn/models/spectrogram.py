@@ -1,0 +1,149 @@
+"""The spectrogram path: dB in, one vector a segment out.
+
+CA-MSER (data_utils.py, models/ser_model.py) makes uint8 images and resizes them with PIL; here all
+of it stays in floating point, inside the network, so that training, evaluation, prediction and
+export share one copy of the scaling.
+
+Shapes: B batch, S spectrogram frames, F frequency bins, H and W image height and width, E output.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import interpolate
+
+from mfsn.errors import TrainingError
+from mfsn.models.alexnet import AlexNetFeatures
+from mfsn.models.config import ModelConfig
+from mfsn.models.masking import keep_valid, valid_frames
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+FIT_ROWS = 256
+"""Rows looked at together when fitting, so that a corpus needs no second copy of itself."""
+
+
+class SpectrogramScaling(nn.Module):
+    """Min-max scaling per frequency bin, to [0, 1], with bounds from training rows.
+
+    The bounds are buffers: they are saved with the weights. Before `fit` they are NaN, so that an
+    unfitted network cannot give a finite score.
+    """
+
+    low_F: Tensor
+    high_F: Tensor
+
+    def __init__(self, bins: int, reference: Literal["absolute", "utterance"]) -> None:
+        """Make an unfitted scaling.
+
+        Args:
+            bins: F.
+            reference: `absolute` level, or level relative to the `utterance`'s maximum.
+        """
+        super().__init__()
+        self.reference = reference
+        self.register_buffer("low_F", torch.full((bins,), math.nan))
+        self.register_buffer("high_F", torch.full((bins,), math.nan))
+
+    def fit(self, level_BSF: Tensor, utterance_max_B: Tensor, valid_B: Tensor) -> None:
+        """Take the smallest and largest level of each bin over all frames of real audio.
+
+        Padding never counts, whatever `model.mask` says: its level is no level of speech.
+
+        Args:
+            level_BSF: training rows, absolute dB; on any device.
+            utterance_max_B: largest level of each row's utterance, dB.
+            valid_B: share of each row that is real audio, in (0, 1].
+
+        Raises:
+            TrainingError: if there is no row, or a level is not a finite number.
+        """
+        if not len(level_BSF):
+            raise TrainingError("the spectrogram scaling has no training rows; check the protocol")
+        low_F = torch.full_like(self.low_F, math.inf)
+        high_F = torch.full_like(self.high_F, -math.inf)
+        for start in range(0, len(level_BSF), FIT_ROWS):
+            rows = slice(start, start + FIT_ROWS)
+            low, high = self._bounds(level_BSF[rows], utterance_max_B[rows], valid_B[rows])
+            low_F, high_F = low_F.minimum(low.to(low_F)), high_F.maximum(high.to(high_F))
+        if not (low_F.isfinite() & high_F.isfinite()).all():
+            raise TrainingError(
+                "a training row of the spectrogram holds a value that is not finite; run "
+                "`mfsn cache verify`"
+            )
+        self.low_F.copy_(low_F)
+        self.high_F.copy_(high_F)
+
+    def forward(self, level_BSF: Tensor, utterance_max_B: Tensor) -> Tensor:
+        """Scale and clip to [0, 1]; a bin that was constant in training gives 0 at its level."""
+        span_F = self.high_F - self.low_F
+        span_F = torch.where(span_F > 0, span_F, 1.0)
+        return ((self._refer(level_BSF, utterance_max_B) - self.low_F) / span_F).clamp(0, 1)
+
+    def _bounds(
+        self, level_BSF: Tensor, utterance_max_B: Tensor, valid_B: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        level_BSF = self._refer(level_BSF, utterance_max_B)
+        speech_BS1 = valid_frames(valid_B, level_BSF.shape[1], "valid")[:, :, None]
+        low_F = torch.where(speech_BS1, level_BSF, math.inf).amin(dim=(0, 1))
+        return low_F, torch.where(speech_BS1, level_BSF, -math.inf).amax(dim=(0, 1))
+
+    def _refer(self, level_BSF: Tensor, utterance_max_B: Tensor) -> Tensor:
+        if self.reference == "absolute":
+            return level_BSF
+        return level_BSF - utterance_max_B[:, None, None]
+
+
+class SpectrogramEncoder(nn.Module):
+    """Scaling, image, AlexNet, then h_s = ReLU(Linear(dropout(features)))."""
+
+    mean_3HW: Tensor
+    std_3HW: Tensor
+
+    def __init__(self, config: ModelConfig, bins: int, outputs: int) -> None:
+        """Make the path with random weights and an unfitted scaling.
+
+        Args:
+            config: sizes and readings.
+            bins: F.
+            outputs: E.
+        """
+        super().__init__()
+        self.mask = config.mask
+        self.image_px = config.image_px
+        self.scaling = SpectrogramScaling(bins, config.spectrogram_reference)
+        self.alexnet = AlexNetFeatures(config.alexnet_width)
+        self.dropout = nn.Dropout(config.dropout)
+        self.project = nn.Linear(self.alexnet.outputs, outputs)
+        for name, values in (("mean_3HW", IMAGENET_MEAN), ("std_3HW", IMAGENET_STD)):
+            self.register_buffer(name, torch.tensor(values)[:, None, None], persistent=False)
+
+    def image(self, level_BSF: Tensor, utterance_max_B: Tensor, valid_B: Tensor) -> Tensor:
+        """The picture that AlexNet sees, [B, 3, H, W].
+
+        Low frequencies lie at the bottom, time runs to the right, frames of padding are black
+        (`mask: valid`), and the three channels are one picture with ImageNet's mean and standard
+        deviation. Arguments as in `forward`.
+        """
+        scaled_BSF = self.scaling(level_BSF, utterance_max_B)
+        valid_BS = valid_frames(valid_B, level_BSF.shape[1], self.mask)
+        upright_B1FS = keep_valid(scaled_BSF, valid_BS).transpose(1, 2).flip(1)[:, None]
+        image_B1HW = interpolate(
+            upright_B1FS, size=self.image_px, mode="bilinear", align_corners=False, antialias=True
+        )
+        return (image_B1HW - self.mean_3HW) / self.std_3HW
+
+    def forward(self, level_BSF: Tensor, utterance_max_B: Tensor, valid_B: Tensor) -> Tensor:
+        """h_s, [B, E].
+
+        Args:
+            level_BSF: absolute dB, frames by bins.
+            utterance_max_B: largest level of each row's utterance, dB.
+            valid_B: share of each segment that is real audio, in (0, 1].
+        """
+        features_BN66 = self.alexnet(self.image(level_BSF, utterance_max_B, valid_B))
+        return torch.relu(self.project(self.dropout(features_BN66.flatten(1))))

@@ -1,0 +1,479 @@
+"""The networks of all systems: what reaches the logits, and what is trained."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from mfsn.errors import ConfigError, TrainingError
+from mfsn.models.config import ModelConfig, System
+from mfsn.models.inputs import Features, InputShapes
+from mfsn.models.network import SerNetwork, build_network
+from mfsn.models.operations import OPERATIONS
+
+B, C, T, S, M = 3, 4, 8, 20, 10
+LEVELS = ("low", "mid", "high")
+SHAPES = InputShapes(
+    sec_frames=T,
+    sec_width=6,
+    tec_frames=T,
+    tec_width=6,
+    spectrogram_frames=S,
+    spectrogram_bins=12,
+    mfcc_frames=M,
+    mfcc_coefficients=5,
+)
+SYSTEMS: tuple[System, ...] = ("mfsn", "sec_tec", "acoustic")
+ALPHA = [0.1 * i for i in range(8)]
+
+
+def config(**values: Any) -> ModelConfig:
+    small = {
+        "projection": 8,
+        "hidden": 16,
+        "dropout": 0.0,
+        "alexnet_width": 0.05,
+        "image_px": [63, 64],
+        "mfcc_hidden": 4,
+        "mfcc_dropout": 0.0,
+    }
+    return ModelConfig.parse({**small, **values}, where="test")
+
+
+def batch(shapes: InputShapes = SHAPES, seed: int = 0) -> Features:
+    """Three segments: half, nearly all and all real audio."""
+    generator = torch.Generator().manual_seed(seed)
+
+    def noise(*shape: int) -> Tensor:
+        return torch.randn(B, *shape, generator=generator)
+
+    return Features(
+        sec={level: noise(shapes.sec_frames, shapes.sec_width) for level in LEVELS},
+        tec_BTD=noise(shapes.tec_frames, shapes.tec_width),
+        spectrogram_BSF=-60 + 10 * noise(S, shapes.spectrogram_bins),
+        utterance_max_B=-20 + noise(),
+        mfcc_BMK=noise(M, shapes.mfcc_coefficients),
+        valid_B=torch.tensor([0.5, 0.9, 1.0]),
+    )
+
+
+def network(
+    system: System = "mfsn", shapes: InputShapes = SHAPES, *, seed: int = 0, **values: Any
+) -> SerNetwork:
+    """A seeded, fitted network."""
+    torch.manual_seed(seed)
+    built = build_network(system, config(**values), shapes, C, LEVELS, alpha_init_std=1.0)
+    features = batch(shapes, seed=9)
+    built.fit_scaling(features.spectrogram_BSF, features.utterance_max_B, features.valid_B)
+    return built
+
+
+def pad_with(features: Features, value: float) -> Features:
+    """The same batch with another value in every frame of padding."""
+
+    def fill(x: Tensor) -> Tensor:
+        filled = x.clone()
+        for row, valid in enumerate(features.valid_B.tolist()):
+            filled[row, math.ceil(round(valid * x.shape[1], 3)) :] = value
+        return filled
+
+    assert features.tec_BTD is not None
+    return Features(
+        sec={level: fill(x) for level, x in features.sec.items()},
+        tec_BTD=fill(features.tec_BTD),
+        spectrogram_BSF=fill(features.spectrogram_BSF),
+        utterance_max_B=features.utterance_max_B,
+        mfcc_BMK=fill(features.mfcc_BMK),
+        valid_B=features.valid_B,
+    )
+
+
+class TestForward:
+    @pytest.mark.parametrize("system", SYSTEMS)
+    def test_every_system_gives_logits(self, system: System) -> None:
+        logits = network(system)(batch())
+        assert logits.shape == (B, C)
+        assert logits.isfinite().all()
+
+    @pytest.mark.parametrize(
+        "values",
+        [
+            {"cells": 3},
+            {"ism": "glu"},
+            {"operation_norm": True},
+            {"cell_residual": True},
+            {"align": True},
+            {"mask": "none"},
+            {"spectrogram_reference": "utterance"},
+            {"mfcc_layers": 1},
+        ],
+        ids=lambda values: next(iter(values)),
+    )
+    def test_every_option_changes_the_logits(self, values: dict[str, Any]) -> None:
+        logits = network(**values)(batch(), "low")
+        assert logits.isfinite().all()
+        assert not torch.allclose(logits, network()(batch(), "low"))
+
+    def test_the_level_matters_to_mfsn_alone(self) -> None:
+        features = batch()
+        mfsn = network()
+        assert not torch.allclose(mfsn(features, "low"), mfsn(features, "mid"))
+        for system in ("sec_tec", "acoustic"):
+            other = network(system)
+            assert torch.equal(other(features, "low"), other(features, "mid"))
+
+    def test_no_level_is_the_last_level(self) -> None:
+        mfsn = network()
+        assert torch.equal(mfsn(batch()), mfsn(batch(), "high"))
+
+    @pytest.mark.parametrize("system", SYSTEMS)
+    def test_all_levels_at_once_equal_one_by_one(self, system: System) -> None:
+        built = network(system)
+        logits = built.logits_per_level(batch())
+        assert tuple(logits) == built.choice_levels
+        for level, values in logits.items():
+            assert torch.equal(values, built(batch(), level))
+
+    def test_all_levels_read_spectrogram_and_mfcc_once(self) -> None:
+        built = network()
+        calls: list[nn.Module] = []
+        built.acoustic.register_forward_hook(lambda module, *_: calls.append(module))
+        built.logits_per_level(batch())
+        assert len(calls) == 1
+
+    def test_acoustic_reads_no_encoder(self) -> None:
+        features = batch()
+        bare = dataclasses.replace(features, sec={}, tec_BTD=None)
+        built = network("acoustic")
+        assert torch.equal(built(bare), built(features))
+
+    def test_sec_tec_reads_the_last_level_only(self) -> None:
+        features = batch()
+        last = dataclasses.replace(features, sec={"high": features.sec["high"]})
+        built = network("sec_tec")
+        assert torch.equal(built(last), built(features))
+
+    def test_sec_tec_is_mfsn_whose_cell_hands_tec_through(self) -> None:
+        # T' = T: co-attention, head and acoustic part are the same modules with the same weights.
+        mfsn, sec_tec = network("mfsn"), network("sec_tec", seed=1)
+        shared = {k: v for k, v in mfsn.state_dict().items() if "fusion" not in k}
+        sec_tec.load_state_dict(shared)
+        assert mfsn.encoders is not None
+        assert mfsn.encoders.fusion is not None
+        mfsn.encoders.fusion.cells = nn.ModuleList()
+        torch.testing.assert_close(mfsn(batch(), "low"), sec_tec(batch()))
+
+    def test_rows_do_not_see_each_other(self) -> None:
+        built, features = network(), batch()
+        alone = Features(
+            sec={level: x[1:2] for level, x in features.sec.items()},
+            tec_BTD=None if features.tec_BTD is None else features.tec_BTD[1:2],
+            spectrogram_BSF=features.spectrogram_BSF[1:2],
+            utterance_max_B=features.utterance_max_B[1:2],
+            mfcc_BMK=features.mfcc_BMK[1:2],
+            valid_B=features.valid_B[1:2],
+        )
+        torch.testing.assert_close(built(alone, "mid"), built(features, "mid")[1:2])
+
+    def test_an_unfitted_network_gives_no_score(self) -> None:
+        built = build_network("mfsn", config(), SHAPES, C, LEVELS)
+        assert built(batch()).isnan().all()
+
+    def test_dropout_lies_where_the_published_code_has_it(self) -> None:
+        built = network(dropout=0.5)
+        widths: list[int] = []
+        for module in built.modules():
+            if isinstance(module, nn.Dropout) and module.p == 0.5:
+                module.register_forward_hook(lambda _, x, __: widths.append(x[0].shape[-1]))
+        built(batch())
+        pooled = built.acoustic.spectrogram.alexnet.outputs
+        assert widths == [pooled, M * 8, 16, SHAPES.sec_width, 16, SHAPES.tec_width, 48, 16]
+
+    def test_features_are_left_as_they_were(self) -> None:
+        features, untouched = batch(), batch()
+        network()(features, "low").sum().backward()
+        assert features.tec_BTD is not None
+        assert untouched.tec_BTD is not None
+        assert torch.equal(features.tec_BTD, untouched.tec_BTD)
+        assert torch.equal(features.spectrogram_BSF, untouched.spectrogram_BSF)
+        assert torch.equal(features.mfcc_BMK, untouched.mfcc_BMK)
+
+
+class TestPadding:
+    @pytest.mark.parametrize("system", SYSTEMS)
+    @pytest.mark.parametrize("value", [0.0, 25.0, math.nan])
+    def test_masked_padding_never_reaches_the_logits(self, system: System, value: float) -> None:
+        built, features = network(system, cells=2), batch()
+        expected = built(features, "low")
+        assert torch.equal(built(pad_with(features, value), "low"), expected)
+
+    @pytest.mark.parametrize("value", [25.0, math.nan])
+    def test_masked_padding_never_reaches_a_gradient(self, value: float) -> None:
+        gradients = []
+        for features in (batch(), pad_with(batch(), value)):
+            built = network(align=True)
+            built(features, "low").square().sum().backward()
+            gradients.append([parameter.grad for parameter in built.parameters()])
+        for clean, padded in zip(*gradients, strict=True):
+            assert clean is not None
+            assert padded is not None
+            assert torch.equal(clean, padded)
+
+    @pytest.mark.parametrize("system", SYSTEMS)
+    def test_published_padding_does(self, system: System) -> None:
+        built, features = network(system, mask="none"), batch()
+        padded = built(pad_with(features, 25.0), "low")
+        logits = built(features, "low")
+        assert not torch.allclose(padded[0], logits[0])
+        torch.testing.assert_close(padded[2], logits[2])  # this row has none
+
+    def test_padding_does_not_move_the_scaling(self) -> None:
+        features = batch()
+        padded = pad_with(features, math.nan)
+        states = []
+        for f in (features, padded):
+            built = network()
+            built.fit_scaling(f.spectrogram_BSF, f.utterance_max_B, f.valid_B)
+            states.append(built.state_dict())
+        for name, value in states[0].items():
+            assert torch.equal(value, states[1][name]), name
+
+
+class TestGradient:
+    def gradients(self, level: str, **values: Any) -> dict[str, Tensor | None]:
+        """What reaches TEC and each level when `level` is drawn."""
+        features = batch()
+        assert features.tec_BTD is not None
+        inputs = {**features.sec, "tec": features.tec_BTD}
+        for tensor in inputs.values():
+            tensor.requires_grad_()
+        network(**values)(features, level).square().sum().backward()
+        return {name: tensor.grad for name, tensor in inputs.items()}
+
+    @pytest.mark.parametrize("level", ["low", "mid"])
+    def test_the_drawn_level_gets_none_and_the_last_gets_some(self, level: str) -> None:
+        gradients = self.gradients(level)
+        assert gradients["low"] is None
+        assert gradients["mid"] is None
+        assert gradients["high"] is not None
+        assert gradients["high"].any()
+        assert gradients["tec"] is not None
+        assert gradients["tec"].any()
+
+    def test_the_last_level_as_drawn_level_is_detached_from_the_cell_only(self) -> None:
+        # Drawn or not, S_N has the gradient of co-attention: it differs by what T' differs, but
+        # with the cell fixed to Zero, T' is the same and so must be the gradient.
+        gradients = []
+        for level in ("low", "high"):
+            features, built = batch(), network()
+            built.derive(["zero"])
+            features.sec["high"].requires_grad_()
+            built(features, level).square().sum().backward()
+            gradients.append(features.sec["high"].grad)
+        assert gradients[0] is not None
+        assert gradients[1] is not None
+        torch.testing.assert_close(gradients[0], gradients[1])
+
+    @pytest.mark.parametrize("system", SYSTEMS)
+    @pytest.mark.parametrize(
+        "values", [{}, {"cells": 2, "align": True, "operation_norm": True, "cell_residual": True}]
+    )
+    def test_every_parameter_is_trained(self, system: System, values: dict[str, Any]) -> None:
+        built = network(system, **values)
+        built(batch(), "low").square().sum().backward()
+        dead = [
+            name
+            for name, parameter in built.named_parameters()
+            if parameter.grad is None or not parameter.grad.any()
+        ]
+        assert dead == []
+
+    def test_sec_of_another_width_trains_its_projection(self) -> None:
+        shapes = dataclasses.replace(SHAPES, sec_width=9)
+        built = network(shapes=shapes)
+        built(batch(shapes), "low").square().sum().backward()
+        assert built.encoders is not None
+        assert built.encoders.fusion is not None
+        parameters = list(built.encoders.fusion.sec_alignment.parameters())
+        assert len(parameters) == 2
+        assert all(p.grad is not None and p.grad.any() for p in parameters)
+
+
+class TestArchitecture:
+    @pytest.mark.parametrize("cells", [1, 3])
+    def test_alphas_and_weights_share_out_the_parameters(self, cells: int) -> None:
+        built = network(cells=cells)
+        alphas = [id(p) for p in built.architecture_parameters()]
+        weights = [id(p) for p in built.weight_parameters()]
+        assert len(alphas) == cells
+        assert not set(alphas) & set(weights)
+        assert sorted(alphas + weights) == sorted(id(p) for p in built.parameters())
+
+    @pytest.mark.parametrize("system", ["sec_tec", "acoustic"])
+    def test_systems_without_search_have_no_alpha(self, system: System) -> None:
+        built = network(system)
+        assert built.architecture_parameters() == []
+        assert built.operation_weights() == []
+        assert built.operation_entropies() == []
+        assert built.choice_levels == ("high",)
+        built.derive([])
+        built.freeze_architecture([])
+
+    def test_weights_and_entropies_are_those_of_the_cells(self) -> None:
+        built = network(cells=2)
+        alphas = [alpha.detach() for alpha in built.architecture_parameters()]
+        for alpha, weights, entropy in zip(
+            alphas, built.operation_weights(), built.operation_entropies(), strict=True
+        ):
+            expected = alpha.exp() / alpha.exp().sum()
+            assert weights == pytest.approx(expected.tolist())
+            assert entropy == pytest.approx(-(expected * expected.log()).sum().item())
+
+    def test_a_frozen_architecture_leaves_only_weights(self) -> None:
+        built = network(cells=2)
+        built.freeze_architecture([ALPHA, ALPHA[::-1]])
+        assert built.architecture_parameters() == []
+        assert len(built.weight_parameters()) == len(list(built.parameters()))
+        first, second = built.operation_weights()
+        assert first == pytest.approx(torch.tensor(ALPHA).softmax(0).tolist())
+        assert second == pytest.approx(first[::-1])
+
+    def test_a_frozen_network_equals_the_searched_one(self) -> None:
+        built = network()
+        logits = built(batch(), "low")
+        built.freeze_architecture([alpha.tolist() for alpha in built.architecture_parameters()])
+        assert torch.equal(built(batch(), "low"), logits)
+
+    def test_a_derived_network_loads_its_own_weights(self) -> None:
+        built, loaded = network(cells=2), network(cells=2, seed=1)
+        for each in (built, loaded):
+            each.derive(["concat_fc", "ism_r"])
+        loaded.load_state_dict(built.state_dict())
+        assert torch.equal(loaded(batch(), "mid"), built(batch(), "mid"))
+        assert built.operation_weights() == [
+            [float(name == kept) for name in OPERATIONS] for kept in ("concat_fc", "ism_r")
+        ]
+
+    def test_a_derived_network_trains_what_it_kept(self) -> None:
+        built = network()
+        built.derive(["concat_fc_r"])
+        built(batch(), "low").square().sum().backward()
+        assert all(p.grad is not None and p.grad.any() for p in built.parameters())
+        names = [name for name, _ in built.named_parameters() if "operations" in name]
+        assert names == [
+            "encoders.fusion.cells.0.operations.concat_fc_r.operation.linear.weight",
+            "encoders.fusion.cells.0.operations.concat_fc_r.operation.linear.bias",
+        ]
+
+    def test_a_genotype_of_another_number_of_cells_is_refused(self) -> None:
+        with pytest.raises(ConfigError, match="has 2 cells and the network 1"):
+            network().freeze_architecture([ALPHA, ALPHA])
+        with pytest.raises(ConfigError, match="has 1 cells and the network 2"):
+            network(cells=2).derive(["sum"])
+
+
+class TestBuilding:
+    def test_a_seed_gives_the_same_network(self) -> None:
+        first, second, other = network(), network(), network(seed=1)
+        for name, value in first.state_dict().items():
+            assert torch.equal(value, second.state_dict()[name])
+        assert not torch.equal(first(batch()), other(batch()))
+
+    def test_systems_of_a_seed_share_their_acoustic_part(self) -> None:
+        states = [network(system).acoustic.state_dict() for system in SYSTEMS]
+        for name, value in states[0].items():
+            assert all(torch.equal(value, state[name]) for state in states[1:])
+
+    def test_the_scaling_travels_in_the_state(self) -> None:
+        built, loaded = network(), build_network("mfsn", config(), SHAPES, C, LEVELS)
+        loaded.load_state_dict(built.state_dict())
+        assert torch.equal(loaded(batch()), built(batch()))
+
+    def test_fit_scaling_refuses_levels_that_are_no_numbers(self) -> None:
+        features = batch()
+        features.spectrogram_BSF[0, 0, 0] = math.nan
+        with pytest.raises(TrainingError, match="not finite"):
+            network().fit_scaling(
+                features.spectrogram_BSF, features.utterance_max_B, features.valid_B
+            )
+
+    def test_classical_has_no_network(self) -> None:
+        with pytest.raises(ConfigError, match="system classical has no network"):
+            build_network("classical", config(), SHAPES, C, LEVELS)
+
+    def test_a_level_is_needed(self) -> None:
+        with pytest.raises(ConfigError, match="no SEC level"):
+            build_network("mfsn", config(), SHAPES, C, [])
+
+    def test_frames_that_differ_cannot_be_fused(self) -> None:
+        shapes = dataclasses.replace(SHAPES, sec_frames=T + 1)
+        with pytest.raises(ConfigError, match="SEC has 9 frames a segment and TEC 8"):
+            network(shapes=shapes)
+        assert network("sec_tec", shapes)(batch(shapes)).isfinite().all()
+
+    def test_imagenet_weights_are_asked_for_once_and_can_be_left_to_a_checkpoint(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        loaded: list[nn.Module] = []
+        monkeypatch.setattr("mfsn.models.network.load_imagenet", loaded.append)
+        asked = config(alexnet_weights="imagenet")
+        build_network("acoustic", asked, SHAPES, C, LEVELS, pretrained=False)
+        assert loaded == []
+        built = build_network("acoustic", asked, SHAPES, C, LEVELS)
+        assert loaded == [built.acoustic.spectrogram.alexnet]
+        build_network("acoustic", config(), SHAPES, C, LEVELS)
+        assert len(loaded) == 1
+
+    @pytest.mark.parametrize("side", [0, 1])
+    def test_images_too_small_for_alexnet_are_refused(self, side: int) -> None:
+        size = [63, 63]
+        size[side] = 62
+        with pytest.raises(ConfigError, match=rf"image_px\.{side}.*greater than or equal to 63"):
+            config(image_px=size)
+
+
+class TestPublishedSizes:
+    """Parameter counts of CA-MSER (the facts' section 1.5), which has half the projections."""
+
+    @pytest.fixture
+    def paper(self) -> SerNetwork:
+        shapes = InputShapes(149, 768, 149, 768, 300, 200, 300, 40)
+        with torch.device("meta"):
+            return build_network("mfsn", ModelConfig(projection=128), shapes, 4, LEVELS)
+
+    @staticmethod
+    def millions(module: nn.Module) -> float:
+        return sum(parameter.numel() for parameter in module.parameters()) / 1e6
+
+    def test_alexnet(self, paper: SerNetwork) -> None:
+        assert self.millions(paper.acoustic.spectrogram.alexnet) == pytest.approx(2.47, abs=0.005)
+        assert paper.acoustic.spectrogram.alexnet.outputs == 9216
+
+    def test_bilstm(self, paper: SerNetwork) -> None:
+        assert self.millions(paper.acoustic.mfcc.layers) == pytest.approx(2.19, abs=0.005)
+
+    def test_doubled_projections(self, paper: SerNetwork) -> None:
+        assert self.millions(paper.acoustic.spectrogram.project) / 2 == pytest.approx(
+            1.18, abs=5e-3
+        )
+        assert self.millions(paper.acoustic.mfcc.project) / 2 == pytest.approx(19.66, abs=0.005)
+
+    def test_co_attention(self, paper: SerNetwork) -> None:
+        assert paper.encoders is not None
+        stream = paper.encoders.coattention.sec
+        assert stream.frame_weights.weight.shape == (149, 256)
+        assert stream.project.weight.shape == (128, 768)
+
+    def test_head_reads_768_numbers(self, paper: SerNetwork) -> None:
+        shapes = [tuple(p.shape) for p in paper.head.parameters() if p.ndim == 2]
+        assert shapes == [(128, 768), (128, 128), (4, 128)]
+
+    def test_fusion_with_the_gated_supplement_is_about_6_million(self, paper: SerNetwork) -> None:
+        assert paper.encoders is not None
+        assert paper.encoders.fusion is not None
+        assert self.millions(paper.encoders.fusion) == pytest.approx(6, abs=0.5)
