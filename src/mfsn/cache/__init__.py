@@ -1,1 +1,1 @@
-"""The feature cache: content-addressed rows in write-once Zarr shards."""
+"""The feature cache: write-once shards of rows with content keys, commit markers, and readers."""

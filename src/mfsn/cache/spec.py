@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 from mfsn.config import sha256_of
 
-Dtype = Literal["float16", "float32", "int16"]
+Dtype = Literal["float16", "float32", "int16", "int64"]
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class StoreSpec:
         """Folder below the store root: `<extractor>/<12 digits of the identity's hash>`."""
         return f"{self.extractor}/{self.identity[:12]}"
 
-    @property
+    @cached_property
     def identity(self) -> str:
         """sha256 (hexadecimal) of extractor, recipe and arrays."""
         arrays = [[a.name, list(a.shape), a.dtype, list(a.dims)] for a in self.arrays]

@@ -1,1 +1,1 @@
-"""Extractors: from waves to the rows of the cache."""
+"""Extractors: waves in, one row of arrays a segment or utterance out."""

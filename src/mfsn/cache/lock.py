@@ -1,0 +1,84 @@
+"""One writer a store directory: an exclusive lock that dies with its process."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import logging
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from mfsn.cache.trouble import explaining
+from mfsn.errors import ConfigError, StoreBusyError
+
+WAIT_VARIABLE = "MFSN_WAIT"
+
+_EXPERIMENT_WAIT_S = 24 * 3600.0
+_POLL_S = 0.1
+
+log = logging.getLogger(__name__)
+
+
+@contextlib.contextmanager
+def exclusive(directory: Path) -> Iterator[None]:
+    """Be the only writer of a store directory while the body runs.
+
+    Raises:
+        StoreBusyError: if another process still holds the lock after `wait_s()` seconds.
+        CacheError: if the lock file cannot be made.
+        ConfigError: as `wait_s`.
+    """
+    with explaining(directory):
+        directory.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(directory / ".lock", os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        _acquire(descriptor, directory, wait_s())
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def wait_s() -> float:
+    """How long to wait for another writer: `$MFSN_WAIT`, else 0, within DVC's queue a day.
+
+    Experiments that are queued together extract the same rows: the first computes them, the
+    others wait and find them there.
+
+    Raises:
+        ConfigError: if the variable is not a number of seconds.
+    """
+    text = os.environ.get(WAIT_VARIABLE)
+    if text is None:
+        return _EXPERIMENT_WAIT_S if _is_queued_experiment() else 0.0
+    if not text.replace(".", "", 1).isdecimal():
+        raise ConfigError(f"{WAIT_VARIABLE}={text}: it takes a number of seconds from 0")
+    return float(text)
+
+
+def _is_queued_experiment() -> bool:
+    return "/.dvc/tmp/exps/" in Path.cwd().resolve().as_posix() + "/"
+
+
+def _acquire(descriptor: int, directory: Path, patience_s: float) -> None:
+    deadline = time.monotonic() + patience_s
+    if _try(descriptor, directory):
+        return
+    if patience_s:
+        log.info("%s: another process is writing to the store; waiting for it", directory)
+    while time.monotonic() < deadline:
+        time.sleep(_POLL_S)
+        if _try(descriptor, directory):
+            return
+    raise StoreBusyError(
+        f"{directory}: another process is writing to the store; run the same command again when "
+        f"it has finished, or set {WAIT_VARIABLE} to the seconds to wait for it"
+    )
+
+
+def _try(descriptor: int, directory: Path) -> bool:
+    with explaining(directory), contextlib.suppress(BlockingIOError):
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return True
+    return False

@@ -1,0 +1,111 @@
+"""Commit markers: what makes a row exist.
+
+A marker is written after its shards are on disk and names their keys, checksums and sizes. Its
+seal covers all of it together with the store's identity and the shard's number, so that a marker
+that was cut off, edited, renamed or brought from another directory counts as absent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mfsn import files
+from mfsn.cache.layout import Layout
+from mfsn.config import sha256_of
+
+
+@dataclass(frozen=True)
+class Marker:
+    """The commit of one shard of all arrays."""
+
+    shard: int
+    keys: tuple[str, ...]
+    """Row keys, in the order of the rows."""
+    checksums: Mapping[str, tuple[int, ...]]
+    """Array name to the crc32c of each row's bytes."""
+    sizes: Mapping[str, int]
+    """Array name to the bytes of its shard file."""
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A marker that does not count."""
+
+    shard: int
+    reason: str
+
+
+def write(layout: Layout, marker: Marker) -> None:
+    """Commit a shard; its files are on disk already."""
+    content = _content(marker)
+    seal = _seal(layout, marker.shard, content)
+    files.write_json(layout.marker(marker.shard), {**content, "seal": seal})
+
+
+def read_all(layout: Layout) -> tuple[list[Marker], list[Refused]]:
+    """The markers that count, by shard number, and those that do not.
+
+    A marker counts when its seal is right and every shard file has the size that it names.
+    """
+    markers, refused = [], []
+    for path in sorted(layout.commits.glob("*.json")):
+        found = _read(layout, path)
+        if isinstance(found, Marker):
+            markers.append(found)
+        elif found is not None:
+            refused.append(found)
+    return markers, refused
+
+
+def drop(layout: Layout, shard: int) -> None:
+    """Take back a commit: first the marker, then the shard files that it covered."""
+    layout.marker(shard).unlink(missing_ok=True)
+    for path in layout.shards(shard):
+        path.unlink(missing_ok=True)
+
+
+def _read(layout: Layout, path: Path) -> Marker | Refused | None:
+    if not path.stem.isdecimal():
+        return None
+    shard = int(path.stem)
+    try:
+        content = files.read_json(path)
+        seal = content.pop("seal")
+        if seal != _seal(layout, shard, content):
+            return Refused(shard, "its seal does not match its content")
+        marker = _parse(shard, content)
+        reason = _wrong_size(layout, marker)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return Refused(shard, "it cannot be read")
+    return Refused(shard, reason) if reason else marker
+
+
+def _parse(shard: int, content: Any) -> Marker:
+    checksums = {name: tuple(values) for name, values in content["checksums"].items()}
+    return Marker(shard, tuple(content["keys"]), checksums, content["sizes"])
+
+
+def _wrong_size(layout: Layout, marker: Marker) -> str | None:
+    for array in layout.spec.arrays:
+        path = layout.shard(array, marker.shard)
+        expected = marker.sizes[array.name]
+        actual = path.stat().st_size if path.is_file() else None
+        if actual != expected:
+            found = "is missing" if actual is None else f"has {actual} bytes, not {expected}"
+            return f"{array.name}/{path.name} ({len(marker.keys)} rows) {found}"
+    return None
+
+
+def _content(marker: Marker) -> dict[str, Any]:
+    return {
+        "keys": list(marker.keys),
+        "checksums": {name: list(values) for name, values in marker.checksums.items()},
+        "sizes": dict(marker.sizes),
+    }
+
+
+def _seal(layout: Layout, shard: int, content: Mapping[str, Any]) -> str:
+    return sha256_of([layout.spec.identity, shard, content])

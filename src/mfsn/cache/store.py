@@ -1,0 +1,183 @@
+"""One store directory: which rows are there, and their values, never wrong ones."""
+
+from __future__ import annotations
+
+import contextlib
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from mfsn.cache import layout as layouts
+from mfsn.cache import marker as markers
+from mfsn.cache import shard as shards
+from mfsn.cache.lock import exclusive
+from mfsn.cache.marker import Marker
+from mfsn.cache.spec import ArraySpec, StoreSpec
+from mfsn.cache.trouble import explaining, refill, repair_and_refill
+from mfsn.cache.writer import Writer, recover
+from mfsn.errors import CacheError, DamagedRowError, MissingRowError
+
+
+class RowAddress(NamedTuple):
+    """Where a row lies."""
+
+    marker: Marker
+    """Commit of its shard."""
+    position: int
+    """Its position in that shard."""
+
+
+class Store:
+    """The rows of one extractor with one configuration.
+
+    Args:
+        root: root of the feature cache, from `mfsn.workspace.store_root`.
+        spec: identity and arrays; they name the directory below the root.
+    """
+
+    def __init__(self, root: Path, spec: StoreSpec) -> None:
+        self.root = root
+        self.spec = spec
+        self.path = root / spec.directory
+        self._layout = layouts.plan(root, spec)
+        self._known: dict[str, RowAddress] = {}
+
+    def committed(self) -> dict[str, RowAddress]:
+        """Every row that is there, by key, as the commit markers say at this moment.
+
+        Raises:
+            StoreVersionError: if another version of mfsn wrote the directory.
+            CacheError: if its description is damaged.
+        """
+        with explaining(self.path):
+            self._layout = layouts.load(self.path) or self._layout
+            sound, _ = markers.read_all(self._layout)
+        self._known = {
+            key: RowAddress(marker, position)
+            for marker in sound
+            for position, key in enumerate(marker.keys)
+        }
+        return self._known
+
+    def missing(self, keys: Sequence[str]) -> list[str]:
+        """The keys without a row at this moment, each once, in the order asked.
+
+        Raises:
+            StoreVersionError: if another version of mfsn wrote the directory.
+            CacheError: if its description is damaged.
+        """
+        committed = self.committed()
+        return [key for key in dict.fromkeys(keys) if key not in committed]
+
+    @contextlib.contextmanager
+    def writer(self, about: Mapping[str, Any] | None = None) -> Iterator[Writer]:
+        """Open the directory for appending: locked, created if need be, leftovers removed.
+
+        Rows are there once the body ends without an exception, whole shards as soon as they are
+        full. An exception loses the rows of the shard in flight, as a kill does.
+
+        Args:
+            about: plain values for people, kept when the directory is created.
+
+        Raises:
+            StoreBusyError: if another process is writing (see `mfsn.cache.lock.wait_s`).
+            StorageFullError: if the disk is full.
+            StoreVersionError: if another version of mfsn wrote the directory.
+            CacheError: if it cannot be written, or its description is damaged.
+        """
+        with exclusive(self.path):
+            with explaining(self.path):
+                self._create_once(about or {})
+                recover(self._layout)
+            writer = Writer(self._layout, self.committed())
+            yield writer
+            writer.finish()
+
+    def read(
+        self, keys: Sequence[str], arrays: Sequence[str] | None = None
+    ) -> dict[str, npt.NDArray[Any]]:
+        """Read rows; every one is checked against its commit marker's checksum.
+
+        Args:
+            keys: row keys, in any order, repeated or not.
+            arrays: names of the arrays to read; all by default.
+
+        Returns:
+            Array name to (len(keys), *shape of a row), rows in the order of `keys`.
+
+        Raises:
+            MissingRowError: if a key has no committed row, or its shard file is gone.
+            DamagedRowError: if a row's bytes do not match their checksum.
+            CacheError: if an array is not one of the directory's, or it cannot be reached.
+        """
+        addresses = self._addresses(keys)
+        with explaining(self.path):
+            return {array.name: self._read(array, addresses) for array in self._chosen(arrays)}
+
+    def _create_once(self, about: Mapping[str, Any]) -> None:
+        existing = layouts.load(self.path)
+        if existing is None:
+            layouts.create(self._layout, about)
+        else:
+            self._layout = existing
+
+    def _addresses(self, keys: Sequence[str]) -> list[RowAddress]:
+        if any(key not in self._known for key in keys):
+            self.committed()  # not looked yet, or another process has committed since
+        lost = sum(key not in self._known for key in keys)
+        if lost:
+            raise MissingRowError(
+                f"{self.path}: {lost} of {len(keys)} rows are not in the store (deleted, or the "
+                f"store lies elsewhere: MFSN_STORE); {refill(self.spec.extractor)} computes them"
+            )
+        return [self._known[key] for key in keys]
+
+    def _chosen(self, names: Sequence[str] | None) -> list[ArraySpec]:
+        arrays = {array.name: array for array in self.spec.arrays}
+        unknown = [name for name in names or () if name not in arrays]
+        if unknown:
+            raise CacheError(
+                f"{self.path}: no array {', '.join(unknown)}; there are {', '.join(arrays)}"
+            )
+        return [arrays[name] for name in (arrays if names is None else names)]
+
+    def _read(self, array: ArraySpec, addresses: Sequence[RowAddress]) -> npt.NDArray[Any]:
+        rows = np.empty((len(addresses), *array.shape), layouts.dtype_of(array))
+        out = shards.as_bytes(rows)
+        for marker, targets in _by_shard(addresses):
+            positions = [addresses[target].position for target in targets]
+            checksums = [marker.checksums[array.name][position] for position in positions]
+            path = self._layout.shard(array, marker.shard)
+            try:
+                damaged = shards.read(path, positions, checksums, out, targets)
+            except FileNotFoundError:
+                raise self._shard_gone(path) from None
+            if damaged:
+                raise self._rows_damaged(path, damaged)
+        return rows
+
+    def _shard_gone(self, path: Path) -> MissingRowError:
+        return MissingRowError(
+            f"{path} was deleted while it was in use; {refill(self.spec.extractor)} computes its "
+            "rows again"
+        )
+
+    def _rows_damaged(self, path: Path, positions: Sequence[int]) -> DamagedRowError:
+        return DamagedRowError(
+            f"{path}: {len(positions)} rows do not match their checksum (the first is row "
+            f"{min(positions)}); {repair_and_refill(self.spec.extractor)} replaces them"
+        )
+
+
+def _by_shard(addresses: Sequence[RowAddress]) -> Iterator[tuple[Marker, list[int]]]:
+    """Indices into `addresses` grouped by shard, within it in the order on disk."""
+    groups: dict[int, list[int]] = defaultdict(list)
+    for target, address in enumerate(addresses):
+        groups[address.marker.shard].append(target)
+    for targets in groups.values():
+        targets.sort(key=lambda target: addresses[target].position)
+        yield addresses[targets[0]].marker, targets

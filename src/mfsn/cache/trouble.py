@@ -1,0 +1,53 @@
+"""What can go wrong with a store, said in one sentence that names the way out."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+from collections.abc import Iterator
+from pathlib import Path
+
+from mfsn.errors import CacheError, MfsnError
+from mfsn.files import explain_full_disk
+
+WAVEFORM = "waveform"
+"""The extractor name under which the segment stage keeps waves."""
+
+_READ_ONLY = {errno.EACCES, errno.EPERM, errno.EROFS}
+
+
+def refill(extractor: str) -> str:
+    """The command that computes an extractor's missing rows although its digest is up to date."""
+    stage = "segment" if extractor == WAVEFORM else f"extract@{extractor}"
+    return f"`dvc repro --force --single-item {stage}`"
+
+
+def repair_and_refill(extractor: str) -> str:
+    """The commands that replace damaged rows."""
+    return f"`mfsn cache verify --repair`, then {refill(extractor)}"
+
+
+@contextlib.contextmanager
+def explaining(path: Path) -> Iterator[None]:
+    """Turn what the operating system says about `path` into one clear sentence.
+
+    Raises:
+        StorageFullError: if the body runs out of disk space or quota.
+        CacheError: if the body may not read or write there, or the folder cannot be reached.
+    """
+    try:
+        with explain_full_disk(path):
+            yield
+    except MfsnError:
+        raise
+    except OSError as error:
+        said = error.strerror or str(error)
+        if error.errno in _READ_ONLY:
+            raise CacheError(
+                f"{path}: the store cannot be used here ({said}); give this user the right to read "
+                "and write, or move the store with MFSN_STORE"
+            ) from error
+        raise CacheError(
+            f"{path}: the store cannot be reached ({said}); bring the folder back, or move the "
+            "store with MFSN_STORE, and run the same command again"
+        ) from error

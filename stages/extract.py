@@ -1,0 +1,28 @@
+"""Stage `extract@NAME`: bring an extractor's rows into the store; its digest goes to DVC."""
+
+import sys
+
+from _start import run
+from mfsn.cache.owners import register_owner
+from mfsn.features.extraction import extract
+from mfsn.features.registry import make_extractor
+from mfsn.manifest import SEGMENTS, read_table
+from mfsn.params import Stage
+from mfsn.workspace import main_checkout, store_root
+
+
+def extract_one(stage: Stage) -> None:
+    """Read the segment table, compute what is missing, write the digest, register it."""
+    name = stage.name.partition("@")[2]
+    outputs, segment, root = stage.outputs, stage.params.segment, store_root()
+    segments = read_table(outputs.segments, SEGMENTS)
+    config = getattr(stage.params, name)
+    extractor = make_extractor(name, config, segment.sample_rate_hz, segment.samples)
+    digest = extract(extractor, segments, segment, root)
+    path = outputs.digest(name)
+    digest.write(path)
+    register_owner(root, main_checkout(), path.relative_to(outputs.workspace), digest.store)
+
+
+if __name__ == "__main__":
+    run(f"extract@{sys.argv[1]}", extract_one)

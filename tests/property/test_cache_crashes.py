@@ -1,0 +1,118 @@
+"""Whatever is appended and wherever the writer dies: no committed row is ever lost or wrong."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NoReturn
+from unittest import mock
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mfsn.cache import layout
+from mfsn.cache.spec import ArraySpec, StoreSpec
+from mfsn.cache.store import Store
+from mfsn.cache.verify import verify
+
+ARRAYS = (
+    ArraySpec("low", (2,), "float16", ("feature",)),
+    ArraySpec("count", (), "int64", ()),
+)
+SPEC = StoreSpec("sec", {"extractor": "sec"}, ARRAYS)
+KEYS = [SPEC.row_key(str(row), 0) for row in range(24)]
+
+Appended = list[int]
+appended = st.lists(st.integers(0, len(KEYS) - 1), min_size=1, max_size=9)
+dies_at = st.none() | st.integers(0, 45)
+histories = st.lists(st.tuples(appended, dies_at), min_size=1, max_size=6)
+
+
+class Killed(BaseException):
+    """The writer is dead: no clean-up of its own runs any more."""
+
+
+@contextlib.contextmanager
+def dying(moment: int | None) -> Iterator[None]:
+    """Let every flush, rename and removal fail from the `moment`-th on, as after a kill."""
+    left = [moment]
+
+    def mortal(function: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*arguments: Any, **options: Any) -> Any:
+            if left[0] is None:
+                return function(*arguments, **options)
+            if left[0] <= 0:
+                die()
+            left[0] -= 1
+            return function(*arguments, **options)
+
+        return call
+
+    def die() -> NoReturn:
+        raise Killed
+
+    with (
+        mock.patch.object(os, "fsync", mortal(lambda _: None)),
+        mock.patch.object(os, "replace", mortal(os.replace)),
+        mock.patch.object(Path, "unlink", mortal(Path.unlink)),
+        contextlib.suppress(Killed),
+    ):
+        yield
+
+
+def rows(numbers: Appended) -> dict[str, Any]:
+    low = np.array(numbers, np.float16)[:, None] * np.array([1, -2], np.float16)
+    return {"low": low, "count": np.array(numbers, np.int64)}
+
+
+def append(store: Store, numbers: Appended) -> None:
+    with store.writer() as writer:
+        writer.append([KEYS[number] for number in numbers], rows(numbers))
+
+
+def assert_right(store: Store) -> set[str]:
+    """Every row that is there has its own values; returns the keys."""
+    numbers = [number for number, key in enumerate(KEYS) if key in store.committed()]
+    read = store.read([KEYS[number] for number in numbers])
+    for name, expected in rows(numbers).items():
+        np.testing.assert_array_equal(read[name], expected)
+    return set(store.committed())
+
+
+@settings(deadline=None, max_examples=30)
+@given(histories)
+def test_committed_rows_survive_every_history(history: list[tuple[Appended, int | None]]) -> None:
+    with (
+        tempfile.TemporaryDirectory() as root,
+        mock.patch.object(layout, "MOST_ROWS_PER_SHARD", 4),
+    ):
+        safe: set[str] = set()
+        for numbers, moment in history:
+            with dying(moment):
+                append(Store(Path(root), SPEC), numbers)
+            there = assert_right(Store(Path(root), SPEC))
+            assert there >= safe
+            if moment is None:
+                assert there == safe | {KEYS[number] for number in numbers}
+            safe = there
+        assert_whole_again(Store(Path(root), SPEC))
+
+
+def assert_whole_again(store: Store) -> None:
+    with dying(None):
+        append(store, list(range(len(KEYS))))
+    assert assert_right(store) == set(KEYS)
+    assert verify(store.root).is_sound
+    markers = {address.marker.shard: address.marker for address in store.committed().values()}
+    assert sum(len(marker.keys) for marker in markers.values()) == len(KEYS)  # none twice
+    assert {path.name for path in store.path.rglob("*") if path.is_file()} == {
+        *(f"c.{shard}.0" for shard in markers),
+        *(f"c.{shard}" for shard in markers),
+        *(f"{shard:06d}.json" for shard in markers),
+        "zarr.json",
+        ".lock",
+    }

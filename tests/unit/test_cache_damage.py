@@ -1,0 +1,297 @@
+"""Whatever happens to the bytes of a store: no wrong row, found by verify, mended by repair."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mfsn.cache import layout
+from mfsn.cache.digest import Digest
+from mfsn.cache.owners import register_owner
+from mfsn.cache.spec import ArraySpec, StoreSpec
+from mfsn.cache.store import Store
+from mfsn.cache.verify import verify
+from mfsn.errors import CacheError, DamagedRowError, MissingRowError
+
+ARRAYS = (
+    ArraySpec("low", (2, 3), "float16", ("frame", "feature")),
+    ArraySpec("high", (2, 3), "float16", ("frame", "feature")),
+)
+SPEC = StoreSpec("sec", {"extractor": "sec", "version": 1}, ARRAYS)
+KEYS = [SPEC.row_key(f"audio {row}", 0) for row in range(10)]
+ROW_BYTES = 12
+STRIDE = ROW_BYTES + 4
+SECOND = set(KEYS[4:8])
+"""Rows of shard 1, which all of these damage."""
+
+
+def rows(numbers: list[int]) -> dict[str, Any]:
+    low = np.arange(6, dtype=np.float16).reshape(2, 3) + 10 * np.array(numbers)[:, None, None]
+    return {"low": low.astype(np.float16), "high": -low.astype(np.float16)}
+
+
+def append(store: Store, keys: list[str]) -> None:
+    with store.writer() as writer:
+        writer.append(keys, rows([KEYS.index(key) for key in keys]))
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
+    """Ten rows in shards of four."""
+    monkeypatch.setattr(layout, "MOST_ROWS_PER_SHARD", 4)
+    monkeypatch.setattr(os, "fsync", lambda _: None)  # the disk is slow, and keeps its power
+    store = Store(tmp_path / "store", SPEC)
+    append(store, KEYS)
+    return store
+
+
+def flip(path: Path, position: int) -> None:
+    content = bytearray(path.read_bytes())
+    content[position] ^= 1
+    path.write_bytes(content)
+
+
+def flip_a_row(store: Store) -> None:
+    flip(store.path / "high/c.1.0.0", 2 * STRIDE + 5)
+
+
+def flip_a_checksum(store: Store) -> None:
+    flip(store.path / "low/c.1.0.0", 2 * STRIDE + ROW_BYTES + 1)
+
+
+def flip_the_index(store: Store) -> None:
+    flip(store.path / "high/c.1.0.0", 4 * STRIDE + 3)
+
+
+def zero_the_shard(store: Store) -> None:
+    path = store.path / "high/c.1.0.0"
+    path.write_bytes(bytes(path.stat().st_size))
+
+
+def swap_two_shards(store: Store) -> None:
+    (store.path / "high/c.1.0.0").write_bytes((store.path / "high/c.0.0.0").read_bytes())
+
+
+def truncate_the_shard(store: Store) -> None:
+    path = store.path / "low/c.1.0.0"
+    path.write_bytes(path.read_bytes()[:-1])
+
+
+def delete_the_shard(store: Store) -> None:
+    (store.path / "high/c.1.0.0").unlink()
+
+
+def delete_the_marker(store: Store) -> None:
+    (store.path / "commits/000001.json").unlink()
+
+
+def cut_the_marker(store: Store) -> None:
+    path = store.path / "commits/000001.json"
+    path.write_bytes(path.read_bytes()[:100])
+
+
+def empty_the_marker(store: Store) -> None:
+    (store.path / "commits/000001.json").write_text("[]\n")
+
+
+def forge_the_marker(store: Store) -> None:
+    path = store.path / "commits/000001.json"
+    content = json.loads(path.read_text())
+    content["keys"].reverse()
+    path.write_text(json.dumps(content))
+
+
+def copy_another_marker(store: Store) -> None:
+    markers = store.path / "commits"
+    (markers / "000001.json").write_bytes((markers / "000000.json").read_bytes())
+
+
+def bring_a_marker_from_another_store(store: Store) -> None:
+    other = Store(store.root, StoreSpec("sec", {"extractor": "sec", "version": 2}, ARRAYS))
+    append(other, KEYS)
+    content = (other.path / "commits/000001.json").read_bytes()
+    (store.path / "commits/000001.json").write_bytes(content)
+
+
+Damage = Callable[[Store], None]
+
+IN_PLACE: list[tuple[Damage, set[str]]] = [
+    (flip_a_row, {KEYS[6]}),
+    (flip_a_checksum, {KEYS[6]}),
+    (flip_the_index, set()),
+    (zero_the_shard, SECOND),
+    (swap_two_shards, SECOND),
+]
+"""Damage that leaves sizes and markers as they are, and the rows that are lost by it."""
+
+VISIBLE: list[Damage] = [
+    truncate_the_shard,
+    delete_the_shard,
+    delete_the_marker,
+    cut_the_marker,
+    empty_the_marker,
+    forge_the_marker,
+    copy_another_marker,
+    bring_a_marker_from_another_store,
+]
+"""Damage after which the markers no longer promise the rows of shard 1."""
+
+ALL = [*IN_PLACE, *((damage, SECOND) for damage in VISIBLE)]
+
+
+def readable(store: Store) -> set[str]:
+    """Keys that can be read; every row that is read must be the right one."""
+    found = set()
+    for number, key in enumerate(KEYS):
+        try:
+            read = store.read([key])
+        except (MissingRowError, DamagedRowError):
+            continue
+        for name, expected in rows([number]).items():
+            np.testing.assert_array_equal(read[name], expected)
+        found.add(key)
+    return found
+
+
+@pytest.mark.parametrize(("damage", "lost"), ALL)
+def test_no_wrong_row_is_ever_read(store: Store, damage: Damage, lost: set[str]) -> None:
+    damage(store)
+    assert readable(Store(store.root, SPEC)) >= set(KEYS) - lost
+    assert readable(store) >= set(KEYS) - lost  # markers read before the damage
+
+
+@pytest.mark.parametrize(("damage", "lost"), ALL)
+def test_repair_leaves_exactly_the_lost_rows_to_be_computed(
+    store: Store, damage: Damage, lost: set[str]
+) -> None:
+    damage(store)
+    verify(store.root, repair=True)
+    missing = store.missing(KEYS)
+    assert set(missing) == lost
+    append(store, missing)
+    assert readable(Store(store.root, SPEC)) == set(KEYS)
+    assert verify(store.root, extractor="sec").is_sound
+
+
+@pytest.mark.parametrize("damage", [damage for damage, _ in IN_PLACE])
+def test_verify_finds_what_the_markers_do_not_show(store: Store, damage: Damage) -> None:
+    assert verify(store.root).is_sound
+    damage(store)
+    report = verify(store.root)
+    assert [problem.where for problem in report.problems] == [f"{SPEC.directory}: shard 1"]
+    assert "`mfsn cache verify --repair`" in report.sentences()[0]
+    assert verify(store.root) == report  # without repair nothing is changed
+
+
+@pytest.mark.parametrize("damage", [damage for damage in VISIBLE if damage != delete_the_marker])
+def test_verify_names_a_marker_that_does_not_count(store: Store, damage: Damage) -> None:
+    damage(store)
+    problems = [p for p in verify(store.root).problems if p.where == SPEC.directory]
+    assert len(problems) == 1
+    assert "commit marker 000001.json does not count" in problems[0].what
+    assert "extract@sec" in problems[0].remedy
+
+
+@pytest.mark.parametrize("damage", VISIBLE)
+def test_the_next_writer_drops_the_commit_and_takes_the_rows_again(
+    store: Store, damage: Damage, caplog: pytest.LogCaptureFixture
+) -> None:
+    damage(store)
+    reopened = Store(store.root, SPEC)
+    assert set(reopened.missing(KEYS)) == SECOND
+    with caplog.at_level(logging.WARNING):
+        append(reopened, reopened.missing(KEYS))
+    assert ("000001.json is dropped" in caplog.text) == (damage != delete_the_marker)
+    assert ("(4 rows)" in caplog.text) == (damage in (truncate_the_shard, delete_the_shard))
+    assert readable(reopened) == set(KEYS)
+
+
+def test_a_damaged_row_names_the_commands_that_replace_it(store: Store) -> None:
+    flip_a_row(store)
+    expected = "1 rows do not match.*verify --repair`, then `dvc repro.*extract@sec` replaces"
+    with pytest.raises(DamagedRowError, match=expected):
+        store.read(KEYS)
+
+
+def test_a_shard_that_vanishes_under_a_reader_is_a_missing_row(store: Store) -> None:
+    store.read(KEYS)
+    delete_the_shard(store)
+    with pytest.raises(MissingRowError, match="deleted while it was in use"):
+        store.read(KEYS)
+
+
+@pytest.mark.parametrize("leftover", ["high/c.3.0.0", "low/c.9.0.0", "high/.c.3.0.0.7.partial"])
+def test_what_a_killed_writer_left_is_removed(store: Store, leftover: str) -> None:
+    path = store.path / leftover
+    path.write_bytes(b"half")
+    assert readable(Store(store.root, SPEC)) == set(KEYS)
+    assert verify(store.root).is_sound
+    append(store, KEYS)
+    assert not path.exists()
+
+
+def test_verify_counts_what_it_read(store: Store) -> None:
+    report = verify(store.root)
+    assert (report.shards, report.rows, report.problems) == (3, 10, ())
+    assert report.sentences() == ["10 rows in 3 shards read, 0 problems"]
+
+
+def test_verify_can_look_at_one_extractor(store: Store) -> None:
+    flip_a_row(store)
+    assert verify(store.root, extractor="tec").shards == 0
+    assert not verify(store.root, extractor="sec").is_sound
+
+
+def test_verify_goes_on_after_a_directory_that_cannot_be_opened(store: Store) -> None:
+    other = Store(store.root, StoreSpec("mfcc", {}, ARRAYS))
+    append(other, KEYS)
+    (other.path / "zarr.json").write_text("{}")
+    report = verify(store.root)
+    assert report.rows == 10
+    assert [problem.where for problem in report.problems] == [other.spec.directory]
+
+
+def test_verify_finds_rows_that_a_digest_names_and_nobody_has(store: Store) -> None:
+    checkout = store.root.parent / "checkout"
+    digest = Digest.of(SPEC, {}, {f"u{row}#0": key for row, key in enumerate(KEYS)})
+    digest.write(checkout / "sec.json")
+    register_owner(store.root, checkout, Path("sec.json"), digest.store)
+    assert verify(store.root).is_sound
+    delete_the_marker(store)
+    (problem,) = verify(store.root).problems
+    assert problem.what == f"it names 4 rows that are not in {SPEC.directory}"
+    assert "extract@sec" in problem.remedy
+
+
+def test_verify_finds_a_digest_whose_directory_was_deleted(store: Store) -> None:
+    checkout = store.root.parent / "checkout"
+    Digest.of(SPEC, {}, {"u#0": KEYS[0]}).write(checkout / "sec.json")
+    register_owner(store.root, checkout, Path("sec.json"), SPEC.directory)
+    store.path.rename(checkout / "away")
+    assert "it names 1 rows" in verify(store.root).problems[0].what
+
+
+def test_verify_names_a_digest_that_cannot_be_read(store: Store) -> None:
+    checkout = store.root.parent / "checkout"
+    checkout.mkdir()
+    (checkout / "sec.json").write_text("{")
+    register_owner(store.root, checkout, Path("sec.json"), SPEC.directory)
+    assert verify(store.root).problems[0].what == "its rows cannot be compared"
+
+
+def test_a_store_that_does_not_exist_is_sound(tmp_path: Path) -> None:
+    assert verify(tmp_path / "nowhere").is_sound
+
+
+def test_repair_waits_for_no_writer(store: Store) -> None:
+    flip_a_row(store)
+    with store.writer(), pytest.raises(CacheError, match="another process is writing"):
+        verify(store.root, repair=True)
+    assert not verify(store.root).is_sound

@@ -1,0 +1,113 @@
+"""What `mfsn cache ls` shows, and who needs which rows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mfsn.cache.digest import Digest
+from mfsn.cache.listing import list_store
+from mfsn.cache.owners import owners, register_owner
+from mfsn.cache.spec import ArraySpec, StoreSpec
+from mfsn.cache.store import Store
+from mfsn.errors import StoreVersionError
+from mfsn.manifest import SEGMENTS, write_table
+
+
+def spec(extractor: str, version: int = 1) -> StoreSpec:
+    arrays = (
+        ArraySpec("low", (2,), "float16", ("feature",)),
+        ArraySpec("high", (2,), "float16", ("feature",)),
+    )
+    return StoreSpec(extractor, {"extractor": extractor, "version": version}, arrays)
+
+
+def fill(root: Path, wanted: StoreSpec, rows: int) -> Store:
+    store = Store(root, wanted)
+    values = np.zeros((rows, 2), np.float16)
+    with store.writer({"weights": "random weights"}) as writer:
+        keys = [wanted.row_key(str(row), 0) for row in range(rows)]
+        writer.append(keys, {"low": values, "high": values})
+    return store
+
+
+def test_no_store_is_an_empty_list(tmp_path: Path) -> None:
+    assert list_store(tmp_path / "nowhere") == []
+
+
+def test_entries_say_what_is_there(tmp_path: Path) -> None:
+    for wanted, rows in ((spec("sec"), 3), (spec("sec", 2), 0), (spec("mfcc"), 2)):
+        fill(tmp_path, wanted, rows)
+    entries = {entry.directory: entry for entry in list_store(tmp_path)}
+    assert list(entries) == sorted([spec("mfcc").directory, *_directories("sec", 1, 2)])
+    entry = entries[spec("sec").directory]
+    shards = list((tmp_path / entry.directory).glob("*/c.*"))
+    assert (entry.extractor, entry.rows) == ("sec", 3)
+    assert entry.bytes == sum(path.stat().st_size for path in shards)
+    assert entry.about == {"weights": "random weights"}
+    assert entry.recipe == {"extractor": "sec", "version": 1}
+    assert [array.name for array in entry.arrays] == ["low", "high"]
+    assert entries[spec("sec", 2).directory].rows == 0
+
+
+def _directories(extractor: str, *versions: int) -> list[str]:
+    return [spec(extractor, version).directory for version in versions]
+
+
+def test_entries_name_the_checkouts_that_use_them(tmp_path: Path) -> None:
+    fill(tmp_path, spec("sec"), 1)
+    for checkout in ("b", "a", "a"):
+        register_owner(tmp_path, tmp_path / checkout, Path("sec.json"), spec("sec").directory)
+    register_owner(tmp_path, tmp_path / "c", Path("mfcc.json"), spec("mfcc").directory)
+    (entry,) = list_store(tmp_path)
+    assert entry.users == (str(tmp_path / "a"), str(tmp_path / "b"))
+
+
+def test_another_schema_is_not_passed_over(tmp_path: Path) -> None:
+    described = fill(tmp_path, spec("sec"), 1).path / "zarr.json"
+    described.write_text(described.read_text().replace('"schema": 1', '"schema": 99'))
+    with pytest.raises(StoreVersionError):
+        list_store(tmp_path)
+
+
+def test_an_owner_names_the_rows_of_its_digest(tmp_path: Path) -> None:
+    Digest.of(spec("sec"), {}, {"a#0": "k0", "b#0": "k1"}).write(tmp_path / "sec.json")
+    register_owner(tmp_path, tmp_path, Path("sec.json"), spec("sec").directory)
+    (owner,) = owners(tmp_path)
+    assert (owner.extractor, owner.keys()) == ("sec", {"k0", "k1"})
+
+
+def test_an_owner_of_waves_names_the_rows_of_its_segment_table(tmp_path: Path) -> None:
+    table = pd.DataFrame(
+        [("a#0", "a", 0, 0, 5, 0, "sha", "k0"), ("a#1", "a", 1, 9, 5, 0, "sha", "k1")],
+        columns=SEGMENTS.names,
+    )
+    write_table(tmp_path / "segments.parquet", table, SEGMENTS)
+    register_owner(tmp_path, tmp_path, Path("segments.parquet"), "waveform/0123456789ab")
+    (owner,) = owners(tmp_path)
+    assert owner.keys() == {"k0", "k1"}
+
+
+def test_a_digest_that_moved_on_or_went_away_needs_no_rows(tmp_path: Path) -> None:
+    Digest.of(spec("sec", 2), {}, {"a#0": "k0"}).write(tmp_path / "sec.json")
+    register_owner(tmp_path, tmp_path, Path("sec.json"), spec("sec").directory)
+    register_owner(tmp_path, tmp_path, Path("gone.json"), spec("sec").directory)
+    assert [owner.keys() for owner in owners(tmp_path)] == [set(), set()]
+
+
+def test_registering_again_replaces_the_note(tmp_path: Path) -> None:
+    for version in (1, 2):
+        register_owner(tmp_path, tmp_path, Path("sec.json"), spec("sec", version).directory)
+    assert [owner.store for owner in owners(tmp_path)] == [spec("sec", 2).directory]
+
+
+def test_a_note_that_cannot_be_read_is_named_and_passed_over(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    register_owner(tmp_path, tmp_path, Path("sec.json"), spec("sec").directory)
+    (tmp_path / "owners" / "0000.json").write_text("{")
+    assert len(list(owners(tmp_path))) == 1
+    assert "0000.json cannot be read" in caplog.text
