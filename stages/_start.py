@@ -3,6 +3,8 @@
 An experiment in a temporary folder must run the code of that folder, not the installed package's.
 """
 
+import argparse
+import logging
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -15,8 +17,20 @@ from mfsn.params import Stage, open_stage
 
 def run(name: str, stage: Callable[[Stage], None]) -> None:
     """Run a stage with its parameters; a known error prints its message and exits."""
+    logging.basicConfig(format="%(message)s", stream=sys.stdout)
+    logging.getLogger("mfsn").setLevel(logging.INFO)
     try:
         stage(open_stage(name))
     except MfsnError as error:
         print(f"{name}: {error}", file=sys.stderr)
         raise SystemExit(error.exit_status) from None
+
+
+def asked_jobs() -> int | None:
+    """How many units are to run at once (`--jobs N`); None leaves it to this machine."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--jobs", type=int, help="units at once (default: as fit this machine)")
+    asked: int | None = parser.parse_args().jobs
+    if asked is not None and asked < 1:
+        parser.error("--jobs takes a whole number from 1")
+    return asked

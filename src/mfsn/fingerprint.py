@@ -9,8 +9,9 @@ count. What a stage picks by name at run time is named in `stages/roots.yaml`.
 from __future__ import annotations
 
 import ast
+import functools
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 PACKAGE = "mfsn"
@@ -18,6 +19,8 @@ PACKAGE = "mfsn"
 # Not followed: the package's entrance only re-exports names, and what mfsn.params hands to a stage
 # is declared in dvc.yaml. A stage's own modules import the configurations that they use.
 ENTRANCES = frozenset({"mfsn", "mfsn.params"})
+
+DATA_SUFFIXES = (".yaml", ".html", ".css")
 
 
 def fingerprint(source: Path, script: Path, roots: list[str]) -> dict[str, str]:
@@ -29,19 +32,24 @@ def fingerprint(source: Path, script: Path, roots: list[str]) -> dict[str, str]:
         roots: modules that the script reaches by name only, such as `mfsn.features.mfcc`.
 
     Returns:
-        Name of the script or module to the first 16 digits of the sha256 of its meaning, sorted.
+        Name of the script or module to the first 16 digits of the sha256 of its meaning, and path
+        of the data that is packaged with a module to those of its bytes; sorted.
     """
-    trees = {script.name: _parse(script)}
-    waiting = [*roots, *_imports(trees[script.name], PACKAGE)]
+    hashes: dict[str, str] = {}
+    hashes[script.name], imports = _read(script, PACKAGE)
+    waiting = [*roots, *imports]
     while waiting:
         name = waiting.pop()
         path = module_path(source, name)
-        if name in trees or name in ENTRANCES or path is None:
+        if name in hashes or name in ENTRANCES or path is None:
             continue
-        trees[name] = _parse(path)
         package = name if path.name == "__init__.py" else name.rpartition(".")[0]
-        waiting += [*_imports(trees[name], package), *_parents(name)]
-    return {name: meaning(tree) for name, tree in sorted(trees.items())}
+        hashes[name], imports = _read(path, package)
+        waiting += [*imports, *_parents(name)]
+    for path in [*_data_files(source, hashes)]:
+        content = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+        hashes[path.relative_to(source).as_posix()] = content
+    return dict(sorted(hashes.items()))
 
 
 def meaning(tree: ast.Module) -> str:
@@ -58,8 +66,26 @@ def module_path(source: Path, name: str) -> Path | None:
     return None
 
 
-def _parse(path: Path) -> ast.Module:
-    return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+def _read(path: Path, package: str) -> tuple[str, tuple[str, ...]]:
+    return _understand(path.read_text(encoding="utf-8"), package, str(path))
+
+
+@functools.cache  # stages share most of their modules
+def _understand(text: str, package: str, filename: str) -> tuple[str, tuple[str, ...]]:
+    tree = ast.parse(text, filename)
+    return meaning(tree), tuple(_imports(tree, package))
+
+
+def _data_files(source: Path, modules: Collection[str]) -> Iterator[Path]:
+    # Packaged data belongs to the module of its name (corpora/data/ravdess.yaml to
+    # corpora/ravdess.py, report/page.html to report/page.py), else to its package.
+    for package in modules:
+        folder = source.joinpath(*package.split("."))
+        found = (*folder.glob("*"), *folder.glob("*/*"))
+        for path in (path for path in found if path.suffix in DATA_SUFFIXES):
+            owner = f"{package}.{path.stem}"
+            if owner in modules or module_path(source, owner) is None:
+                yield path
 
 
 def _parents(name: str) -> Iterator[str]:

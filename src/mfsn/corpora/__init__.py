@@ -1,1 +1,1 @@
-"""Corpora, their label maps, and the protocols that split them."""
+"""Corpora: one reader each, published facts and label maps as data, scanning, manifests, folds."""

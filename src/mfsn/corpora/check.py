@@ -1,0 +1,82 @@
+"""Look at a corpus before working with it: counts against the published ones, and all problems."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from mfsn.corpora.base import get_reader
+from mfsn.corpora.config import CorpusConfig, LabelsConfig, PrepareConfig
+from mfsn.corpora.facts import CorpusFacts
+from mfsn.corpora.scan import scan_corpus
+from mfsn.corpora.survey import Survey, survey_corpus
+from mfsn.errors import CorpusError
+
+
+@dataclass(frozen=True)
+class CheckReport:
+    """What `check_corpus` found."""
+
+    name: str
+    root: Path
+    facts: CorpusFacts
+    survey: Survey
+
+    @property
+    def ok(self) -> bool:
+        """Whether `prepare` would accept the corpus."""
+        return not self.survey.problems
+
+    def lines(self) -> list[str]:
+        """The report for a terminal: counts as found/expected, then every problem."""
+        found, survey = self.survey.found, self.survey
+        hours = sum(sound.duration_s for sound in survey.sounds.values()) / 3600
+        return [
+            f"corpus {self.name}: {self.facts.title}, at {self.root}",
+            f"licence: {self.facts.licence}",
+            f"cite: {self.facts.citation or 'nothing'}",
+            f"to obtain it: {self.facts.obtain}",
+            f"utterances: {len(found)} ({hours:.2f} h), of the classes: {len(survey.used)}",
+            f"emotions: {_counts((u.emotion for u in found), self.facts.utterances)}",
+            f"speakers: {_counts((u.speaker for u in found), self.facts.speakers)}",
+            f"sessions: {_counts((u.session for u in found), {})}",
+            f"silent, left out: {_names(survey.silent)}",
+            f"known to be bad, left out: {_names(survey.excluded)}",
+            f"same audio, kept: {_names([' = '.join(group) for group in survey.identical])}",
+            *(f"problem: {problem}" for problem in survey.problems),
+            *([] if survey.problems or not survey.shortage else [f"note: {survey.shortage}"]),
+            "no problems" if self.ok else f"{len(survey.problems)} problems",
+        ]
+
+
+def check_corpus(
+    config: CorpusConfig, labels: LabelsConfig, prepare: PrepareConfig, root: Path
+) -> CheckReport:
+    """Read a corpus whole, write nothing, and report on it.
+
+    Args:
+        config: which corpus.
+        labels: which emotions are classes.
+        prepare: what is excluded, and whether a shortage is a problem.
+        root: the corpus folder; it may be missing.
+    """
+    try:
+        survey = survey_corpus(config, labels, prepare, root, scan_corpus(config, root))
+    except CorpusError as error:
+        survey = Survey(problems=[str(error)])
+    return CheckReport(config.name, root, get_reader(config.reader).facts, survey)
+
+
+def _counts(names: Iterable[str | None], expected: Mapping[str, int]) -> str:
+    have = Counter(name for name in names if name is not None)
+    shown = [
+        f"{name} {have[name]}" + (f"/{expected[name]}" if name in expected else "")
+        for name in sorted({*have, *expected})
+    ]
+    return ", ".join(shown) or "none"
+
+
+def _names(names: list[str]) -> str:
+    return f"{len(names)}" + (f" ({', '.join(names)})" if names else "")

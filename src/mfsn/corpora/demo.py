@@ -1,0 +1,54 @@
+"""The demo corpus, once `mfsn.corpora.demo_speech` has spoken it."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mfsn.corpora.base import Utterance, audio_below, refuse
+from mfsn.corpora.facts import CorpusFacts
+
+METADATA = "metadata.csv"
+
+
+@dataclass(frozen=True)
+class Demo:
+    """Reader of the spoken demo: the label is the emotion of the prosody, not that of the words."""
+
+    facts: CorpusFacts
+
+    def files(self, root: Path) -> list[str]:
+        """The recordings and metadata.csv; nothing where the demo has not been spoken."""
+        if not (root / METADATA).is_file():
+            return []
+        return sorted([*audio_below(root, (".wav",)), METADATA])
+
+    def utterances(self, root: Path, files: Sequence[str]) -> list[Utterance]:
+        """One utterance a recording.
+
+        Raises:
+            CorpusError: if there are recordings that the demo did not speak.
+        """
+        with (root / METADATA).open(encoding="utf-8", newline="") as file:
+            rows = {row["path"]: row for row in csv.DictReader(file)}
+        refuse(
+            [path for path in files if path not in rows and path != METADATA],
+            f"{root} holds recordings that the demo did not speak",
+            "put your own recordings into a corpus of their own (reader table)",
+        )
+        return [self._utterance(rows[path]) for path in files if path in rows]
+
+    def _utterance(self, row: dict[str, str]) -> Utterance:
+        return Utterance(
+            utterance_id=row["utterance_id"],
+            path=row["path"],
+            emotion=row["emotion"],
+            licence=self.facts.licence,
+            speaker=row["speaker"],
+            session=row["session"],
+            gender=row["gender"],
+            transcript=row["transcript"],
+            congruent=row["emotion"] == row["sentence_emotion"],
+        )

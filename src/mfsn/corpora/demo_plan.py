@@ -1,0 +1,81 @@
+"""What the demo says: who speaks which words with which prosody.
+
+Every voice says each of its twelve sentences (four emotions of words, three lengths) with the
+prosody of every emotion, so that words tell nothing about the label, nor does the speaker.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from mfsn.corpora.facts import read_data
+
+
+@dataclass(frozen=True)
+class Spoken:
+    """One utterance to be spoken."""
+
+    name: str
+    """Utterance id, such as v03-angry-happy-long-2."""
+    speaker: str
+    session: str
+    gender: str
+    emotion: str
+    """The emotion of the prosody: the label."""
+    sentence_emotion: str
+    """The emotion of the words."""
+    text: str
+    voice: str
+    """eSpeak's name of the voice and its variant, such as en-us+f1."""
+    mark: str
+    """Punctuation that ends the sentence."""
+    prosody: Mapping[str, float]
+    """pitch and range (0 to 100 on eSpeak's scales), rate (words a minute), level_db (root mean
+    square relative to full scale), fade_db (change of level from the first to the last sample);
+    first, middle, last (per cent added to the pitch of these words)."""
+
+
+def plan_demo() -> list[Spoken]:
+    """All utterances of the demo, sorted by name."""
+    return sorted(_plan(read_data("demo_speech")), key=lambda spoken: spoken.name)
+
+
+def _plan(recipe: Mapping[str, Any]) -> Iterator[Spoken]:
+    for number, voice in enumerate(recipe["voices"]):
+        for words, by_length in recipe["sentences"].items():
+            for shift, (length, texts) in enumerate(by_length.items()):
+                index = (number + shift) % len(texts)
+                for emotion in recipe["prosody"]:
+                    name = f"{voice['speaker']}-{emotion}-{words}-{length}-{index + 1}"
+                    yield Spoken(
+                        name=name,
+                        speaker=voice["speaker"],
+                        session=voice["session"],
+                        gender=voice["gender"],
+                        emotion=emotion,
+                        sentence_emotion=words,
+                        text=texts[index],
+                        voice=voice["voice"],
+                        mark=recipe["marks"][emotion],
+                        prosody=_prosody(recipe, voice, emotion, random.Random(name)),
+                    )
+
+
+def _prosody(
+    recipe: Mapping[str, Any], voice: Mapping[str, Any], emotion: str, chance: random.Random
+) -> dict[str, float]:
+    neutral, target = recipe["prosody"]["neutral"], recipe["prosody"][emotion]
+    drawn = {
+        name: neutral[name]
+        + voice["strength"] * (target[name] - neutral[name])
+        + chance.uniform(-width, width)
+        for name, width in recipe["jitter"].items()
+    }
+    return drawn | {
+        "pitch": drawn["pitch"] + voice["pitch"],
+        "rate": drawn["rate"] * voice["rate"],
+        "level_db": drawn["level_db"] + voice["level_db"] + recipe["rms_db"],
+    }

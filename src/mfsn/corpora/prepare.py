@@ -1,0 +1,95 @@
+"""One manifest from any corpus: every usable utterance, and an account of those left out."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from mfsn.corpora.base import get_reader
+from mfsn.corpora.config import CorpusConfig, LabelsConfig, PrepareConfig
+from mfsn.corpora.scan import ScannedFile
+from mfsn.corpora.survey import Survey, shortfall, survey_corpus
+from mfsn.errors import CorpusError
+from mfsn.manifest import UTTERANCES
+
+logger = logging.getLogger(__name__)
+
+
+def prepare_corpus(
+    config: CorpusConfig,
+    labels: LabelsConfig,
+    prepare: PrepareConfig,
+    root: Path,
+    files: Sequence[ScannedFile],
+) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Check a corpus whole and make its manifest.
+
+    Args:
+        config: which corpus.
+        labels: which emotions are classes.
+        prepare: what is excluded, and whether a shortfall stops.
+        root: the corpus folder.
+        files: what `mfsn.corpora.scan.scan_corpus` found there.
+
+    Returns:
+        The manifest (`mfsn.manifest.UTTERANCES`), sorted by utterance id; and the account of what
+        is not in it: ids `excluded` and `silent`, counts of `other_emotions`, `counts` per class,
+        `expected` and `missing` counts per emotion of the corpus, and groups of ids with
+        `identical` audio, which are kept.
+
+    Raises:
+        CorpusError: if a recording is unusable or has changed since the scan, a name or label is
+            unknown, an utterance id is repeated, a class has no utterance, or the corpus is
+            incomplete and `require_complete` is set; everything in one message.
+    """
+    survey = survey_corpus(config, labels, prepare, root, files)
+    if survey.problems:
+        raise CorpusError("\n".join(survey.problems))
+    facts = get_reader(config.reader).facts
+    if survey.shortage:
+        logger.warning(survey.shortage)
+    counts = Counter(u.emotion for u in survey.used)
+    account = {
+        "excluded": survey.excluded,
+        "silent": survey.silent,
+        "other_emotions": survey.other_emotions,
+        "counts": {name: counts[name] for name in labels.classes},
+        "expected": dict(facts.utterances),
+        "missing": shortfall((u.emotion for u in survey.found), facts.utterances),
+        "identical": survey.identical,
+    }
+    return manifest_of(survey, files), account
+
+
+def manifest_of(survey: Survey, files: Sequence[ScannedFile]) -> pd.DataFrame:
+    """The manifest of the utterances that a survey found usable, sorted by id."""
+    sha256 = {file.path: file.sha256 for file in files}
+    rows = [
+        asdict(utterance)
+        | {
+            "audio_sha256": sha256[utterance.path],
+            "duration_s": survey.sounds[utterance.path].duration_s,
+        }
+        for utterance in sorted(survey.used, key=lambda u: u.utterance_id)
+    ]
+    return pd.DataFrame(rows, columns=UTTERANCES.names)
+
+
+def summary(manifest: pd.DataFrame, account: dict[str, Any]) -> str:
+    """One line for the terminal: how much there is of what, and what was left out."""
+    counts = ", ".join(f"{name} {number}" for name, number in account["counts"].items())
+    left_out = (
+        f"{sum(account['other_emotions'].values())} of other emotions, "
+        f"{len(account['silent'])} silent, {len(account['excluded'])} known to be bad"
+    )
+    hours = manifest.duration_s.sum() / 3600
+    return (
+        f"{len(manifest)} utterances of {manifest.speaker.nunique()} speakers, {hours:.2f} h "
+        f"({counts}); left out: {left_out}"
+    )

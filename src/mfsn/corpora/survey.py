@@ -1,0 +1,152 @@
+"""What a corpus holds, what of it an experiment uses, and all that is wrong with it."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mfsn.corpora.base import Utterance, enumerate_first, get_reader
+from mfsn.corpora.config import CorpusConfig, LabelsConfig, PrepareConfig
+from mfsn.corpora.facts import CorpusFacts
+from mfsn.corpora.labels import label_problems, select_classes
+from mfsn.corpora.listen import Sound, listen
+from mfsn.corpora.scan import ScannedFile
+from mfsn.errors import CorpusError
+
+_WAY_ROUND = ", or set prepare.require_complete to false to use what is there"
+
+
+@dataclass(frozen=True)
+class Survey:
+    """The result of `survey_corpus`."""
+
+    found: list[Utterance] = field(default_factory=list)
+    """All utterances, with their own emotions."""
+    used: list[Utterance] = field(default_factory=list)
+    """Those of the experiment, with classes for emotions."""
+    sounds: dict[str, Sound] = field(default_factory=dict)
+    """Path to what the recording holds."""
+    excluded: list[str] = field(default_factory=list)
+    """Ids on the corpus's list of bad clips."""
+    silent: list[str] = field(default_factory=list)
+    """Ids of silent clips."""
+    identical: list[list[str]] = field(default_factory=list)
+    """Groups of used ids with the same bytes."""
+    other_emotions: dict[str, int] = field(default_factory=dict)
+    """Emotion that is not a class to its number of utterances."""
+    shortage: str | None = None
+    """What a complete corpus has beyond what was found, by name."""
+    problems: list[str] = field(default_factory=list)
+    """Reasons not to go on."""
+
+
+def survey_corpus(
+    config: CorpusConfig,
+    labels: LabelsConfig,
+    prepare: PrepareConfig,
+    root: Path,
+    files: Sequence[ScannedFile],
+) -> Survey:
+    """Read the labels of a corpus and decode all its recordings.
+
+    Args:
+        config: which corpus.
+        labels: which emotions are classes.
+        prepare: what is excluded, and whether a shortage is a problem.
+        root: the corpus folder.
+        files: what `scan_corpus` found there.
+
+    Returns:
+        The survey; whatever is wrong stands in its `problems`, all of it.
+    """
+    reader = get_reader(config.reader)
+    facts = reader.facts
+    try:
+        found = reader.utterances(root, [file.path for file in files])
+    except CorpusError as error:
+        return Survey(problems=[str(error)])
+    good = [u for u in found if u.utterance_id not in facts.bad_clips]
+    sounds, unusable = listen(root, (u.path for u in good), {file.path: file for file in files})
+    silent = {path for path, sound in sounds.items() if sound.peak <= prepare.silence_peak}
+    audible = [u for u in good if u.path not in silent]
+    used, other_emotions = select_classes(audible, labels)
+    shortage = describe_shortage(config, facts, found)
+    return Survey(
+        found=found,
+        used=used,
+        sounds=sounds,
+        excluded=sorted(u.utterance_id for u in found if u.utterance_id in facts.bad_clips),
+        silent=sorted(u.utterance_id for u in good if u.path in silent),
+        identical=same_audio(used, files),
+        other_emotions=other_emotions,
+        shortage=shortage,
+        problems=[
+            *repeated_ids(found),
+            *([shortage + _WAY_ROUND] if shortage and prepare.require_complete else []),
+            *([_name_unusable(root, unusable)] if unusable else []),
+            *label_problems(audible, labels, facts.labels.values()),
+        ],
+    )
+
+
+def shortfall(names: Iterable[str | None], expected: Mapping[str, int]) -> dict[str, int]:
+    """How many are missing of each name.
+
+    Args:
+        names: one name an utterance, such as its emotion.
+        expected: name to the number that a complete corpus has.
+    """
+    have = Counter(names)
+    return {name: number - have[name] for name, number in expected.items() if have[name] < number}
+
+
+def describe_shortage(
+    config: CorpusConfig, facts: CorpusFacts, found: Sequence[Utterance]
+) -> str | None:
+    """One sentence that says by name what a complete corpus has beyond what was found, or None."""
+    by_emotion = _have_of_expected((u.emotion for u in found), facts.utterances)
+    by_speaker = _have_of_expected((u.speaker for u in found), facts.speakers)
+    if not by_emotion and not by_speaker:
+        return None
+    return (
+        f"corpus {config.name} is incomplete (found/expected): "
+        f"emotions {by_emotion or 'complete'}; speakers {by_speaker or 'complete'}; {facts.obtain}"
+    )
+
+
+def repeated_ids(utterances: Sequence[Utterance]) -> list[str]:
+    """One sentence for each utterance id that several recordings share."""
+    paths = defaultdict(list)
+    for utterance in utterances:
+        paths[utterance.utterance_id].append(utterance.path)
+    return [
+        f"utterance id {name} is given to {enumerate_first(same)}; give each an id of its own"
+        for name, same in sorted(paths.items())
+        if len(same) > 1
+    ]
+
+
+def same_audio(utterances: Sequence[Utterance], files: Sequence[ScannedFile]) -> list[list[str]]:
+    """Groups of utterance ids whose recordings are the same bytes."""
+    sha256 = {file.path: file.sha256 for file in files}
+    groups = defaultdict(list)
+    for utterance in utterances:
+        groups[sha256[utterance.path]].append(utterance.utterance_id)
+    return sorted(sorted(group) for group in groups.values() if len(group) > 1)
+
+
+def _have_of_expected(names: Iterable[str | None], expected: Mapping[str, int]) -> str:
+    missing = shortfall(names, expected)
+    return enumerate_first(
+        [f"{n} {expected[n] - less}/{expected[n]}" for n, less in missing.items()]
+    )
+
+
+def _name_unusable(root: Path, unusable: Sequence[str]) -> str:
+    listed = enumerate_first(unusable)
+    return (
+        f"{len(unusable)} recordings in {root} cannot be used: {listed}; replace or remove them, "
+        "then run the same command again"
+    )

@@ -1,0 +1,28 @@
+"""Stage `prepare`: corpus files -> manifest, and an account of what was left out."""
+
+from _start import run
+from mfsn.corpora.prepare import prepare_corpus, summary
+from mfsn.corpora.scan import read_files
+from mfsn.files import write_json
+from mfsn.manifest import UTTERANCES, write_table
+from mfsn.params import Stage
+from mfsn.workspace import corpus_root
+
+
+def prepare(stage: Stage) -> None:
+    """Read, check, write."""
+    params, outputs = stage.params, stage.outputs
+    manifest, account = prepare_corpus(
+        params.corpus,
+        params.labels,
+        params.prepare,
+        corpus_root(params.corpus.name),
+        read_files(outputs.files),
+    )
+    write_table(outputs.manifest, manifest, UTTERANCES)
+    write_json(outputs.prepared / "excluded.json", account)
+    print(f"prepare: {summary(manifest, account)}")
+
+
+if __name__ == "__main__":
+    run("prepare", prepare)

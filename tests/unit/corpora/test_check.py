@@ -1,0 +1,48 @@
+"""`mfsn corpus check`: counts against the published ones, and all problems at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mfsn.corpora.check import check_corpus
+from mfsn.corpora.config import CorpusConfig, LabelsConfig, PrepareConfig
+
+TABLE = CorpusConfig(name="mine", reader="table")
+RAVDESS = CorpusConfig(name="ravdess", reader="ravdess")
+TWO = LabelsConfig(classes=["sad", "happy"])
+
+
+def test_check_counts_against_what_is_published(ravdess_tree: Path) -> None:
+    report = check_corpus(RAVDESS, TWO, PrepareConfig(), ravdess_tree)
+    text = "\n".join(report.lines())
+    assert report.ok
+    assert "utterances: 1440" in text
+    assert "licence: CC BY-NC-SA 4.0" in text
+    assert "happy 192/192" in text
+    assert "24 60/60" in text
+    assert "sessions: none" in text
+    assert text.endswith("no problems")
+
+
+def test_check_lists_every_problem_and_writes_nothing(mine: Path) -> None:
+    (mine / "a.wav").write_text("no audio")
+    before = sorted(mine.iterdir())
+    report = check_corpus(TABLE, LabelsConfig(classes=["sad", "angry"]), PrepareConfig(), mine)
+    lines = report.lines()
+    assert not report.ok
+    assert len([line for line in lines if line.startswith("problem: ")]) == 2
+    assert lines[-1] == "2 problems"
+    assert sorted(mine.iterdir()) == before
+
+
+def test_check_reports_a_corpus_that_is_not_there(tmp_path: Path) -> None:
+    report = check_corpus(RAVDESS, TWO, PrepareConfig(), tmp_path / "nowhere")
+    assert not report.ok
+    assert any("nowhere does not exist" in line for line in report.lines())
+
+
+def test_check_notes_an_allowed_shortfall(ravdess_tree: Path) -> None:
+    config = PrepareConfig(require_complete=False)
+    report = check_corpus(RAVDESS, TWO, config, ravdess_tree / "Actor_01")
+    assert report.ok
+    assert any(line.startswith("note: corpus ravdess is incomplete") for line in report.lines())

@@ -1,0 +1,82 @@
+"""The scripts stages/scan.py and stages/prepare.py, run as DVC runs them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+HEAVY = ("torch", "pandas", "numpy", "pyarrow", "soundfile", "sklearn")
+
+
+@pytest.fixture
+def workspace(checkout: Path, tmp_path: Path, mine: Path) -> Path:
+    root = tmp_path / "workspace"
+    root.mkdir()
+    for name in ("src", "stages"):
+        shutil.copytree(checkout / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(checkout / "dvc.yaml", root)
+    params = yaml.safe_load((checkout / "params.yaml").read_text())
+    params["corpus"] = {"name": "mine", "reader": "table"}
+    params["labels"] = {"classes": ["happy", "sad"], "merge": {}}
+    (root / "params.yaml").write_text(yaml.safe_dump(params))
+    return root
+
+
+def run(workspace: Path, script: str, corpus: Path, *options: str) -> tuple[int, str, str]:
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("MFSN_", "DVC_"))}
+    done = subprocess.run(
+        [sys.executable, *options, f"stages/{script}.py"],
+        cwd=workspace,
+        env=kept | {"MFSN_CORPUS_MINE": str(corpus), "MFSN_STORE": str(workspace / "store")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+def outputs(workspace: Path) -> dict[str, bytes]:
+    paths = (path for path in (workspace / "data").rglob("*") if path.is_file())
+    return {path.relative_to(workspace).as_posix(): path.read_bytes() for path in paths}
+
+
+def test_scan_and_prepare_write_the_same_bytes_twice(workspace: Path, mine: Path) -> None:
+    written = []
+    for _ in range(2):
+        for script in ("scan", "prepare"):
+            status, out, err = run(workspace, script, mine)
+            assert status == 0, err
+            assert out.startswith(f"{script}: ")
+        written.append(outputs(workspace))
+        shutil.rmtree(workspace / "data")
+    assert written[0] == written[1]
+    keys = yaml.safe_load((workspace / "stages" / "roots.yaml").read_text())
+    assert set(written[0]) == {f"data/code/{key}.json" for key in keys} | {
+        f"data/prepared/mine/{name}" for name in ("files.tsv", "manifest.parquet", "excluded.json")
+    }
+    assert not any(str(workspace).encode() in content for content in written[0].values())
+    code = written[0]["data/code/prepare.json"].decode()
+    assert "mfsn/corpora/data/table.yaml" in code  # label maps are part of what `prepare` runs
+    assert "mfsn.corpora.table" in code
+
+
+def test_scan_imports_nothing_heavy(workspace: Path, mine: Path) -> None:
+    status, _, err = run(workspace, "scan", mine, "-X", "importtime")
+    assert status == 0
+    imported = {line.rpartition("|")[2].strip() for line in err.splitlines()}
+    assert "mfsn.corpora.scan" in imported
+    assert not imported & set(HEAVY)
+
+
+def test_a_missing_corpus_ends_in_one_sentence(workspace: Path, tmp_path: Path) -> None:
+    status, _, err = run(workspace, "scan", tmp_path / "nowhere")
+    assert status == 1
+    assert err.startswith("scan: corpus mine: ")
+    assert len(err.splitlines()) == 1
+    assert not (workspace / "data").exists()
