@@ -1,1 +1,1 @@
-"""What people look at: the report page and pictures of utterances."""
+"""What people look at: the report page of an experiment, and the picture of one utterance."""

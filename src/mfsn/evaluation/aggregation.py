@@ -1,0 +1,99 @@
+"""Segments to utterances: one decision from the posteriors of a recording's 3-second pieces.
+
+Shapes: S segments, U utterances, C classes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from mfsn.errors import PredictionError
+from mfsn.evaluation.config import EvaluateConfig
+
+Float64 = npt.NDArray[np.float64]
+Int64 = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Decisions:
+    """What was decided for each utterance."""
+
+    posterior_UC: Float64
+    """Posterior of each class; rows sum to 1. For `majority_vote` the shares of the votes."""
+    predicted_U: Int64
+    """Index of the class with the largest posterior; ties go to the larger mean log-posterior."""
+
+
+def decide(
+    log_posterior_SC: Float64, utterance_S: Int64, valid_S: Int64, config: EvaluateConfig
+) -> Decisions:
+    """Decide each utterance from its segments.
+
+    `mean_log_posterior` is the geometric mean, renormalised (CA-MSER train_ser.py: mean of
+    log-softmax, then argmax); `mean_posterior` the arithmetic mean; `majority_vote` counts the
+    segments' own decisions. `weigh_by_duration` lets segments count by their valid samples.
+
+    Args:
+        log_posterior_SC: natural logarithm of each segment's posteriors, finite.
+        utterance_S: index of each segment's utterance; every index from 0 to U - 1 occurs.
+        valid_S: samples of real audio in each segment, at least 1.
+        config: aggregation and weighting.
+
+    Returns:
+        The decisions, in the order of the utterance indices.
+
+    Raises:
+        PredictionError: if there is no segment, an utterance has none, a log-posterior is not
+            finite, or a segment holds no real audio.
+    """
+    _check(log_posterior_SC, utterance_S, valid_S)
+    weight_S = valid_S.astype(np.float64) if config.weigh_by_duration else np.ones(len(valid_S))
+    mean_log_UC = _mean(log_posterior_SC, utterance_S, weight_S)
+    if config.aggregation == "mean_log_posterior":
+        posterior_UC = _softmax(mean_log_UC)
+    elif config.aggregation == "mean_posterior":
+        posterior_UC = _mean(np.exp(log_posterior_SC), utterance_S, weight_S)
+    else:
+        posterior_UC = _mean(_votes(log_posterior_SC), utterance_S, weight_S)
+    return Decisions(posterior_UC, _largest(posterior_UC, mean_log_UC))
+
+
+def _mean(values_SC: Float64, utterance_S: Int64, weight_S: Float64) -> Float64:
+    """Weighted mean over the segments of each utterance."""
+    # Dividing last keeps votes exact, so that ties are ties: weights are whole numbers.
+    sums_UC = np.zeros((int(utterance_S.max()) + 1, values_SC.shape[1]))
+    np.add.at(sums_UC, utterance_S, values_SC * weight_S[:, None])
+    mean_UC: Float64 = sums_UC / np.bincount(utterance_S, weights=weight_S)[:, None]
+    return mean_UC
+
+
+def _softmax(log_UC: Float64) -> Float64:
+    odds_UC = np.exp(log_UC - log_UC.max(axis=1, keepdims=True))
+    posterior_UC: Float64 = odds_UC / odds_UC.sum(axis=1, keepdims=True)
+    return posterior_UC
+
+
+def _votes(log_posterior_SC: Float64) -> Float64:
+    """One-hot rows: the class that each segment would choose by itself."""
+    votes_SC: Float64 = np.eye(log_posterior_SC.shape[1])[log_posterior_SC.argmax(axis=1)]
+    return votes_SC
+
+
+def _largest(posterior_UC: Float64, mean_log_UC: Float64) -> Int64:
+    leading_UC = posterior_UC == posterior_UC.max(axis=1, keepdims=True)
+    predicted_U: Int64 = np.where(leading_UC, mean_log_UC, -np.inf).argmax(axis=1)
+    return predicted_U
+
+
+def _check(log_posterior_SC: Float64, utterance_S: Int64, valid_S: Int64) -> None:
+    if not len(log_posterior_SC):
+        raise PredictionError("there are no segments to decide on; give at least one")
+    if not np.isfinite(log_posterior_SC).all():
+        raise PredictionError("a log-posterior is not finite; the model that made it is broken")
+    if np.bincount(utterance_S).min() == 0:
+        raise PredictionError("an utterance has no segments; number utterances without gaps")
+    if valid_S.min() < 1:
+        raise PredictionError("a segment holds no real audio; cut the recording again")

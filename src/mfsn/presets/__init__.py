@@ -1,0 +1,158 @@
+"""Presets: complete parameters for a corpus, and sizes of the network, as data.
+
+A preset says what differs from the base (`demo`), a size what the networks and their optimisation
+are; what neither says is the default of its configuration class. params.yaml is always written out
+in full, since DVC cannot template one parameter's name from another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from itertools import takewhile
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from mfsn.errors import ConfigError
+from mfsn.files import write_text
+from mfsn.params import Params, read_yaml
+
+BASE = "demo"
+FOLDER = Path(__file__).parent
+
+Leaves = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Change:
+    """One parameter that a preset changed; `None` where the file did not have it."""
+
+    name: str
+    old: Any
+    new: Any
+
+
+@dataclass(frozen=True)
+class Applied:
+    """What became of params.yaml."""
+
+    changes: list[Change]
+    """Every parameter that differs from before."""
+    lost: list[Change]
+    """Values that no preset and size has, so that only git could bring them back: `old` was in
+    the file, `new` is what the nearest preset has."""
+
+
+def presets() -> dict[str, str]:
+    """Name of each preset to its description, the base first."""
+    return _descriptions(FOLDER)
+
+
+def sizes() -> dict[str, str]:
+    """Name of each size to its description."""
+    return _descriptions(FOLDER / "sizes")
+
+
+def preset_params(name: str, size: str | None = None) -> Params:
+    """The complete parameters of a preset.
+
+    Args:
+        name: a preset.
+        size: a size; without one the preset's own.
+
+    Raises:
+        ConfigError: if there is no such preset or size.
+    """
+    preset = _read(FOLDER, name, "preset")
+    networks = _read(FOLDER / "sizes", size or preset["size"], "size")
+    values: dict[str, Any] = {}
+    for layer in (_read(FOLDER, BASE, "preset"), preset, networks):
+        values = _merge(values, layer["params"])
+    return Params.parse(values, where=f"preset {name}")
+
+
+def apply_preset(workspace: Path, name: str, size: str | None = None) -> Applied:
+    """Rewrite params.yaml, whole or not at all; the comment at its head stays.
+
+    Raises:
+        ConfigError: if there is no such preset or size, or params.yaml is not YAML.
+    """
+    path = workspace / "params.yaml"
+    old, new = leaves(read_yaml(path) or {}), preset_params(name, size)
+    head = takewhile(lambda line: line.startswith("#"), path.read_text("utf-8").splitlines())
+    write_text(path, "\n".join([*head, render(new)]))
+    return Applied(changes(old, leaves(new.model_dump(mode="json"))), _lost(old))
+
+
+def render(params: Params) -> str:
+    """The parameters as YAML: one block a section, lists and maps within it on one line."""
+    values = params.model_dump(mode="json")
+    single = [f"{name}: {_flow(v)}\n" for name, v in values.items() if not isinstance(v, dict)]
+    sections = [_section(name, v) for name, v in values.items() if isinstance(v, dict)]
+    return "\n".join(["".join(single), *sections])
+
+
+def leaves(values: Mapping[str, Any], prefix: str = "") -> Leaves:
+    """Dotted name to value, such as `mfcc.hop_ms`; lists are values."""
+    found: Leaves = {}
+    for name, value in values.items():
+        dotted = f"{prefix}{name}"
+        nested = isinstance(value, Mapping) and value
+        found |= leaves(value, f"{dotted}.") if nested else {dotted: value}
+    return found
+
+
+def changes(old: Leaves, new: Leaves) -> list[Change]:
+    """The parameters that differ, in the order of the new ones, then those that vanish."""
+    names = [*new, *(name for name in old if name not in new)]
+    return [
+        Change(name, old.get(name), new.get(name))
+        for name in names
+        if name not in old or name not in new or old[name] != new[name]
+    ]
+
+
+def _lost(old: Leaves) -> list[Change]:
+    known = (leaves(params.model_dump(mode="json")) for params in _combinations())
+    return min((changes(old, leaves_) for leaves_ in known), key=len)
+
+
+def _combinations() -> Iterator[Params]:
+    return (preset_params(name, size) for name in presets() for size in (None, *sizes()))
+
+
+def _descriptions(folder: Path) -> dict[str, str]:
+    names = sorted((p.stem for p in folder.glob("*.yaml")), key=lambda name: (name != BASE, name))
+    return {name: _shipped(folder / f"{name}.yaml")["description"] for name in names}
+
+
+def _read(folder: Path, name: str, kind: str) -> Any:
+    known = _descriptions(folder)
+    if name not in known:
+        raise ConfigError(f"there is no {kind} {name}; choose one of {', '.join(known)}")
+    return _shipped(folder / f"{name}.yaml")
+
+
+@cache
+def _shipped(path: Path) -> Any:
+    """A file of this package, read once; nobody changes the values."""
+    return read_yaml(path)
+
+
+def _merge(values: Any, overrides: Any) -> Any:
+    """Sections merge, leaves replace. A replaced section-like leaf, such as `levels`, is whole."""
+    if not isinstance(values, dict) or not isinstance(overrides, dict):
+        return overrides
+    return values | {name: _merge(values.get(name), v) for name, v in overrides.items()}
+
+
+def _section(name: str, values: dict[str, Any]) -> str:
+    return f"{name}:\n" + "".join(f"  {leaf}: {_flow(v)}\n" for leaf, v in values.items())
+
+
+def _flow(value: Any) -> str:
+    text: str = yaml.safe_dump(value, default_flow_style=True, sort_keys=False, width=10**6)
+    return text.removesuffix("...\n").rstrip("\n")

@@ -1,0 +1,82 @@
+"""The report: one self-contained HTML page about one experiment.
+
+No script, no request to anywhere; the same inputs give the same bytes.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from mfsn.report import facts, tables
+from mfsn.report.figures import learning_curves, operation_weights
+from mfsn.report.run import Run
+
+FOLDER = Path(__file__).parent
+
+
+def render_page(run: Run) -> str:
+    """The whole page as HTML.
+
+    Everything that comes from data is escaped by the template.
+    """
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(FOLDER),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"percent": _percent, "points": _points}
+    return environment.get_template("page.html").render(
+        css=Markup((FOLDER / "page.css").read_text(encoding="utf-8")),  # noqa: S704 - our own file
+        run=run,
+        metrics=run.metrics,
+        title=facts.title(run),
+        facts=facts.facts(run),
+        warnings=facts.warnings(run),
+        folds=tables.folds(run),
+        confusion=tables.confusion(run),
+        mistakes=tables.mistakes(run),
+        architectures=tables.architectures(run),
+        costs=tables.costs(run),
+        compared=tables.compared(run),
+        data=tables.data(run),
+        features=tables.features(run),
+        parameters=tables.parameters(run),
+        curves=_curves(run),
+        weights=_weights(run),
+    )
+
+
+def _curves(run: Run) -> dict[str, Any]:
+    units = [unit for unit in run.units if unit.levels]
+    chance = run.metrics["chance_ua"]
+    figures = [
+        (u.name, learning_curves(u.name, u.curves, u.levels, u.model, chance)) for u in units
+    ]
+    return _panels(units[0].levels if units else [], figures)
+
+
+def _weights(run: Run) -> dict[str, Any]:
+    units = [unit for unit in run.units if unit.genotype and unit.search_curves]
+    top = max((unit.largest_weight for unit in units), default=1.0)
+    figures = [(u.name, operation_weights(u.name, u.search_curves, top)) for u in units]
+    return _panels(units[0].genotype["operations"] if units else [], figures)
+
+
+def _panels(legend: list[str], figures: list[tuple[str, str]]) -> dict[str, Any]:
+    # Figures hold numbers and fixed words only, so that they need no escaping.
+    return {"legend": legend, "panels": [(name, Markup(svg)) for name, svg in figures]}  # noqa: S704
+
+
+def _percent(value: float) -> str:
+    return f"{100 * value:.1f}"
+
+
+def _points(value: float) -> str:
+    """A difference in percentage points with its sign."""
+    return f"{100 * value:+.1f}".replace("-", "−")

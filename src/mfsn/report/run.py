@@ -1,0 +1,121 @@
+"""Everything that the report page shows, as the stages wrote it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from mfsn.errors import ManifestError
+from mfsn.files import read_json
+from mfsn.manifest import UTTERANCES, predictions_schema, read_table
+from mfsn.workspace import Outputs
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One fold and seed; what a system does not have is empty."""
+
+    fold: str
+    seed: int
+    model: dict[str, Any]
+    """model.json: the chosen rule, epoch and level."""
+    curves: list[dict[str, Any]]
+    """history.json of training, one entry an epoch."""
+    genotype: dict[str, Any]
+    """genotype.json of the search."""
+    search_curves: list[dict[str, Any]]
+    """history.json of the search, with the operation weights of each epoch."""
+
+    @property
+    def name(self) -> str:
+        """Fold and seed, for captions."""
+        fold = self.fold if self.fold.startswith("fold") else f"fold {self.fold}"
+        return f"{fold}, seed {self.seed}"
+
+    @property
+    def levels(self) -> list[str]:
+        """Levels with development scores, in the order of the encoder's layers.
+
+        Empty for systems without epochs and levels.
+        """
+        scored = self.curves[0].get("dev") or {} if self.curves else {}
+        return [level for level in self.model.get("levels", []) if level in scored]
+
+    @property
+    def largest_weight(self) -> float:
+        """The largest operation weight at any epoch of the search."""
+        epochs = [epoch["alpha_weights"] for epoch in self.search_curves]
+        return float(max(weight for cells in epochs for cell in cells for weight in cell))
+
+
+@dataclass(frozen=True)
+class Run:
+    """An experiment whose stages have all run."""
+
+    about: dict[str, Any]
+    """models/run.json."""
+    units: list[Unit]
+    metrics: dict[str, Any]
+    manifest: pd.DataFrame
+    excluded: dict[str, Any]
+    predictions: pd.DataFrame
+    """Utterance predictions of the selection rule that counts."""
+
+    @property
+    def classes(self) -> list[str]:
+        """Class names in the order of the class indices."""
+        return list(self.about["classes"])
+
+    @property
+    def is_demo(self) -> bool:
+        """Only the demo corpus knows whether words and prosody agree."""
+        return bool(self.manifest["congruent"].notna().any())
+
+
+def read_run(outputs: Outputs) -> Run:
+    """Read what the stages of an experiment wrote.
+
+    Raises:
+        ManifestError: if a file that every experiment has is missing, or a table does not follow
+            its schema.
+    """
+    about, metrics = _read(outputs.models / "run.json"), _read(outputs.metrics)
+    predictions = read_table(outputs.predictions, predictions_schema(about["classes"]))
+    return Run(
+        about=about,
+        units=_read_units(outputs, predictions),
+        metrics=metrics,
+        manifest=read_table(outputs.manifest, UTTERANCES),
+        excluded=_read(outputs.prepared / "excluded.json"),
+        predictions=predictions[predictions["selection"] == metrics["selection"]],
+    )
+
+
+def _read_units(outputs: Outputs, predictions: pd.DataFrame) -> list[Unit]:
+    pairs = sorted(set(zip(predictions["fold"], predictions["seed"], strict=True)))
+    return [_read_unit(outputs, str(fold), int(seed)) for fold, seed in pairs]
+
+
+def _read_unit(outputs: Outputs, fold: str, seed: int) -> Unit:
+    model, search = (root / f"{fold}-seed{seed}" for root in (outputs.models, outputs.search))
+    return Unit(
+        fold=fold,
+        seed=seed,
+        model=_read_optional(model / "model.json") or {},
+        curves=_read_optional(model / "history.json") or [],
+        genotype=_read_optional(search / "genotype.json") or {},
+        search_curves=_read_optional(search / "history.json") or [],
+    )
+
+
+def _read_optional(path: Path) -> Any:
+    return read_json(path) if path.is_file() else None
+
+
+def _read(path: Path) -> Any:
+    if not path.is_file():
+        raise ManifestError(f"{path} is missing; run `dvc repro` to make it")
+    return read_json(path)

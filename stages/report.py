@@ -1,0 +1,18 @@
+"""Stage `report`: everything the other stages wrote -> one self-contained HTML page."""
+
+from _start import run
+from mfsn.files import write_text
+from mfsn.params import Stage
+from mfsn.report.page import render_page
+from mfsn.report.run import read_run
+
+
+def report(stage: Stage) -> None:
+    """Read, render, write."""
+    page = render_page(read_run(stage.outputs))
+    write_text(stage.outputs.report, page)
+    print(f"report: {stage.outputs.report.relative_to(stage.outputs.workspace)}")
+
+
+if __name__ == "__main__":
+    run("report", report)

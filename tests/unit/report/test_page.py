@@ -1,0 +1,256 @@
+"""The report page: complete, escaped, self-contained, the same bytes each time."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import pytest
+
+from mfsn.errors import ManifestError
+from mfsn.files import read_json, write_json
+from mfsn.manifest import UTTERANCES, read_table, write_table
+from mfsn.report.page import render_page
+from mfsn.report.run import read_run
+from mfsn.workspace import Outputs
+
+VOID = {"meta", "br", "link", "img", "input", "hr"}
+
+
+class Page(HTMLParser):
+    """Parses a page and keeps what the tests ask for; unbalanced tags fail."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.open: list[str] = []
+        self.tags: list[str] = []
+        self.ids: list[str] = []
+        self.links: list[str] = []
+        self.words: list[str] = []
+        self.feed(text)
+        self.close()
+        assert not self.open
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.ids += [value for name, value in attrs if name == "id" and value]
+        self.links += [v for k, v in attrs if k in ("href", "src", "xlink:href") and v]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attrs)
+        if tag not in VOID:
+            self.handle_endtag(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.open and self.open[-1] != "style":
+            self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        return re.sub(r"\s+", " ", " ".join(self.words))
+
+
+@pytest.fixture(scope="module")
+def html(finished: Outputs) -> str:
+    """The page of the finished experiment."""
+    return render_page(read_run(finished))
+
+
+@pytest.fixture(scope="module")
+def page(html: str) -> Page:
+    """The same, parsed."""
+    return Page(html)
+
+
+def page_of(outputs: Outputs) -> Page:
+    return Page(render_page(read_run(outputs)))
+
+
+def change(path: Path, **values: Any) -> None:
+    write_json(path, read_json(path) | values)
+
+
+def test_the_page_has_every_section(page: Page) -> None:
+    text = page.text
+    for heading in (
+        "MFSN on demo", "What ran", "Folds", "Confusion", "Words against prosody",
+        "Selection rules", "Chosen levels and operations", "Operation weights over time",
+        "Learning curves", "Most certain mistakes", "Data", "Features", "Parameters",
+    ):  # fmt: skip
+        assert heading in text
+
+
+def test_the_page_says_what_ran(page: Page) -> None:
+    text = page.text
+    assert "leave one session out; speaker-independent" in text
+    assert "random/demo; random weights; frozen" in text
+    assert "held_out: best UA + WA on development data" in text
+    assert "CC0-1.0" in text
+    assert "run of fold session1, seed 1 c0ffee1" in text
+
+
+def test_the_headline_is_that_of_the_metrics(page: Page, finished: Outputs) -> None:
+    metrics = read_json(finished.metrics)
+    text = page.text
+    assert f"UA {100 * metrics['ua']:.1f} ± {100 * metrics['std']['ua']:.1f}" in text
+    assert "Chance 25.0" in text
+
+
+def test_the_confusion_matrix_counts_every_decision(html: str) -> None:
+    counts = re.findall(r"<td[^>]*--share[^>]*><b>[\d.]+</b><span>(\d+)</span>", html)
+    assert len(counts) == 16
+    assert sum(map(int, counts)) == 48 * 2
+
+
+def test_excluded_clips_are_named(page: Page) -> None:
+    text = page.text
+    assert "Silent, left out 1: voice9_99" in text
+    assert "calm 12" in text
+    assert "voice0_06 = voice1_07" in text
+
+
+def test_the_difference_between_rules_is_stated(page: Page, finished: Outputs) -> None:
+    metrics = read_json(finished.metrics)
+    difference = 100 * (metrics["compared"]["oracle_test"]["ua"] - metrics["ua"])
+    assert f"{difference:+.1f}" in page.text
+
+
+def test_an_inert_search_is_called_inert(page: Page) -> None:
+    text = page.text
+    assert "ln 8 = 2.079" in text
+    assert "The search was inert in 4 of 6 cells" in text
+
+
+def test_the_demo_is_marked_as_one(page: Page) -> None:
+    assert "scores mean nothing beyond the demo" in page.text
+
+
+@pytest.mark.parametrize(
+    ("section", "values", "warning"),
+    [
+        ("protocol", {"speaker_independent": False}, "Training and test share speakers"),
+        ("optimisation", {"shuffle_labels": True}, "Training labels were shuffled"),
+        ("encoders", {}, "SEC come from random weights"),
+    ],
+)
+def test_what_weakens_the_scores_is_said_at_the_top(
+    experiment: Outputs, section: str, values: dict[str, Any], warning: str
+) -> None:
+    path = experiment.models / "run.json"
+    change(path, **{section: read_json(path)[section] | values})
+    assert warning in page_of(experiment).text.partition("What ran")[0]
+
+
+def test_choosing_on_the_test_fold_is_said_at_the_top(experiment: Outputs) -> None:
+    change(experiment.metrics, selection="oracle_test", compared={})
+    assert "chosen on the test data" in page_of(experiment).text.partition("What ran")[0]
+
+
+def test_markup_in_ids_and_transcripts_stays_text(html: str, page: Page, finished: Outputs) -> None:
+    hostile = '<script>alert("x")</script>'
+    assert hostile in set(read_table(finished.manifest)["utterance_id"])
+    assert hostile not in html
+    assert hostile in page.text
+    assert "script" not in page.tags
+    assert "<b>late</b>" in page.text
+
+
+def test_the_page_asks_nobody_for_anything(html: str, page: Page) -> None:
+    assert all(link.startswith("#") for link in page.links)
+    assert not re.search(r"https?:|@import|url\((?!#)", html)
+
+
+def test_ids_are_unique_and_references_have_a_target(html: str, page: Page) -> None:
+    assert len(set(page.ids)) == len(page.ids)
+    assert {link[1:] for link in page.links} <= set(page.ids)
+    assert set(re.findall(r"url\(#([^)]+)\)", html)) <= set(page.ids)
+
+
+def test_same_inputs_give_the_same_bytes(
+    html: str, finished: Outputs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(mpl.rcParams, "lines.linewidth", 9.0)
+    assert render_page(read_run(finished)) == html
+
+
+def test_no_path_of_this_machine_is_in_the_page(html: str, finished: Outputs) -> None:
+    assert str(finished.workspace) not in html
+
+
+def test_colours_are_the_pages_own(html: str) -> None:
+    figures = re.findall(r"<svg.*?</svg>", html, flags=re.DOTALL)
+    assert len(figures) == 12
+    assert not re.search(r"#[0-9a-f]{6}\b", " ".join(re.sub(r'(id|href)="[^"]*"', "", f)
+                                                     for f in figures))  # fmt: skip
+
+
+def test_systems_without_search_lack_its_sections(experiment_without_search: Outputs) -> None:
+    text = page_of(experiment_without_search).text
+    assert "acoustic on demo" in text
+    assert "Learning curves" in text
+    assert "Operation weights" not in text
+    assert "Chosen levels" not in text
+
+
+def test_the_classical_system_shows_its_cost_and_no_curves(
+    experiment_without_search: Outputs,
+) -> None:
+    outputs = experiment_without_search
+    classical = {"c": 0.01, "converged": True, "dev": {"ua": 0.511, "wa": 0.622}}
+    for path in outputs.models.glob("*/model.json"):
+        change(path, **classical, levels=[])
+    change(outputs.models / "run.json", system="classical", classical={"c_grid": [0.01, 1.0]})
+    text = page_of(outputs).text
+    assert "classical on demo" in text
+    assert "session1 0 0.01 51.1 62.2 converged" in text
+    assert "classical.c_grid [0.01, 1.0]" in text
+    assert "Learning curves" not in text
+
+
+@pytest.mark.parametrize(
+    ("network", "words"),
+    [("export", "the search's network itself"), ("derived", "chosen operations")],
+)
+def test_the_page_says_what_became_of_the_search(
+    experiment: Outputs, network: str, words: str
+) -> None:
+    change(experiment.models / "run.json", train={"network": network})
+    assert words in page_of(experiment).text
+
+
+def test_the_level_is_that_of_the_model_that_was_tested(experiment: Outputs) -> None:
+    """A network trained again after the search has an epoch and level of its own."""
+    change(experiment.models / "session3-seed0" / "model.json", epoch=4, level="low")
+    assert "session3 0 4 low ism_r" in page_of(experiment).text
+
+
+def test_many_speakers_are_counted_instead_of_named(experiment: Outputs) -> None:
+    manifest = read_table(experiment.manifest)
+    manifest["speaker"] = [f"speaker{n}" for n in range(len(manifest))]
+    write_table(experiment.manifest, manifest, UTTERANCES)
+    assert "session1 16 speakers 16" in page_of(experiment).text
+
+
+def test_units_without_curves_have_no_panels(experiment: Outputs) -> None:
+    assert "Learning curves" not in page_of(experiment).text
+
+
+def test_other_corpora_are_no_demo(experiment: Outputs) -> None:
+    manifest = read_table(experiment.manifest).assign(congruent=None)
+    write_table(experiment.manifest, manifest, UTTERANCES)
+    assert "nothing beyond the demo" not in page_of(experiment).text
+
+
+@pytest.mark.parametrize("name", ["models/run.json", "metrics.json", "predictions.parquet"])
+def test_a_missing_input_is_named_with_what_to_do(experiment: Outputs, name: str) -> None:
+    (experiment.results / name).unlink()
+    with pytest.raises(ManifestError, match="is missing; run `dvc repro`"):
+        read_run(experiment)
