@@ -41,7 +41,8 @@ class Extractor(Protocol):
     @property
     def about(self) -> Mapping[str, Any]:
         """Plain values for people and for prediction: {"config": ..., "weights": "random weights" |
-        "pretrained" | "none"}; not part of the identity.
+        "pretrained" | "none"}, for encoders also {"levels": names in their order}; not part of the
+        identity.
         """
 
     @property

@@ -35,7 +35,8 @@ class SpectrogramConfig(Config):
     bins: int = Field(200, gt=0)
     """Lowest frequency bins kept (200 of 401 at n_fft 800 and 16 kHz: 0 to 4 kHz)."""
     floor_db: float = -100.0
-    """Absolute dB below which the level is clipped (full-scale amplitude 1 = 0 dB)."""
+    """Absolute dB below which the level is clipped (|STFT| = 1 is 0 dB, so that a full-scale sine
+    lies at 44.75 dB with the default window)."""
     dtype: Literal["float16", "float32"] = "float16"
 
 

@@ -1,0 +1,189 @@
+"""Extractors `sec` and `tec`: hidden states of a pretrained audio encoder.
+
+Shapes: B batch, N samples, T frames, D width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from mfsn import runtime
+from mfsn.cache.spec import ArraySpec
+from mfsn.errors import ConfigError
+from mfsn.features.base import Float32, Int64
+from mfsn.features.casting import to_storage
+from mfsn.features.config import EncoderConfig
+from mfsn.features.framing import require
+from mfsn.features.pretrained import load_encoder
+
+# Relative to the row's largest magnitude, between processors (float32: another order of sums;
+# bfloat16: 8 bits of mantissa in every layer).
+_TOLERANCE = {"float32": 2e-3, "bfloat16": 1e-1}
+
+
+class EncoderExtractor:
+    """Chosen hidden states of an encoder, from one pass.
+
+    A clip is normalised as the checkpoint's own preprocessor does for the clip alone, over its
+    valid samples, and then padded. The attention mask is passed only where the preprocessor asks
+    for it: checkpoints with group-normalised convolutions were trained without one (transformers,
+    Wav2Vec2FeatureExtractor). Frames of padding are stored as they come; readers know the valid
+    ones. Hidden states are numbered as transformers numbers them; the last of encoders that
+    normalise before their layers (the large ones) lacks the final LayerNorm.
+    """
+
+    name: ClassVar[str]
+    version: ClassVar[int] = 1
+    scope: ClassVar[Literal["segment", "utterance"]] = "segment"
+    batch_rows = 8
+
+    def __init__(self, config: EncoderConfig, sample_rate_hz: int, samples: int) -> None:
+        """Load the encoder and ask it for the shapes of its levels.
+
+        Args:
+            samples: length of a segment, at least the receptive field of a frame (400 for the
+                published convolutions).
+
+        Raises:
+            ConfigError: if the encoder hears another sample rate, the segment is too short, a level
+                is not among its hidden states, or there is a revision for what has none.
+            ModelLoadError: as `load_encoder`.
+        """
+        encoder = load_encoder(config.model, config.revision)
+        self.tolerance = _TOLERANCE[config.precision]
+        self._config = config
+        self._samples = samples
+        self._preprocessor = encoder.preprocessor
+        self._device = runtime.device()
+        self._model = encoder.model.to(self._device)
+        self._receptive_field = _receptive_field(encoder.config)
+        self._check(sample_rate_hz)
+        shapes = [tuple(hidden.shape[1:]) for hidden in self._hidden_states(*self._silence())]
+        self._levels = {n: self._index(n, i, len(shapes)) for n, i in config.levels.items()}
+        self._shapes = {name: shapes[index] for name, index in self._levels.items()}
+        self._identity = encoder.identity()
+        self._weights = "random weights" if encoder.random else "pretrained"
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        """Identity of the encoder, indices of the levels, precision and dtype."""
+        return {
+            **self._identity,
+            "levels": dict(self._levels),
+            "precision": self._config.precision,
+            "dtype": self._config.dtype,
+        }
+
+    @property
+    def about(self) -> Mapping[str, Any]:
+        """The configuration, the order of its levels (JSON forgets it), and the kind of weights."""
+        return {
+            "config": self._config.model_dump(mode="json"),
+            "levels": list(self._levels),
+            "weights": self._weights,
+        }
+
+    @property
+    def arrays(self) -> tuple[ArraySpec, ...]:
+        """One array a level (frames, width), in the order of the configuration."""
+        return tuple(
+            ArraySpec(name, shape, self._config.dtype, ("frame", "feature"))
+            for name, shape in self._shapes.items()
+        )
+
+    def extract(self, waves_BT: Float32, valid_B: Int64) -> dict[str, npt.NDArray[Any]]:
+        """Compute the levels; see `Extractor.extract`.
+
+        Raises:
+            RangeError: if an activation is not finite or does not fit the storage dtype.
+        """
+        hidden_states = self._hidden_states(waves_BT, valid_B)
+        return {
+            name: to_storage(hidden_states[index], self._config.dtype, f"{self.name} {name}")
+            for name, index in self._levels.items()
+        }
+
+    @torch.inference_mode()
+    def _hidden_states(self, waves_BN: Float32, valid_B: Int64) -> tuple[Tensor, ...]:
+        # TensorFloat-32 and self-tuned kernels would make rows depend on the GPU and the day.
+        with (
+            torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False),
+            torch.autocast(
+                self._device.partition(":")[0],
+                dtype=torch.bfloat16,
+                enabled=self._config.precision == "bfloat16",
+            ),
+        ):
+            inputs = self._inputs(waves_BN, valid_B)
+            hidden: tuple[Tensor, ...] = self._model(
+                **inputs, output_hidden_states=True
+            ).hidden_states
+        return hidden
+
+    def _inputs(self, waves_BN: Float32, valid_B: Int64) -> dict[str, Tensor]:
+        values_BN = np.full_like(waves_BN, self._preprocessor.padding_value)
+        mask_BN = np.zeros(waves_BN.shape, np.int64)
+        for row, (wave, valid) in enumerate(zip(waves_BN, valid_B, strict=True)):
+            heard = max(int(valid), 1)
+            values_BN[row, :heard] = self._preprocess(wave[:heard])
+            # At least one frame must be attended to, or the softmax divides by nothing.
+            mask_BN[row, : max(heard, self._receptive_field)] = 1
+        inputs = {"input_values": torch.from_numpy(values_BN).to(self._device)}
+        if self._preprocessor.return_attention_mask:
+            inputs["attention_mask"] = torch.from_numpy(mask_BN).to(self._device)
+        return inputs
+
+    def _preprocess(self, wave: Float32) -> Float32:
+        rate = self._preprocessor.sampling_rate
+        values: Float32 = self._preprocessor(wave, sampling_rate=rate)["input_values"][0]
+        return values
+
+    def _silence(self) -> tuple[Float32, Int64]:
+        return np.zeros((1, self._samples), np.float32), np.array([self._samples])
+
+    def _check(self, sample_rate_hz: int) -> None:
+        hears = self._preprocessor.sampling_rate
+        require(
+            hears == sample_rate_hz,
+            f"{self.name}.model {self._config.model} hears {hears} Hz, but segment.sample_rate_hz "
+            f"is {sample_rate_hz}; change one of them",
+        )
+        require(
+            self._samples >= self._receptive_field,
+            f"{self.name}.model {self._config.model} needs {self._receptive_field} samples for a "
+            f"frame, but a segment has {self._samples}; raise segment.duration_s",
+        )
+
+    def _index(self, level: str, index: int, count: int) -> int:
+        if not -count <= index < count:
+            raise ConfigError(
+                f"{self.name}.levels.{level} is {index}, but {self._config.model} has hidden "
+                f"states 0 to {count - 1} (-1 is the last)"
+            )
+        return index % count
+
+
+class SecExtractor(EncoderExtractor):
+    """SEC: low, mid and high level of a self-supervised encoder (data2vec in the paper)."""
+
+    name: ClassVar[str] = "sec"
+
+
+class TecExtractor(EncoderExtractor):
+    """TEC: the last level of an encoder fine-tuned for ASR (wav2vec2 in the paper)."""
+
+    name: ClassVar[str] = "tec"
+
+
+def _receptive_field(config: Any) -> int:
+    """Samples that one frame of the convolutions sees."""
+    field = 1
+    for kernel, stride in zip(config.conv_kernel[::-1], config.conv_stride[::-1], strict=True):
+        field = (field - 1) * stride + kernel
+    return field

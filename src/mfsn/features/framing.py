@@ -1,0 +1,47 @@
+"""Frames of a segment: milliseconds to whole samples, samples to whole frames."""
+
+from __future__ import annotations
+
+from mfsn.errors import ConfigError
+
+
+def whole_samples(duration_ms: float, sample_rate_hz: int, parameter: str) -> int:
+    """Samples of a duration.
+
+    Args:
+        parameter: the name in params.yaml for the error, such as `mfcc.hop_ms`.
+
+    Raises:
+        ConfigError: if the duration is not a whole number of samples.
+    """
+    samples = round(duration_ms * sample_rate_hz / 1000)
+    if samples < 1 or abs(samples - duration_ms * sample_rate_hz / 1000) > 1e-6:
+        raise ConfigError(
+            f"{parameter} {duration_ms:g} is not a whole number of samples at "
+            f"{sample_rate_hz} Hz; choose a multiple of {1000 / sample_rate_hz:g} ms"
+        )
+    return samples
+
+
+def whole_frames(samples: int, hop: int, parameter: str) -> int:
+    """Frames of a segment, one a hop.
+
+    Raises:
+        ConfigError: if the segment is not a whole number of hops.
+    """
+    if samples % hop:
+        raise ConfigError(
+            f"{parameter} gives a hop of {hop} samples, but a segment of {samples} samples is not "
+            "a whole number of hops; change it or segment.duration_s"
+        )
+    return samples // hop
+
+
+def require(condition: bool, sentence: str) -> None:
+    """Refuse a combination of parameters.
+
+    Raises:
+        ConfigError: with the sentence, if the condition does not hold.
+    """
+    if not condition:
+        raise ConfigError(sentence)

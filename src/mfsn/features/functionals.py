@@ -1,0 +1,163 @@
+"""Extractor `functionals`: one vector an utterance, for the classical baseline."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torchaudio
+from torch import Tensor
+
+from mfsn.cache.spec import ArraySpec
+from mfsn.errors import ConfigError
+from mfsn.features.base import Float32, Int64
+from mfsn.features.casting import TOLERANCE, to_storage
+from mfsn.features.config import FunctionalsConfig, MfccConfig
+from mfsn.features.mfcc import MfccTransform
+
+QUANTILES = (0.1, 0.5, 0.9)
+OPENSMILE_SHORTEST_S = 0.1
+"""openSMILE gives nothing below 60 ms; shorter utterances are padded with zeros to this."""
+
+
+class FunctionalsExtractor:
+    """Statistics over all frames of an utterance.
+
+    `mfcc`: mean, standard deviation, skewness and quantiles of 40 MFCC, mean magnitude and standard
+    deviation of their deltas. `ComParE_2016` (6,373 values) and `eGeMAPSv02` (88) are openSMILE's,
+    whose licence allows research and private use only.
+    """
+
+    name: ClassVar[str] = "functionals"
+    version: ClassVar[int] = 1
+    scope: ClassVar[Literal["segment", "utterance"]] = "utterance"
+    batch_rows = 1
+    tolerance = TOLERANCE["float32"]
+
+    def __init__(self, config: FunctionalsConfig, sample_rate_hz: int) -> None:
+        """Prepare the set of functionals for waves at a sample rate.
+
+        Raises:
+            ConfigError: if the set needs openSMILE and it is not installed.
+        """
+        self._config = config
+        self._set: MfccFunctionals | OpenSmileFunctionals = (
+            MfccFunctionals(sample_rate_hz)
+            if config.set == "mfcc"
+            else OpenSmileFunctionals(config.set, sample_rate_hz)
+        )
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        """The set, and what fixes its values: MFCC parameters or openSMILE's version."""
+        return {"set": self._config.set, **self._set.parameters}
+
+    @property
+    def about(self) -> Mapping[str, Any]:
+        """The configuration; there are no weights."""
+        return {"config": self._config.model_dump(mode="json"), "weights": "none"}
+
+    @property
+    def arrays(self) -> tuple[ArraySpec, ...]:
+        """`functionals`, one vector."""
+        return (ArraySpec("functionals", (self._set.size,), "float32", ("functional",)),)
+
+    @torch.inference_mode()
+    def extract(self, waves_BT: Float32, valid_B: Int64) -> dict[str, npt.NDArray[Any]]:
+        """Compute the vector of one utterance of any length; see `Extractor.extract`.
+
+        Raises:
+            RangeError: if a value is not finite (the wave is not).
+        """
+        vectors = [
+            self._set(wave[: max(int(valid), 1)])
+            for wave, valid in zip(waves_BT, valid_B, strict=True)
+        ]
+        return {"functionals": to_storage(torch.stack(vectors), "float32", "functionals")}
+
+
+class MfccFunctionals:
+    """Statistics of MFCC and their deltas; defined from one frame on, so for any length."""
+
+    def __init__(self, sample_rate_hz: int) -> None:
+        """Prepare MFCC of the default configuration."""
+        self._mfcc = MfccConfig()
+        self._transform = MfccTransform(self._mfcc, sample_rate_hz)
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        """Of the MFCC, and the quantiles."""
+        return {"mfcc": self._mfcc.model_dump(mode="json"), "quantiles": list(QUANTILES)}
+
+    @property
+    def size(self) -> int:
+        """Values in the vector."""
+        return self._mfcc.coefficients * (5 + len(QUANTILES))
+
+    def __call__(self, wave: Float32) -> Tensor:
+        """The vector of one wave: statistic by statistic, coefficients in order within each."""
+        mfcc_KT = self._transform(torch.from_numpy(wave)[None])[0].T
+        delta_KT = torchaudio.functional.compute_deltas(mfcc_KT[None])[0]
+        quantiles_QK = mfcc_KT.quantile(torch.tensor(QUANTILES), dim=1)
+        return torch.cat(
+            [
+                mfcc_KT.mean(dim=1),
+                mfcc_KT.std(dim=1, correction=0),
+                _skewness(mfcc_KT),
+                *quantiles_QK,
+                delta_KT.abs().mean(dim=1),
+                delta_KT.std(dim=1, correction=0),
+            ]
+        )
+
+
+def _skewness(values_KT: Tensor) -> Tensor:
+    """Third standardised moment of each row; 0 where a row does not vary."""
+    centred_KT = values_KT - values_KT.mean(dim=1, keepdim=True)
+    deviation_K = centred_KT.square().mean(dim=1).sqrt()
+    return centred_KT.pow(3).mean(dim=1) / deviation_K.pow(3).clamp(min=1e-6)
+
+
+class OpenSmileFunctionals:
+    """A feature set of openSMILE at the level of functionals."""
+
+    def __init__(self, feature_set: str, sample_rate_hz: int) -> None:
+        """Configure openSMILE.
+
+        Raises:
+            ConfigError: if openSMILE is not installed.
+        """
+        try:
+            opensmile = importlib.import_module("opensmile")
+        except ImportError:
+            raise ConfigError(
+                f"functionals.set {feature_set} needs openSMILE (free for research and private use "
+                'only); run `pip install "mfsn[opensmile]"`, or choose the set mfcc'
+            ) from None
+        self._version = str(opensmile.__version__)
+        self._sample_rate_hz = sample_rate_hz
+        self._smile = opensmile.Smile(
+            feature_set=opensmile.FeatureSet[feature_set],
+            feature_level=opensmile.FeatureLevel.Functionals,
+        )
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        """Version of openSMILE and the shortest wave it is given."""
+        return {"opensmile": self._version, "shortest_s": OPENSMILE_SHORTEST_S}
+
+    @property
+    def size(self) -> int:
+        """Values in the vector."""
+        return len(self._smile.feature_names)
+
+    def __call__(self, wave: Float32) -> Tensor:
+        """The vector of one wave, in openSMILE's order."""
+        missing = round(OPENSMILE_SHORTEST_S * self._sample_rate_hz) - len(wave)
+        padded = np.pad(wave, (0, max(missing, 0)))
+        table = self._smile.process_signal(padded, self._sample_rate_hz)
+        return torch.from_numpy(table.to_numpy(dtype=np.float32, copy=True)[0])

@@ -1,0 +1,80 @@
+"""Extractors by name.
+
+Modules are imported by name, only when asked for: a stage then depends on the code of its own
+extractor and on no other's (stages/roots.yaml names them for the fingerprint).
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from typing import Any, cast
+
+from mfsn.config import Config
+from mfsn.errors import ConfigError
+from mfsn.features.base import Extractor
+from mfsn.features.config import EncoderConfig, FunctionalsConfig, MfccConfig, SpectrogramConfig
+
+_CLASSES = {
+    "sec": ("mfsn.features.encoder", "SecExtractor"),
+    "tec": ("mfsn.features.encoder", "TecExtractor"),
+    "spectrogram": ("mfsn.features.spectrogram", "SpectrogramExtractor"),
+    "mfcc": ("mfsn.features.mfcc", "MfccExtractor"),
+    "functionals": ("mfsn.features.functionals", "FunctionalsExtractor"),
+}
+
+_CONFIGS: Mapping[str, type[Config]] = {
+    "sec": EncoderConfig,
+    "tec": EncoderConfig,
+    "spectrogram": SpectrogramConfig,
+    "mfcc": MfccConfig,
+    "functionals": FunctionalsConfig,
+}
+
+EXTRACTORS = tuple(_CLASSES)
+"""Names of all extractors, as in params.yaml and dvc.yaml."""
+
+
+def make_extractor(name: str, config: Config, sample_rate_hz: int, samples: int) -> Extractor:
+    """Make an extractor.
+
+    Args:
+        name: one of `EXTRACTORS`.
+        config: its section of params.yaml.
+        sample_rate_hz: of the waves that it will be given.
+        samples: length of a segment; extractors of whole utterances take any length.
+
+    Raises:
+        ConfigError: if there is no such extractor, or its parameters contradict each other or the
+            segment.
+        ModelLoadError: if its encoder cannot be loaded.
+    """
+    if name not in _CLASSES:
+        raise ConfigError(f"{name} is not an extractor; known are {', '.join(_CLASSES)}")
+    module, kind = _CLASSES[name]
+    cls = getattr(importlib.import_module(module), kind)
+    if cls.scope == "utterance":
+        return cast(Extractor, cls(config, sample_rate_hz))
+    return cast(Extractor, cls(config, sample_rate_hz, samples))
+
+
+def remake_extractor(
+    name: str, about: Mapping[str, Any], sample_rate_hz: int, samples: int
+) -> Extractor:
+    """Make an extractor again from what it said about itself, as digests and models keep it.
+
+    Args:
+        name: one of `EXTRACTORS`.
+        about: its `about`, as JSON gives it back.
+        sample_rate_hz: of the waves that it will be given.
+        samples: length of a segment.
+
+    Raises:
+        ConfigError: if this version does not know one of the parameters; as `make_extractor`.
+        ModelLoadError: as `make_extractor`.
+    """
+    values = dict(about["config"])
+    if "levels" in about:
+        values["levels"] = {level: values["levels"][level] for level in about["levels"]}
+    config = _CONFIGS[name].parse(values, where=f"the model's {name}")
+    return make_extractor(name, config, sample_rate_hz, samples)
