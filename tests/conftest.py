@@ -10,6 +10,10 @@ import pytest
 
 SHARED_VARIABLE = "MFSN_SHARED"
 
+# Tests run side by side; each with all processors would only wait for the others.
+for variable in ("OMP_NUM_THREADS", "MFSN_THREADS"):
+    os.environ.setdefault(variable, "1")
+
 
 @pytest.fixture(scope="session")
 def checkout() -> Path:

@@ -14,20 +14,20 @@ if TYPE_CHECKING:
     from mfsn.evaluation.metrics import scores as scores
     from mfsn.params import Params as Params
     from mfsn.params import load_params as load_params
-    from mfsn.predict import predict as predict
+    from mfsn.predict import Predictor as Predictor
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "FeatureReader": "mfsn.cache.reader",
     "Params": "mfsn.params",
+    "Predictor": "mfsn.predict",
     "load_params": "mfsn.params",
     "make_folds": "mfsn.corpora.protocols",
-    "predict": "mfsn.predict",
     "scores": "mfsn.evaluation.metrics",
 }
 
-__all__ = ["FeatureReader", "Params", "load_params", "make_folds", "predict", "scores"]
+__all__ = ["FeatureReader", "Params", "Predictor", "load_params", "make_folds", "scores"]
 
 
 def __getattr__(name: str) -> Any:

@@ -64,13 +64,13 @@ def test_values_out_of_range_name_their_parameter(
 
 def test_broken_yaml_names_the_line(workspace: Path) -> None:
     edit(workspace, "classes: [angry", "classes: [[angry")
-    with pytest.raises(ConfigError, match="params.yaml is not valid YAML.*line"):
+    with pytest.raises(ConfigError, match=r"params\.yaml is not valid YAML.*line"):
         load_params(workspace)
 
 
 def test_missing_params_name_the_way_back(workspace: Path) -> None:
     (workspace / "params.yaml").unlink()
-    with pytest.raises(ConfigError, match="git checkout params.yaml"):
+    with pytest.raises(ConfigError, match=r"git checkout params\.yaml"):
         load_params(workspace)
 
 
