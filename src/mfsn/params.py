@@ -31,6 +31,7 @@ from mfsn.features.config import (
 )
 from mfsn.models.config import ModelConfig, System
 from mfsn.training.config import (
+    ClassicalConfig,
     OptimisationConfig,
     SearchConfig,
     SelectionConfig,
@@ -61,6 +62,7 @@ class Params(Config):
     search: SearchConfig
     selection: SelectionConfig
     train: TrainConfig
+    classical: ClassicalConfig
     evaluate: EvaluateConfig
 
 

@@ -145,7 +145,20 @@ def test_an_experiment_in_a_temporary_folder_extracts_nothing(project: Any) -> N
     assert not any(f"Running stage 'extract@{name}'" in done.stdout for name in EXTRACTORS)
 
 
-def test_two_corpora_stand_side_by_side(project: Any) -> None:
+def test_queued_experiments_at_once_extract_each_row_once(project: Any) -> None:
+    before = project.rows()
+    for decay in ("0.03", "0.04"):
+        changes = ["-S", "mfcc.coefficients=16", "-S", f"optimisation.weight_decay={decay}"]
+        project.dvc("exp", "run", "--queue", "--name", f"decay-{decay[2:]}", *changes)
+    project.dvc("exp", "run", "--run-all", "--jobs", "2")
+    status = project.dvc("queue", "status").stdout
+    assert status.count("Success") == 2, status
+    grown = {folder: n for folder, n in project.rows().items() if n != before.get(folder)}
+    segments = next(n for folder, n in before.items() if folder.startswith("mfcc/"))
+    assert [(folder.split("/")[0], n) for folder, n in grown.items()] == [("mfcc", segments)]
+
+
+def test_two_experiments_stand_side_by_side(project: Any) -> None:
     here = Path("data/results/toy/mfsn/metrics.json")
     other = Path("data/results/toy/acoustic/metrics.json")
     before = (project.root / here).read_bytes()

@@ -1,1 +1,1 @@
-"""Search and training on cached features."""
+"""Search and training on cached features: the loop, selection, checkpoints, the baseline."""

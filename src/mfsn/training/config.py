@@ -1,12 +1,19 @@
-"""Parameters of search and training (params.yaml: optimisation, search, train, selection)."""
+"""Parameters of search and training.
+
+params.yaml: optimisation, search, selection, train, classical.
+"""
 
 from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator, model_validator
 
 from mfsn.config import Config
+
+Rule = Literal["held_out", "oracle_test", "last_epoch"]
+"""Selection rules. held_out: best WA + UA on development utterances. oracle_test: best on the test
+fold, as the published code does. last_epoch: no choice."""
 
 
 class OptimisationConfig(Config):
@@ -14,7 +21,7 @@ class OptimisationConfig(Config):
 
     epochs: int = Field(100, ge=1)
     patience: int = Field(8, ge=1)
-    """Stop after this many epochs without a better development score (held_out only)."""
+    """Stop after this many epochs without a better development score (rule held_out only)."""
     batch_size: int = Field(64, ge=2)
     lr: float = Field(1e-5, gt=0)
     """AdamW, all weights (CA-MSER: 1e-5)."""
@@ -46,18 +53,56 @@ class TrainConfig(Config):
 
     network: Literal["export", "soft", "derived"] = "export"
     """export: the search's network is the trained network (the paper's single process). soft:
-    train the mixture from scratch with alpha fixed. derived: train the chosen operation only."""
+    train the mixture from scratch with alpha fixed; levels are drawn as in the search. derived:
+    train the chosen operations on the chosen level only (assumed: the level is part of the
+    genotype)."""
 
 
 class SelectionConfig(Config):
-    """Which epoch and level count; declared, never implied."""
+    """Which epoch and level count; declared, never implied.
 
-    rule: Literal["held_out", "oracle_test", "last_epoch"] = "held_out"
-    """held_out: best WA + UA on development speakers. oracle_test: best on the test fold, as the
-    published code does. last_epoch: no choice."""
-    compare: tuple[Literal["held_out", "oracle_test", "last_epoch"], ...] = ()
-    """Rules evaluated beside it in the same run, from the same training set."""
+    All rules train on the same data and leave the development data out, so that their results
+    differ by selection alone.
+    """
+
+    rule: Rule = "held_out"
+    """The rule of the exported models."""
+    compare: tuple[Rule, ...] = ()
+    """Rules evaluated beside it in the same run. They never change the result of `rule`."""
     level: str = "high"
     """last_epoch: the SEC level at evaluation."""
     refit: bool = False
-    """held_out: train again on training + development data for the chosen number of epochs."""
+    """held_out: train again on training + development data for the chosen number of epochs, and
+    evaluate at the chosen level."""
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """`rule`, then the others to compare it with."""
+        return (self.rule, *(rule for rule in self.compare if rule != self.rule))
+
+    @model_validator(mode="after")
+    def _refit_stands_alone(self) -> SelectionConfig:
+        if self.refit and (self.rule != "held_out" or self.compare):
+            raise ValueError(
+                "refit goes with rule: held_out and compare: [] only, since the other rules leave "
+                "the development data out of training; set refit: false"
+            )
+        return self
+
+
+class ClassicalConfig(Config):
+    """The linear support vector machine on functionals (system: classical)."""
+
+    c_grid: tuple[float, ...] = Field((1e-4, 1e-3, 1e-2, 0.1, 1.0), min_length=1)
+    """Values of C to choose from by held_out or oracle_test; of equally good ones the first."""
+    c: float = Field(0.01, gt=0)
+    """C where the rule is last_epoch, which chooses nothing."""
+    max_iter: int = Field(20_000, ge=1)
+    """Iterations of liblinear; a fit that needs more is reported."""
+
+    @field_validator("c_grid")
+    @classmethod
+    def _positive(cls, values: tuple[float, ...]) -> tuple[float, ...]:
+        if min(values) <= 0:
+            raise ValueError("every C must be above 0")
+        return values

@@ -1,0 +1,136 @@
+"""What a fold is, and what must hold for it before anything is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import pandas as pd
+
+from mfsn.errors import ProtocolError
+
+SPLITS = ("train", "dev", "test")
+
+
+@dataclass(frozen=True)
+class Fold:
+    """One division of a corpus into training, development and test utterances.
+
+    Ids stand in the order of the manifest.
+    """
+
+    name: str
+    """Unique within its protocol, and fit for a folder name."""
+    train: tuple[str, ...]
+    dev: tuple[str, ...]
+    test: tuple[str, ...]
+    speaker_independent: bool
+    """No speaker is in two of the splits. Folds that are not are marked in every table."""
+
+    def split(self, name: str) -> tuple[str, ...]:
+        """The utterance ids of `train`, `dev` or `test`."""
+        splits = {"train": self.train, "dev": self.dev, "test": self.test}
+        return splits[name]
+
+
+def describe(folds: Sequence[Fold], manifest: pd.DataFrame) -> pd.DataFrame:
+    """Count what each split of each fold holds.
+
+    Returns:
+        One row a fold and split: `fold`, `split`, `utterances` (count), `speakers` (their names
+        with commas between), `classes` (such as "angry 24, sad 23").
+    """
+    by_id = manifest.set_index("utterance_id")
+    rows = []
+    for fold in folds:
+        for split in SPLITS:
+            part = by_id.loc[list(fold.split(split))]
+            counts = part["emotion"].value_counts().sort_index()
+            rows.append(
+                {
+                    "fold": fold.name,
+                    "split": split,
+                    "utterances": len(part),
+                    "speakers": ", ".join(sorted(part["speaker"].dropna().unique())),
+                    "classes": ", ".join(f"{name} {count}" for name, count in counts.items()),
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def check_fold(fold: Fold, manifest: pd.DataFrame) -> None:
+    """Refuse a fold that leaks or that cannot be learnt from.
+
+    Args:
+        fold: its ids must be in the manifest.
+        manifest: all utterances of the corpus.
+
+    Raises:
+        ProtocolError: if a split is empty; if training lacks a class of the manifest; if two
+            splits share an utterance, the same audio under two ids or, in a speaker-independent
+            fold, a speaker; or if a speaker of such a fold is unknown.
+    """
+    by_id = manifest.set_index("utterance_id")
+    parts = {split: by_id.loc[list(fold.split(split))] for split in SPLITS}
+    for split, part in parts.items():
+        if part.empty:
+            raise ProtocolError(f"fold {fold.name}: {split} has no utterances; give it some")
+    _refuse_shared(fold.name, "utterance", {s: part.index for s, part in parts.items()})
+    _refuse_shared_audio(fold.name, parts)
+    if fold.speaker_independent:
+        for part in parts.values():
+            require_known(part.reset_index(), "speaker", f"fold {fold.name}")
+        _refuse_shared(fold.name, "speaker", {s: p["speaker"] for s, p in parts.items()})
+    missing = sorted(set(manifest["emotion"]) - set(parts["train"]["emotion"]))
+    if missing:
+        raise ProtocolError(
+            f"fold {fold.name}: no training utterance is {' or '.join(missing)}; use fewer or "
+            "other folds, or leave the class out of labels.classes"
+        )
+
+
+def require_known(manifest: pd.DataFrame, column: str, who: str) -> None:
+    """Refuse utterances whose speaker or session is unknown.
+
+    Args:
+        column: `speaker`, `session` or `split`.
+        who: the protocol or fold that needs it, for the message.
+
+    Raises:
+        ProtocolError: if the column is empty for an utterance.
+    """
+    unknown = manifest.loc[manifest[column].isna(), "utterance_id"]
+    if len(unknown):
+        raise ProtocolError(
+            f"{who} needs the {column} of every utterance, and {len(unknown)} of {len(manifest)} "
+            f"have none ({some(unknown)}); name them in the corpus or choose another protocol"
+        )
+
+
+def some(names: Collection[str], limit: int = 3) -> str:
+    """The first few names, and how many more there are."""
+    first = ", ".join(sorted(names)[:limit])
+    return first if len(names) <= limit else f"{first} and {len(names) - limit} more"
+
+
+def _refuse_shared(fold: str, what: str, names: Mapping[str, Collection[str]]) -> None:
+    for one, other in combinations(SPLITS, 2):
+        shared = set(names[one]) & set(names[other])
+        if shared:
+            raise ProtocolError(
+                f"fold {fold}: {what} {some(shared)} is in both {one} and {other}; each may be in "
+                "one of them only"
+            )
+
+
+def _refuse_shared_audio(fold: str, parts: Mapping[str, pd.DataFrame]) -> None:
+    for one, other in combinations(SPLITS, 2):
+        shared = set(parts[one]["audio_sha256"]) & set(parts[other]["audio_sha256"])
+        if shared:
+            both = pd.concat([parts[one], parts[other]])
+            ids = both.index[both["audio_sha256"] == min(shared)]
+            raise ProtocolError(
+                f"fold {fold}: {' and '.join(ids)} hold the same audio but are in {one} and "
+                f"{other}; leave all but one of them out of the corpus, or keep them together"
+            )

@@ -1,0 +1,142 @@
+"""What search and train start from: parameters, tables, digests and folds, checked together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from mfsn.cache.digest import Digest
+from mfsn.corpora.config import LabelsConfig, ProtocolConfig, SegmentConfig
+from mfsn.corpora.fold import some
+from mfsn.corpora.protocols import Fold, make_folds
+from mfsn.errors import TrainingError
+from mfsn.manifest import SEGMENTS, UTTERANCES, read_table
+from mfsn.models.config import ModelConfig, System
+from mfsn.training.config import OptimisationConfig, SearchConfig, SelectionConfig
+from mfsn.workspace import Outputs
+
+if TYPE_CHECKING:
+    from mfsn.cache.reader import FeatureReader
+
+EXTRACTORS: Mapping[System, tuple[str, ...]] = {
+    "mfsn": ("sec", "tec", "spectrogram", "mfcc"),
+    "sec_tec": ("sec", "tec", "spectrogram", "mfcc"),
+    "acoustic": ("spectrogram", "mfcc"),
+    "classical": ("functionals",),
+}
+"""The features that each system reads."""
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """The parameters of an experiment and where its inputs lie; tables are read when asked for.
+
+    It travels to worker processes with the tables it has read.
+    """
+
+    system: System
+    seeds: tuple[int, ...]
+    labels: LabelsConfig
+    segment: SegmentConfig
+    protocol: ProtocolConfig
+    model: ModelConfig
+    optimisation: OptimisationConfig
+    search: SearchConfig
+    selection: SelectionConfig
+    outputs: Outputs
+    store: Path
+    """Root of the feature cache; unfinished trainings are kept there too."""
+    code: Mapping[str, str]
+    """Module name to a hash of its meaning: what the code that runs this computes."""
+
+    @cached_property
+    def manifest(self) -> pd.DataFrame:
+        """The utterances (`mfsn.manifest.UTTERANCES`).
+
+        Raises:
+            ManifestError: if the table is missing or damaged.
+            TrainingError: if an utterance has another label than the classes, or a class has no
+                utterance.
+        """
+        table = read_table(self.outputs.manifest, UTTERANCES)
+        differing = sorted(set(table["emotion"]) ^ set(self.labels.classes))
+        if differing:
+            raise TrainingError(
+                f"{', '.join(differing)}: in only one of the manifest and labels.classes; mend "
+                "labels in params.yaml, then run `dvc repro`"
+            )
+        return table
+
+    @cached_property
+    def segments(self) -> pd.DataFrame:
+        """The segments (`mfsn.manifest.SEGMENTS`), in the order of the table.
+
+        Raises:
+            ManifestError: if the table is missing or damaged.
+            TrainingError: if an utterance has no segment.
+        """
+        table = read_table(self.outputs.segments, SEGMENTS)
+        without = set(self.manifest["utterance_id"]) - set(table["utterance_id"])
+        if without:
+            raise TrainingError(
+                f"{len(without)} utterances have no segment ({some(without)}); run `dvc repro`"
+            )
+        return table
+
+    @cached_property
+    def digests(self) -> dict[str, Digest]:
+        """The digest of each extractor that the system reads."""
+        return {name: Digest.read(self.outputs.digest(name)) for name in EXTRACTORS[self.system]}
+
+    @cached_property
+    def folds(self) -> list[Fold]:
+        """The folds of the protocol.
+
+        Raises:
+            ProtocolError: as `mfsn.corpora.protocols.make_folds`.
+            TrainingError: if an encoder was trained on a development or test speaker of a
+                speaker-independent fold.
+        """
+        folds = make_folds(self.manifest, self.protocol, self.outputs.workspace)
+        for name, digest in self.digests.items():
+            for fold in folds:
+                self._refuse_heard_speakers(name, digest, fold)
+        return folds
+
+    def reader(self, extractor: str) -> FeatureReader:
+        """A reader of an extractor's cached rows."""
+        from mfsn.cache.reader import FeatureReader
+
+        return FeatureReader.open(self.outputs.digest(extractor), self.store)
+
+    @property
+    def class_of(self) -> dict[str, int]:
+        """Class index by utterance id."""
+        index = {name: i for i, name in enumerate(self.labels.classes)}
+        columns = (self.manifest["utterance_id"], self.manifest["emotion"].map(index))
+        return {name: int(i) for name, i in zip(*columns, strict=True)}
+
+    @property
+    def speaker_of(self) -> dict[str, str]:
+        """Speaker by utterance id; NaN where unknown."""
+        return dict(zip(self.manifest["utterance_id"], self.manifest["speaker"], strict=True))
+
+    def speakers(self, ids: tuple[str, ...]) -> list[str]:
+        """The known speakers of utterances, sorted."""
+        chosen = self.manifest["utterance_id"].isin(ids)
+        return sorted(self.manifest.loc[chosen, "speaker"].dropna().unique())
+
+    def _refuse_heard_speakers(self, extractor: str, digest: Digest, fold: Fold) -> None:
+        held_out = self.speakers(fold.dev + fold.test)
+        heard = set(digest.about.get("speakers", ())) & set(held_out)
+        if heard and fold.speaker_independent:
+            raise TrainingError(
+                f"fold {fold.name}: the encoder of {extractor} was trained on {some(heard)}, who "
+                "is held out here; use an encoder that has not heard them, or a speaker-dependent "
+                "protocol"
+            )

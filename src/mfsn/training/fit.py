@@ -1,0 +1,151 @@
+"""Fitting one network: epochs, scores and checkpoints, until no rule can choose otherwise."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from tqdm import tqdm
+
+from mfsn.models.network import SerNetwork
+from mfsn.training import checkpoint
+from mfsn.training.config import OptimisationConfig, Rule, SearchConfig, SelectionConfig
+from mfsn.training.data import Part, Rows
+from mfsn.training.loop import Solver, evaluate, require_finite
+from mfsn.training.selection import Choice, choose, finished
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Task:
+    """Everything that decides how one network is fitted."""
+
+    who: str
+    """Fold and seed, for messages."""
+    seed: int
+    """Of the network's weights, of dropout, batches and levels."""
+    make_network: Callable[[], SerNetwork]
+    """Makes it from torch's global generator, which `fit` seeds."""
+    levels: tuple[str, ...]
+    """SEC levels to draw from and to choose from."""
+    train: Part
+    """Trains the weights and, where `alpha` is None, alpha."""
+    alpha: Part | None
+    """Trains alpha (bilevel)."""
+    scaling: Part
+    """All training data, from which the spectrogram's scaling is taken."""
+    dev: Part | None
+    test: Part | None
+    """None unless oracle_test is asked for: test data is then not even looked at."""
+    optimisation: OptimisationConfig
+    search: SearchConfig
+    selection: SelectionConfig
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A finished training; the weights of the chosen epochs lie in its folder."""
+
+    history: list[dict[str, Any]]
+    """One entry an epoch: epoch, train_loss, levels_drawn, dev, test, alpha_weights, entropy."""
+    choices: dict[Rule, Choice]
+
+
+def fit(task: Task, rows: Rows, device: str, folder: Path) -> Fitted:
+    """Train a network from scratch, or go on where a killed run stopped, to the same bytes.
+
+    Args:
+        task: what to fit.
+        rows: the cached rows, on `device`.
+        device: as torch names it.
+        folder: for checkpoints; `mfsn.training.checkpoint.epoch_weights` names the weights in it.
+
+    Raises:
+        TrainingError: if a loss or score is not finite, or a checkpoint is damaged.
+        StorageFullError: if the disk is full.
+    """
+    training = _Training(task, rows, device, folder)
+    with tqdm(
+        total=task.optimisation.epochs, initial=len(training.history), desc=task.who,
+        unit="epoch", disable=None, leave=False,
+    ) as bar:  # fmt: skip
+        while not training.finished:
+            training.epoch()
+            training.save()
+            bar.update()
+    return Fitted(training.history, training.choices)
+
+
+class _Training:
+    """A network, its solver and its history, between two epochs."""
+
+    def __init__(self, task: Task, rows: Rows, device: str, folder: Path) -> None:
+        """Begin from scratch, or where the checkpoint in `folder` stands."""
+        self._task, self._rows, self._device, self._folder = task, rows, device, folder
+        torch.manual_seed(task.seed)
+        self._network = task.make_network().to(device)
+        own = task.scaling.rows_N
+        self._network.fit_scaling(
+            rows.spectrogram_NSF[own], rows.utterance_max_N[own], rows.valid_N[own]
+        )
+        self._solver = Solver(
+            self._network, rows, task.levels,
+            optimisation=task.optimisation, search=task.search, seed=task.seed,
+        )  # fmt: skip
+        self.history: list[dict[str, Any]] = []
+        self._resume()
+
+    @property
+    def finished(self) -> bool:
+        task = self._task
+        return bool(self.history) and finished(self.history, task.selection, task.optimisation)
+
+    @property
+    def choices(self) -> dict[Rule, Choice]:
+        return choose(self.history, self._task.selection, self._task.optimisation)
+
+    def epoch(self) -> None:
+        """Train for one epoch and score the network."""
+        where = f"{self._task.who}, epoch {len(self.history) + 1}"
+        result = self._solver.epoch(self._task.train, self._task.alpha)
+        require_finite(torch.tensor(result.train_loss), f"{where}, train")
+        entry: dict[str, Any] = {
+            "epoch": len(self.history) + 1,
+            "train_loss": result.train_loss,
+            "levels_drawn": result.levels_drawn,
+            "alpha_weights": self._network.operation_weights(),
+            "entropy": self._network.operation_entropies(),
+        }
+        for split, part in (("dev", self._task.dev), ("test", self._task.test)):
+            if part is not None:
+                levels = self._task.levels
+                entry[split] = evaluate(
+                    self._network, self._rows, part, levels, f"{where}, {split}"
+                )
+        self.history.append(entry)
+
+    def save(self) -> None:
+        """Write a checkpoint, and the weights if a rule chose this epoch."""
+        chosen = {choice.epoch for choice in self.choices.values()}
+        if len(self.history) in chosen:
+            path = checkpoint.epoch_weights(self._folder, len(self.history))
+            checkpoint.save_weights(path, self._network)
+        state = {
+            "network": self._network.state_dict(),
+            "solver": self._solver.state(),
+            "history": self.history,
+        }
+        checkpoint.save_state(self._folder, state, self._device, keep=chosen)
+
+    def _resume(self) -> None:
+        state = checkpoint.load_state(self._folder, self._device)
+        if state is not None:
+            self._network.load_state_dict(state["network"])
+            self._solver.load_state(state["solver"])
+            self.history = state["history"]
+            log.info("%s: going on after epoch %d", self._task.who, len(self.history))

@@ -1,0 +1,180 @@
+"""From a fold to a trained network: parts, labels, selection, and refitting."""
+
+from __future__ import annotations
+
+import random
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from mfsn.errors import ConfigError, TrainingError
+from mfsn.models.network import SerNetwork, build_network
+from mfsn.training.checkpoint import epoch_weights
+from mfsn.training.config import Rule, SelectionConfig
+from mfsn.training.data import TrainingData
+from mfsn.training.experiment import Experiment
+from mfsn.training.fit import Task, fit
+from mfsn.training.selection import Choice
+from mfsn.training.units import Unit
+
+Fix = Callable[[SerNetwork], None]
+"""Fixes the architecture of a fresh network."""
+
+WORK = "work"
+"""Folder within a unit's for checkpoints; gone when the unit is finished."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What training a unit gave."""
+
+    history: list[dict[str, Any]]
+    """See `mfsn.training.fit.Fitted`."""
+    choices: dict[Rule, Choice]
+    weights: dict[Rule, Path]
+    """Files with the weights of each rule, until `tidy`."""
+    refit_history: list[dict[str, Any]]
+    """Of the training on training + development data; empty without refit."""
+
+
+def make_network(
+    experiment: Experiment, data: TrainingData, fix: Fix | None = None, pretrained: bool = True
+) -> SerNetwork:
+    """A fresh network of the experiment, from torch's global generator.
+
+    Args:
+        experiment: system, sizes and classes.
+        data: shapes and levels.
+        fix: fixes its architecture; by default alpha is searched.
+        pretrained: as in `build_network`; False where weights are loaded next.
+    """
+    network = build_network(
+        experiment.system, experiment.model, data.shapes, len(experiment.labels.classes),
+        data.levels, alpha_init_std=experiment.search.alpha_init_std, pretrained=pretrained,
+    )  # fmt: skip
+    if fix is not None:
+        fix(network)
+    return network
+
+
+def train_on_fold(
+    unit: Unit,
+    experiment: Experiment,
+    data: TrainingData,
+    fix: Fix | None = None,
+    levels: Sequence[str] | None = None,
+) -> Trained:
+    """Train a unit's network.
+
+    Args:
+        unit: fold, seed and working folder.
+        experiment: the parameters.
+        data: all rows of the corpus.
+        fix: fixes the architecture of a fresh network; by default alpha is searched.
+        levels: SEC levels to draw and choose from; by default all that the network can choose.
+
+    Raises:
+        TrainingError: if a loss is not finite, a checkpoint is damaged, or there are too few
+            speakers (or utterances) to keep some for alpha.
+        ConfigError: if last_epoch is to be evaluated at a level that is not there.
+    """
+    if levels is None:
+        levels = data.levels if experiment.system == "mfsn" else data.levels[-1:]
+    work = unit.folder / WORK / "selection"
+    task = _task(unit, experiment, data, fix, tuple(levels))
+    fitted = fit(task, data.rows, data.device, work)
+    if not experiment.selection.refit:
+        weights = {r: epoch_weights(work, choice.epoch) for r, choice in fitted.choices.items()}
+        return Trained(fitted.history, fitted.choices, weights, [])
+    work = unit.folder / WORK / "refit"
+    larger = _with_development_data(fitted.choices["held_out"], unit, experiment)
+    refitted = fit(_task(*larger, data, fix, tuple(levels)), data.rows, data.device, work)
+    last = epoch_weights(work, len(refitted.history))
+    return Trained(fitted.history, fitted.choices, {"held_out": last}, refitted.history)
+
+
+def tidy(unit: Unit) -> None:
+    """Delete the checkpoints of a finished unit."""
+    shutil.rmtree(unit.folder / WORK, ignore_errors=True)
+
+
+def split_for_alpha(
+    unit: Unit, speakers: Mapping[str, str], share: float
+) -> tuple[list[str], list[str]]:
+    """Divide the training utterances into those that train weights and those that train alpha.
+
+    Whole speakers where the fold is speaker-independent, single utterances elsewhere; never from
+    development data.
+
+    Args:
+        unit: its fold's training utterances, and its seed.
+        speakers: speaker by utterance id.
+        share: of the speakers or utterances that train alpha; at least one on each side.
+
+    Raises:
+        TrainingError: if there is only one to divide.
+    """
+    by_speaker = unit.fold.speaker_independent
+    owner = {name: speakers[name] if by_speaker else name for name in unit.fold.train}
+    groups = sorted(set(owner.values()))
+    if len(groups) < 2:
+        raise TrainingError(
+            f"fold {unit.fold.name}: bilevel search needs two training speakers or more to keep "
+            "some for alpha; use search.mode: joint"
+        )
+    random.Random(unit.random_seed("alpha")).shuffle(groups)
+    chosen = set(groups[: min(max(round(share * len(groups)), 1), len(groups) - 1)])
+    weights = [name for name in unit.fold.train if owner[name] not in chosen]
+    return weights, [name for name in unit.fold.train if owner[name] in chosen]
+
+
+def _task(
+    unit: Unit,
+    experiment: Experiment,
+    data: TrainingData,
+    fix: Fix | None,
+    levels: tuple[str, ...],
+) -> Task:
+    fold, optimisation = unit.fold, experiment.optimisation
+    labels = unit.training_labels(data.labels, optimisation.shuffle_labels)
+    weights, alpha = list(fold.train), list[str]()
+    if fix is None and experiment.system == "mfsn" and experiment.search.mode == "bilevel":
+        weights, alpha = split_for_alpha(unit, experiment.speaker_of, experiment.search.alpha_share)
+    oracle = "oracle_test" in experiment.selection.rules
+    return Task(
+        who=unit.label,
+        seed=unit.random_seed("network"),
+        make_network=lambda: make_network(experiment, data, fix),
+        levels=levels,
+        train=data.part(weights, labels),
+        alpha=data.part(alpha, labels) if alpha else None,
+        scaling=data.part(fold.train),
+        dev=data.part(fold.dev) if fold.dev else None,
+        test=data.part(fold.test) if oracle else None,
+        optimisation=optimisation,
+        search=experiment.search,
+        selection=_at_a_known_level(experiment.selection, levels),
+    )
+
+
+def _with_development_data(
+    choice: Choice, unit: Unit, experiment: Experiment
+) -> tuple[Unit, Experiment]:
+    """The same training on more data, for as many epochs as were chosen, at the chosen level."""
+    optimisation = experiment.optimisation.model_copy(update={"epochs": choice.epoch})
+    selection = SelectionConfig(rule="last_epoch", level=choice.level)
+    limited = replace(experiment, optimisation=optimisation, selection=selection)
+    return unit.with_development_data(), limited
+
+
+def _at_a_known_level(selection: SelectionConfig, levels: tuple[str, ...]) -> SelectionConfig:
+    if selection.level in levels or "last_epoch" not in selection.rules:
+        return selection
+    if len(levels) > 1:
+        raise ConfigError(
+            f"params.yaml: selection.level is {selection.level}, which is no SEC level; choose one "
+            f"of {', '.join(levels)}"
+        )
+    return selection.model_copy(update={"level": levels[0]})

@@ -1,0 +1,92 @@
+"""Genotypes: what a search found for a fold and seed, as plain values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mfsn.errors import TrainingError
+from mfsn.files import read_json
+from mfsn.models.network import SerNetwork
+from mfsn.models.operations import OPERATIONS
+from mfsn.training.config import Rule
+from mfsn.training.experiment import Experiment
+from mfsn.training.selection import Choice
+from mfsn.training.units import Unit
+
+SCHEMA = 1
+FILE = "genotype.json"
+
+
+def describe_genotype(
+    unit: Unit,
+    experiment: Experiment,
+    network: SerNetwork,
+    choices: Mapping[Rule, Choice],
+    levels: tuple[str, ...],
+) -> dict[str, Any]:
+    """The genotype of the rule that counts.
+
+    Args:
+        unit: fold and seed.
+        experiment: the parameters.
+        network: with the weights that the rule chose.
+        choices: of every rule; the others stand under `selected`.
+        levels: SEC level names in their order.
+    """
+    rule, fold = experiment.selection.rule, unit.fold
+    return {
+        "schema": SCHEMA,
+        "run": unit.run,
+        "fold": fold.name,
+        "seed": unit.seed,
+        "system": experiment.system,
+        "mode": experiment.search.mode,
+        "levels": list(levels),
+        "rule": rule,
+        "epoch": choices[rule].epoch,
+        "level": choices[rule].level,
+        "selected": {
+            name: {"epoch": choice.epoch, "level": choice.level} for name, choice in choices.items()
+        },
+        "operations": list(OPERATIONS),
+        "cells": describe_cells(network),
+        "speakers": {
+            split: experiment.speakers(fold.split(split)) for split in ("train", "dev", "test")
+        },
+    }
+
+
+def describe_cells(network: SerNetwork) -> list[dict[str, Any]]:
+    """Of each Fusion Cell: alpha, its softmax, the operation with the largest weight, entropy."""
+    columns = zip(
+        network.cells, network.operation_weights(), network.operation_entropies(), strict=True
+    )
+    return [
+        {
+            "alpha": cell.alpha_O.tolist(),
+            "weights": weights,
+            "chosen": OPERATIONS[weights.index(max(weights))],
+            "entropy": entropy,
+        }
+        for cell, weights, entropy in columns
+    ]
+
+
+def strongest(genotype: Mapping[str, Any]) -> list[str]:
+    """The operation with the largest weight in each Fusion Cell."""
+    return [cell["chosen"] for cell in genotype["cells"]]
+
+
+def read_genotype(search: Path, unit: Unit) -> dict[str, Any]:
+    """The genotype that the search stage wrote for a unit.
+
+    Raises:
+        TrainingError: if there is none.
+    """
+    path = search / unit.name / FILE
+    if not path.is_file():
+        raise TrainingError(f"{path} is missing; run `dvc repro search` to make it")
+    genotype: dict[str, Any] = read_json(path)
+    return genotype

@@ -1,0 +1,214 @@
+"""The training loop's steps: what one epoch does to a network, and how a network is scored.
+
+Loss is cross entropy on segments (CA-MSER train_ser.py). Weights are trained by AdamW, alpha by SGD
+without momentum. joint: each step updates both on the same batch. bilevel, first order: a step of
+alpha on a batch of its own data goes before every step of the weights. The Choice Cell draws one
+SEC level a mini-batch.
+
+Shapes: N segments, C classes.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from mfsn.errors import TrainingError
+from mfsn.evaluation.aggregation import decide
+from mfsn.evaluation.config import EvaluateConfig
+from mfsn.evaluation.metrics import scores
+from mfsn.models.cells import choose
+from mfsn.models.network import SerNetwork
+from mfsn.training.config import OptimisationConfig, SearchConfig
+from mfsn.training.data import Part, Rows
+
+EVALUATION_ROWS = 128
+"""Segments scored at once."""
+
+
+@dataclass(frozen=True)
+class EpochResult:
+    """What an epoch leaves besides the changed network."""
+
+    train_loss: float
+    """Mean over the training segments, each in the state the network had in its step."""
+    levels_drawn: dict[str, int]
+    """How many mini-batches each SEC level was drawn for."""
+
+
+class Solver:
+    """Takes the steps; owns the optimisers and the draws of batches and levels.
+
+    Args:
+        network: what is trained, on the device of the rows.
+        rows: the cached rows.
+        levels: SEC levels to draw from.
+        optimisation: the loop's parameters.
+        search: the step size of alpha.
+        seed: of batches and levels.
+    """
+
+    def __init__(
+        self,
+        network: SerNetwork,
+        rows: Rows,
+        levels: Sequence[str],
+        *,
+        optimisation: OptimisationConfig,
+        search: SearchConfig,
+        seed: int,
+    ) -> None:
+        self._network = network
+        self._rows = rows
+        self._levels = tuple(levels)
+        self._always_read = list(rows.sec)[-1:]
+        self._optimisation = optimisation
+        self._generator = torch.Generator().manual_seed(seed)
+        weights, alphas = network.weight_parameters(), network.architecture_parameters()
+        self._weights: list[torch.optim.Optimizer] = [
+            torch.optim.AdamW(weights, lr=optimisation.lr, weight_decay=optimisation.weight_decay)
+        ]
+        self._alpha: list[torch.optim.Optimizer] = (
+            [torch.optim.SGD(alphas, lr=search.alpha_lr)] if alphas else []
+        )
+
+    def epoch(self, part: Part, alpha_part: Part | None = None) -> EpochResult:
+        """Go once through the training data.
+
+        Args:
+            part: trains the weights and, where `alpha_part` is None, alpha.
+            alpha_part: trains alpha (bilevel); begun anew as often as needed.
+        """
+        self._network.train()
+        drawn: Counter[str] = Counter()
+        total = torch.zeros((), device=part.rows_N.device)
+        alpha_batches = None if alpha_part is None else self._endless_batches(alpha_part)
+        for batch in self._batches(part):
+            if alpha_part is not None and alpha_batches is not None:
+                self._step(alpha_part, next(alpha_batches), self._alpha, drawn)
+            optimisers = self._weights if alpha_batches else self._weights + self._alpha
+            total += self._step(part, batch, optimisers, drawn) * len(batch)
+        return EpochResult(float(total) / len(part.rows_N), dict(sorted(drawn.items())))
+
+    def state(self) -> dict[str, Any]:
+        """All that the next epoch depends on besides the network: for a checkpoint."""
+        weights = [optimiser.state_dict() for optimiser in self._weights]
+        return {"weights": weights, "generator": self._generator.get_state()}
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Go on from what `state` gave."""
+        for optimiser, saved in zip(self._weights, state["weights"], strict=True):
+            optimiser.load_state_dict(saved)
+        self._generator.set_state(state["generator"])
+
+    def _step(
+        self,
+        part: Part,
+        batch: Tensor,
+        optimisers: list[torch.optim.Optimizer],
+        drawn: Counter[str],
+    ) -> Tensor:
+        level = choose(self._levels, self._generator)
+        drawn[level] += 1
+        features = self._rows.features(part.rows_N[batch], {level, *self._always_read})
+        logits_BC: Tensor = self._network(features, level)
+        loss = functional.cross_entropy(
+            logits_BC, part.segment_labels[batch], self._class_weights(part, logits_BC)
+        )
+        self._network.zero_grad(set_to_none=True)
+        torch.autograd.backward(loss)
+        if self._optimisation.clip_norm is not None:
+            weights = self._network.weight_parameters()
+            torch.nn.utils.clip_grad_norm_(weights, self._optimisation.clip_norm)
+        for optimiser in optimisers:
+            optimiser.step()
+        return loss.detach()
+
+    def _class_weights(self, part: Part, logits_BC: Tensor) -> Tensor | None:
+        """N / (C n_c), over the segments of the part."""
+        if not self._optimisation.class_weights:
+            return None
+        classes = logits_BC.shape[1]
+        counts_C = torch.bincount(part.segment_labels, minlength=classes)
+        return len(part.segment_labels) / (classes * counts_C.clamp(min=1).to(logits_BC))
+
+    def _batches(self, part: Part) -> Iterator[Tensor]:
+        order = torch.randperm(len(part.rows_N), generator=self._generator)
+        return iter(torch.split(order.to(part.rows_N.device), self._optimisation.batch_size))
+
+    def _endless_batches(self, part: Part) -> Iterator[Tensor]:
+        while True:
+            yield from self._batches(part)
+
+
+@torch.no_grad()
+def log_posteriors(network: SerNetwork, rows: Rows, rows_N: Tensor) -> dict[str, Tensor]:
+    """Each level's log-posteriors of segments, float64 [N, C] on the CPU.
+
+    Args:
+        network: on the device of the rows; left in evaluation mode.
+        rows: the cached rows.
+        rows_N: indices of the segments.
+    """
+    network.eval()
+    batches = [
+        network.logits_per_level(rows.features(batch))
+        for batch in torch.split(rows_N, EVALUATION_ROWS)
+    ]
+    return {
+        level: torch.cat([logits[level] for logits in batches]).cpu().double().log_softmax(dim=1)
+        for level in network.choice_levels
+    }
+
+
+def evaluate(
+    network: SerNetwork, rows: Rows, part: Part, levels: Sequence[str], where: str
+) -> dict[str, dict[str, float]]:
+    """Score utterances at each level: {"loss" (segments), "ua", "wa"}.
+
+    Utterances are decided by the mean of their segments' log-posteriors, as published, whatever
+    `evaluate.aggregation` says: another aggregation must not train again.
+
+    Args:
+        network: on the device of the rows; left in evaluation mode.
+        rows: the cached rows.
+        part: utterances to score.
+        levels: some of the network's `choice_levels`.
+        where: fold, seed, epoch and split, for the message.
+
+    Raises:
+        TrainingError: if a log-posterior is not finite.
+    """
+    of_level = log_posteriors(network, rows, part.rows_N)
+    return {level: _score(of_level[level], part, f"{where}, level {level}") for level in levels}
+
+
+def _score(log_posterior_NC: Tensor, part: Part, where: str) -> dict[str, float]:
+    require_finite(log_posterior_NC, where)
+    labels_U, utterance_N = part.labels_U.cpu(), part.utterance_N.cpu()
+    loss = functional.nll_loss(log_posterior_NC, labels_U[utterance_N])
+    equal_N = np.ones(len(utterance_N), np.int64)
+    decided = decide(log_posterior_NC.numpy(), utterance_N.numpy(), equal_N, EvaluateConfig())
+    found = scores(labels_U.numpy(), decided.predicted_U, log_posterior_NC.shape[1])
+    return {"loss": float(loss), "ua": found.ua, "wa": found.wa}
+
+
+def require_finite(values: Tensor, where: str) -> None:
+    """Refuse values that are not numbers.
+
+    Raises:
+        TrainingError: if one is NaN or infinite.
+    """
+    if not values.isfinite().all():
+        raise TrainingError(
+            f"{where}: a loss or score is not a finite number; lower optimisation.lr or "
+            "search.alpha_lr, set optimisation.clip_norm, or check the features with "
+            "`mfsn cache verify`"
+        )

@@ -1,0 +1,55 @@
+"""Trained models, as the train stage wrote them, ready to predict."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mfsn.errors import TrainingError
+from mfsn.files import read_json
+from mfsn.models.config import ModelConfig
+from mfsn.models.inputs import InputShapes
+from mfsn.models.network import SerNetwork, build_network
+from mfsn.training.checkpoint import load_weights
+from mfsn.training.results import MODEL, WEIGHTS
+
+
+@dataclass(frozen=True)
+class SavedNetwork:
+    """A trained network with what is needed to use it."""
+
+    network: SerNetwork
+    """In evaluation mode, on the CPU."""
+    level: str
+    """The SEC level to evaluate it at."""
+    classes: tuple[str, ...]
+    record: dict[str, Any]
+    """All of model.json."""
+
+
+def load_network(folder: Path) -> SavedNetwork:
+    """Load the network of a fold and seed.
+
+    Args:
+        folder: of the outputs, such as models/Ses01-seed0. The classical baseline has no network:
+            see `mfsn.training.classical.LinearModel.load`.
+
+    Raises:
+        TrainingError: if model.json is missing or the weights do not fit it.
+    """
+    if not (folder / MODEL).is_file():
+        raise TrainingError(f"{folder} holds no trained model; run `dvc repro` to train one")
+    record = read_json(folder / MODEL)
+    network = build_network(
+        record["system"],
+        ModelConfig.parse(record["model"], where=str(folder / MODEL)),
+        InputShapes(**record["shapes"]),
+        len(record["classes"]),
+        record["levels"],
+        pretrained=False,
+    )
+    if record["network"] == "derived":
+        network.derive(record["operations"])
+    load_weights(folder / WEIGHTS, network)
+    return SavedNetwork(network.eval(), record["level"], tuple(record["classes"]), record)

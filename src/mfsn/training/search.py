@@ -1,0 +1,79 @@
+"""The search stage: a genotype and a trained network for every fold and seed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from mfsn import runtime
+from mfsn.files import read_json, write_json
+from mfsn.training.experiment import Experiment
+from mfsn.training.outputs import copy_files, default_jobs, replacing_folder
+from mfsn.training.parallel import Do, run_units
+from mfsn.training.units import Unit, plan_units
+
+SCHEMA = 1
+RESULT = "genotype.json"
+
+
+def run_search(
+    experiment: Experiment, jobs: int | None = None, say: Callable[[str], None] = print
+) -> None:
+    """Search every fold and seed, and write data/results/<corpus>/<experiment>/search.
+
+    A folder a unit with genotype.json, history.json and `<rule>.safetensors`, and search.json for
+    all. Only `mfsn` has something to search; for other systems search.json says so. The folder is
+    written when all units are finished; until then what is finished waits in the store.
+
+    Args:
+        experiment: what to run.
+        jobs: units at once; by default as this machine has processors and memory for.
+        say: takes a line about each finished unit.
+
+    Raises:
+        MfsnError: a subclass that says why the inputs, the folds or a unit cannot be used; see
+            `Experiment`, `run_units` and `mfsn.training.fit.fit`.
+    """
+    units = plan_units(experiment, "search", RESULT) if experiment.system == "mfsn" else []
+    waiting = [unit for unit in units if not unit.finished]
+    at_once = jobs or default_jobs(experiment, len(waiting))
+    for unit, line in run_units(waiting, SearchWork(experiment), at_once):
+        say(f"{unit.label}: {line}")
+    with replacing_folder(experiment.outputs.search) as folder:
+        for unit in units:
+            copy_files(unit.folder, folder / unit.name)
+        write_json(folder / "search.json", _summary(experiment, units))
+    say(_closing_line(experiment, len(units), len(waiting)))
+
+
+@dataclass(frozen=True)
+class SearchWork:
+    """Searching units of an experiment."""
+
+    experiment: Experiment
+
+    def open(self) -> Do:
+        """Read the rows of the corpus."""
+        from mfsn.training.data import load_data
+        from mfsn.training.search_network import search_unit
+
+        data = load_data(self.experiment, runtime.device())
+        return lambda unit: search_unit(unit, self.experiment, data)
+
+
+def _summary(experiment: Experiment, units: list[Unit]) -> dict[str, Any]:
+    genotypes = [read_json(unit.folder / RESULT) for unit in units]
+    columns = ("run", "fold", "seed", "rule", "epoch", "level", "cells")
+    return {
+        "schema": SCHEMA,
+        "system": experiment.system,
+        "searched": bool(units),
+        "units": [{name: genotype[name] for name in columns} for genotype in genotypes],
+    }
+
+
+def _closing_line(experiment: Experiment, units: int, computed: int) -> str:
+    if not units:
+        return f"search: system {experiment.system} has nothing to search"
+    return f"search: {units} units, {computed} computed now, {units - computed} from before"

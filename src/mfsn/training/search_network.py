@@ -1,0 +1,36 @@
+"""Searching one unit: train the mixture with its alpha, then write down what was found."""
+
+from __future__ import annotations
+
+from mfsn.files import write_bytes, write_json
+from mfsn.training.checkpoint import load_weights
+from mfsn.training.data import TrainingData
+from mfsn.training.experiment import Experiment
+from mfsn.training.fold_training import make_network, tidy, train_on_fold
+from mfsn.training.genotype import FILE, describe_genotype, strongest
+from mfsn.training.summary import describe_network
+from mfsn.training.units import Unit
+
+
+def search_unit(unit: Unit, experiment: Experiment, data: TrainingData) -> str:
+    """Search a fold with a seed; its folder then holds all results.
+
+    Returns:
+        A line for the terminal: epochs, development scores, level and operation.
+
+    Raises:
+        TrainingError: as `mfsn.training.fold_training.train_on_fold`.
+    """
+    trained = train_on_fold(unit, experiment, data)
+    network = make_network(experiment, data, pretrained=False)
+    load_weights(trained.weights[experiment.selection.rule], network)
+    for rule, weights in trained.weights.items():
+        write_bytes(unit.folder / f"{rule}.safetensors", weights.read_bytes())
+    write_json(unit.folder / "history.json", trained.history)
+    if trained.refit_history:
+        write_json(unit.folder / "refit.json", trained.refit_history)
+    genotype = describe_genotype(unit, experiment, network, trained.choices, data.levels)
+    write_json(unit.folder / FILE, genotype)
+    tidy(unit)
+    choice = trained.choices[experiment.selection.rule]
+    return describe_network(trained.history, choice, strongest(genotype))

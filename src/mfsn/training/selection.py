@@ -1,0 +1,83 @@
+"""Selection: which epoch and level count, as a function of the history alone.
+
+Scores are of utterances (mean of segment log-posteriors), WA + UA, as in CA-MSER's train_ser.py.
+
+The rule decides how long training runs, so that a comparison never changes its result. Under
+held_out training ends after `patience` epochs without a better development score; under the other
+rules it runs through all epochs. held_out and oracle_test choose among the epochs until that end.
+last_epoch takes the last of all epochs: where it is only compared, training goes on for it alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from mfsn.training.config import OptimisationConfig, Rule, SelectionConfig
+
+History = Sequence[Mapping[str, Any]]
+"""One entry an epoch: `epoch` (from 1), and for `dev` and `test` level to {"ua", "wa", "loss"}."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The epoch (from 1) and SEC level that a rule chose."""
+
+    epoch: int
+    level: str
+
+
+def best(history: History, split: Literal["dev", "test"]) -> Choice:
+    """The entry and level with the largest WA + UA; of equally good ones the first."""
+    scored = [
+        (score["wa"] + score["ua"], Choice(entry["epoch"], level))
+        for entry in history
+        for level, score in entry[split].items()
+    ]
+    return max(scored, key=lambda item: item[0])[1]
+
+
+def choose(
+    history: History, selection: SelectionConfig, optimisation: OptimisationConfig
+) -> dict[Rule, Choice]:
+    """What every rule chooses, given the epochs so far.
+
+    Of equally good epochs the earliest counts, then the first level in the order of the entries.
+
+    Args:
+        history: at least one epoch; `test` is read under oracle_test only.
+        selection: the rules.
+        optimisation: for the patience.
+    """
+    seen = history[: _end(history, selection, optimisation)]
+    choices: dict[Rule, Choice] = {}
+    for rule in selection.rules:
+        if rule == "last_epoch":
+            choices[rule] = Choice(history[-1]["epoch"], selection.level)
+        else:
+            choices[rule] = best(seen, "dev" if rule == "held_out" else "test")
+    return choices
+
+
+def finished(
+    history: History, selection: SelectionConfig, optimisation: OptimisationConfig
+) -> bool:
+    """Whether no further epoch can change what any rule chooses."""
+    if len(history) >= optimisation.epochs:
+        return True
+    ended = _patience_ran_out(history, optimisation.patience)
+    return selection.rule == "held_out" and "last_epoch" not in selection.rules and ended
+
+
+def _end(history: History, selection: SelectionConfig, optimisation: OptimisationConfig) -> int:
+    if selection.rule != "held_out":
+        return len(history)
+    for end in range(1, len(history)):
+        if _patience_ran_out(history[:end], optimisation.patience):
+            return end
+    return len(history)
+
+
+def _patience_ran_out(history: History, patience: int) -> bool:
+    return bool(history) and history[-1]["epoch"] - best(history, "dev").epoch >= patience

@@ -1,0 +1,176 @@
+"""Training one unit of the classical baseline: C is chosen as epochs are elsewhere.
+
+Its history has one entry a value of C, and its model sees whole utterances.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from mfsn.errors import TrainingError
+from mfsn.evaluation.metrics import scores
+from mfsn.training.classical import LinearModel, fit_linear
+from mfsn.training.config import ClassicalConfig, Rule
+from mfsn.training.experiment import Experiment
+from mfsn.training.results import Result, write_result
+from mfsn.training.selection import Choice, History, best
+from mfsn.training.summary import describe_scores
+from mfsn.training.units import Unit
+
+LEVEL = "functionals"
+"""Stands where networks name the SEC level."""
+
+
+@dataclass(frozen=True)
+class Functionals:
+    """One row of functionals and one label an utterance."""
+
+    rows_UP: npt.NDArray[Any]
+    position: Mapping[str, int]
+    """Utterance id to row."""
+    labels: Mapping[str, int]
+    """Utterance id to class index."""
+
+    def of(self, ids: Sequence[str]) -> npt.NDArray[Any]:
+        """The rows of utterances, in their order.
+
+        Raises:
+            TrainingError: if a functional is not finite.
+        """
+        rows_NP = self.rows_UP[[self.position[name] for name in ids]]
+        if not np.isfinite(rows_NP).all():
+            raise TrainingError(
+                "a functional is not a finite number; check them with `mfsn cache verify`"
+            )
+        return rows_NP
+
+
+@dataclass(frozen=True)
+class LinearFit:
+    """A model and how it came about."""
+
+    c: float
+    model: LinearModel
+    converged: bool
+    train_loss: float
+
+
+def load_functionals(experiment: Experiment) -> Functionals:
+    """Read the functionals of all utterances.
+
+    Raises:
+        CacheError: if a row is missing or damaged.
+    """
+    ids = experiment.manifest["utterance_id"].tolist()
+    (rows,) = experiment.reader("functionals").read(ids).values()
+    return Functionals(rows, {name: i for i, name in enumerate(ids)}, experiment.class_of)
+
+
+def train_classical_unit(
+    unit: Unit, experiment: Experiment, config: ClassicalConfig, data: Functionals
+) -> str:
+    """Fit a fold for each C, choose by the rules, predict the test part, and write the folder.
+
+    Returns:
+        A line for the terminal.
+
+    Raises:
+        TrainingError: if a functional is not finite.
+    """
+    selection = experiment.selection
+    fits = [_fit(unit, experiment, config, data, c) for c in _values(selection.rules, config)]
+    history = [_entry(i, fit, unit, selection.rules, data) for i, fit in enumerate(fits, start=1)]
+    choices = _choose(history, selection.rules, config)
+    chosen = {rule: fits[choice.epoch - 1] for rule, choice in choices.items()}
+    if selection.refit:
+        larger = unit.with_development_data()
+        chosen = {r: _fit(larger, experiment, config, data, f.c) for r, f in chosen.items()}
+    test = data.of(unit.fold.test)
+    kept = chosen[selection.rule]
+    result = Result(
+        history=history,
+        refit_history=[],
+        choices=choices,
+        weights=kept.model.serialise(),
+        about={"c": kept.c, "converged": kept.converged},
+        segments=_whole_utterances(unit, experiment),
+        log_posteriors={rule: fit.model.log_posteriors(test) for rule, fit in chosen.items()},
+    )
+    write_result(unit, experiment, result)
+    line = f"C {kept.c:g}, {describe_scores(history, choices[selection.rule])}"
+    return line if kept.converged else f"{line} (liblinear did not converge)"
+
+
+def _values(rules: Sequence[Rule], config: ClassicalConfig) -> list[float]:
+    """The grid, and behind it the fixed C where last_epoch asks for it."""
+    return [*config.c_grid, *([config.c] if "last_epoch" in rules else [])]
+
+
+def _fit(
+    unit: Unit, experiment: Experiment, config: ClassicalConfig, data: Functionals, c: float
+) -> LinearFit:
+    labels = unit.training_labels(data.labels, experiment.optimisation.shuffle_labels)
+    rows_NP, labels_N = data.of(list(labels)), np.array(list(labels.values()))
+    balanced = experiment.optimisation.class_weights
+    model, converged = fit_linear(
+        rows_NP, labels_N, c=c, balanced=balanced, max_iter=config.max_iter
+    )
+    train_loss = _score(model, rows_NP, labels_N)["loss"]
+    return LinearFit(c, model, converged, train_loss)
+
+
+def _entry(
+    number: int, fit: LinearFit, unit: Unit, rules: Sequence[Rule], data: Functionals
+) -> dict[str, Any]:
+    splits = ("dev", "test") if "oracle_test" in rules else ("dev",)
+    scored = {}
+    for split in splits:
+        ids = unit.fold.split(split)
+        labels_N = np.array([data.labels[name] for name in ids])
+        scored[split] = {LEVEL: _score(fit.model, data.of(ids), labels_N)}
+    return {
+        "epoch": number,
+        "c": fit.c,
+        "converged": fit.converged,
+        "train_loss": fit.train_loss,
+        "levels_drawn": {},
+        "alpha_weights": [],
+        "entropy": [],
+        **scored,
+    }
+
+
+def _score(
+    model: LinearModel, rows_NP: npt.NDArray[Any], labels_N: npt.NDArray[np.int64]
+) -> dict[str, float]:
+    log_posterior_NC = model.log_posteriors(rows_NP)
+    loss = -log_posterior_NC[np.arange(len(labels_N)), labels_N].mean()
+    found = scores(labels_N, log_posterior_NC.argmax(axis=1), log_posterior_NC.shape[1])
+    return {"loss": float(loss), "ua": found.ua, "wa": found.wa}
+
+
+def _choose(history: History, rules: Sequence[Rule], config: ClassicalConfig) -> dict[Rule, Choice]:
+    grid = history[: len(config.c_grid)]
+    fixed = Choice(len(history), LEVEL)  # behind the grid, see `_values`
+    return {
+        rule: fixed if rule == "last_epoch" else best(grid, "dev" if rule == "held_out" else "test")
+        for rule in rules
+    }
+
+
+def _whole_utterances(unit: Unit, experiment: Experiment) -> pd.DataFrame:
+    valid = experiment.segments.groupby("utterance_id")["valid_samples"].sum()
+    ids = list(unit.fold.test)
+    return pd.DataFrame(
+        {
+            "segment_id": [f"{name}#all" for name in ids],
+            "utterance_id": ids,
+            "valid_samples": valid.loc[ids].to_numpy(),
+        }
+    )

@@ -1,0 +1,250 @@
+"""The search stage on toy data: outputs, leaks, resuming, refitting, sanity."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from mfsn.errors import ConfigError, TrainingError
+from mfsn.training.config import OptimisationConfig, SearchConfig, SelectionConfig
+from mfsn.training.data import Part, Rows, TrainingData, load_data
+from mfsn.training.fold_training import Trained, train_on_fold
+from mfsn.training.loop import Solver
+from mfsn.training.search import RESULT, run_search
+from mfsn.training.units import Unit, plan_units
+
+QUICK = OptimisationConfig(epochs=2, batch_size=16, lr=0.01)
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def quiet(line: str) -> None:
+    """Takes lines meant for the terminal."""
+
+
+def first_unit(experiment: Any) -> Unit:
+    return plan_units(experiment, "search", RESULT)[0]
+
+
+def weights_of(trained: Trained) -> dict[str, bytes]:
+    return {rule: path.read_bytes() for rule, path in trained.weights.items()}
+
+
+def train_first(experiment: Any, data: TrainingData | None = None) -> dict[str, bytes]:
+    unit = first_unit(experiment)
+    return weights_of(train_on_fold(unit, experiment, data or load_data(experiment, "cpu")))
+
+
+def test_a_search_writes_a_genotype_weights_and_history_a_unit(toy: Any) -> None:
+    experiment = toy(optimisation=QUICK, selection=SelectionConfig(compare=("last_epoch",)))
+    lines: list[str] = []
+    run_search(experiment, 1, lines.append)
+    folder = experiment.outputs.search / "ses1-seed0"
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "genotype.json", "held_out.safetensors", "history.json", "last_epoch.safetensors",
+    ]  # fmt: skip
+    genotype = json.loads((folder / "genotype.json").read_text())
+    (cell,) = genotype["cells"]
+    assert math.isclose(sum(cell["weights"]), 1, rel_tol=1e-6)
+    assert cell["chosen"] == genotype["operations"][cell["weights"].index(max(cell["weights"]))]
+    entropy = -sum(w * math.log(w) for w in cell["weights"])
+    assert math.isclose(cell["entropy"], entropy, rel_tol=1e-5)
+    assert genotype["speakers"] == {
+        "test": ["spk10", "spk11"], "dev": ["spk20", "spk21"], "train": ["spk00", "spk01"],
+    }  # fmt: skip
+    assert genotype["selected"]["last_epoch"] == {"epoch": 2, "level": "high"}
+    history = json.loads((folder / "history.json").read_text())
+    assert [entry["epoch"] for entry in history] == [1, 2]
+    assert set(history[0]["dev"]) == {"low", "mid", "high"}
+    assert "test" not in history[0]
+    assert sum(history[0]["levels_drawn"].values()) == 1  # 16 segments, one batch
+    assert history[genotype["epoch"] - 1]["alpha_weights"] == [cell["weights"]]
+    assert len(lines) == 4
+    assert lines[1].startswith("fold ses1, seed 0: epoch ")
+
+
+def test_a_finished_search_is_not_run_again(toy: Any) -> None:
+    experiment = toy(optimisation=QUICK)
+    run_search(experiment, 1, quiet)
+    before = content(experiment.outputs.search)
+    lines: list[str] = []
+    run_search(replace(experiment), 1, lines.append)
+    assert lines == ["search: 3 units, 0 computed now, 3 from before"]
+    assert content(experiment.outputs.search) == before
+    assert not list(experiment.store.rglob("state.pt"))
+
+
+@pytest.mark.parametrize("system", ["sec_tec", "acoustic", "classical"])
+def test_where_nothing_is_searched_it_says_so(toy: Any, system: str) -> None:
+    experiment = toy(system=system)
+    run_search(experiment, 1, quiet)
+    assert set(content(experiment.outputs.search)) == {"search.json"}
+    summary = json.loads((experiment.outputs.search / "search.json").read_text())
+    assert summary == {"schema": 1, "system": system, "searched": False, "units": []}
+
+
+class Killed(BaseException):
+    """What a test throws where a kill would strike."""
+
+
+@pytest.mark.parametrize("refit", [False, True])
+@pytest.mark.parametrize("epochs_before", [1, 2])
+def test_a_killed_training_ends_with_the_same_bytes(
+    toy: Any, monkeypatch: pytest.MonkeyPatch, epochs_before: int, refit: bool
+) -> None:
+    whole, halved = (
+        toy(optimisation=QUICK.model_copy(update={"epochs": 3}), code={"run": name})
+        for name in ("whole", "halved")
+    )
+    selection = SelectionConfig(refit=refit, rule="held_out")
+    whole, halved = replace(whole, selection=selection), replace(halved, selection=selection)
+    data = load_data(whole, "cpu")
+    expected = train_on_fold(first_unit(whole), whole, data)
+    epochs: list[int] = []
+    original = Solver.epoch
+
+    def killed(self: Any, part: Part, alpha: Part | None = None) -> Any:
+        if len(epochs) == epochs_before:
+            raise Killed
+        epochs.append(1)
+        return original(self, part, alpha)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Solver, "epoch", killed)
+        with pytest.raises(Killed):
+            train_on_fold(first_unit(halved), halved, data)
+    counted: list[int] = []
+
+    def counting(self: Any, part: Part, alpha: Part | None = None) -> Any:
+        counted.append(1)
+        return original(self, part, alpha)
+
+    torch.manual_seed(12345)  # another process would stand elsewhere
+    monkeypatch.setattr(Solver, "epoch", counting)
+    found = train_on_fold(first_unit(halved), halved, data)
+    assert weights_of(found) == weights_of(expected)
+    assert (found.history, found.refit_history) == (expected.history, expected.refit_history)
+    total = len(expected.history) + len(expected.refit_history)
+    assert len(counted) == total - epochs_before
+
+
+def test_a_damaged_checkpoint_is_named(toy: Any) -> None:
+    experiment = toy(optimisation=QUICK)
+    state = first_unit(experiment).folder / "work" / "selection" / "state.pt"
+    state.parent.mkdir(parents=True)
+    state.write_bytes(b"PK\x03\x04 nonsense")
+    with pytest.raises(TrainingError, match=r"state.pt is damaged; delete the folder"):
+        train_first(experiment)
+
+
+def garbage(data: TrainingData, ids: tuple[str, ...]) -> TrainingData:
+    """The same data with NaN for the features of utterances, and their labels turned round."""
+    own = data.part(ids).rows_N
+
+    def spoil(rows: torch.Tensor) -> torch.Tensor:
+        return rows.index_fill(0, own, math.nan)
+
+    rows = data.rows
+    assert rows.tec_NTD is not None
+    spoilt = Rows(
+        sec={level: spoil(values) for level, values in rows.sec.items()},
+        tec_NTD=spoil(rows.tec_NTD),
+        spectrogram_NSF=spoil(rows.spectrogram_NSF),
+        utterance_max_N=spoil(rows.utterance_max_N),
+        mfcc_NMK=spoil(rows.mfcc_NMK),
+        valid_N=rows.valid_N,
+    )
+    labels = {name: 1 - label if name in ids else label for name, label in data.labels.items()}
+    return replace(data, rows=spoilt, labels=labels)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {},
+        {"search": SearchConfig(mode="bilevel")},
+        {"selection": SelectionConfig(refit=True)},
+        {"selection": SelectionConfig(compare=("last_epoch",))},
+        {"optimisation": QUICK.model_copy(update={"class_weights": True, "shuffle_labels": True})},
+    ],
+)
+def test_nothing_of_the_test_fold_reaches_the_model(toy: Any, change: dict[str, Any]) -> None:
+    whole = toy(**{"optimisation": QUICK} | change)
+    spoilt = replace(whole, code={"run": "with NaN"})
+    data = load_data(whole, "cpu")
+    test = first_unit(whole).fold.test
+    assert train_first(spoilt, garbage(data, test)) == train_first(whole, data)
+
+
+def test_under_oracle_test_the_test_fold_does_matter(toy: Any) -> None:
+    experiment = toy(optimisation=QUICK, selection=SelectionConfig(rule="oracle_test"))
+    test = first_unit(experiment).fold.test
+    with pytest.raises(TrainingError, match="fold ses0, seed 0, epoch 1, test, level low"):
+        train_first(experiment, garbage(load_data(experiment, "cpu"), test))
+
+
+def test_development_data_chooses_but_does_not_train(toy: Any) -> None:
+    experiment = toy(optimisation=QUICK, selection=SelectionConfig(rule="last_epoch"))
+    data = load_data(experiment, "cpu")
+    labels = dict(data.labels)
+    labels |= {name: 1 - labels[name] for name in first_unit(experiment).fold.dev}
+    turned = replace(experiment, code={"run": "other labels"})
+    assert train_first(turned, replace(data, labels=labels)) == train_first(experiment, data)
+
+
+def test_features_that_are_not_finite_stop_training_by_name(toy: Any) -> None:
+    experiment = toy(optimisation=QUICK)
+    data = load_data(experiment, "cpu")
+    own = data.part(first_unit(experiment).fold.train[:1]).rows_N
+    rows = replace(data.rows, mfcc_NMK=data.rows.mfcc_NMK.index_fill(0, own, math.nan))
+    with pytest.raises(TrainingError, match="fold ses0, seed 0, epoch 1, train: a loss"):
+        train_first(experiment, replace(data, rows=rows))
+
+
+def test_comparing_rules_does_not_change_the_main_model(toy: Any) -> None:
+    alone = toy(optimisation=QUICK)
+    compared = replace(alone, selection=SelectionConfig(compare=("oracle_test", "last_epoch")))
+    data = load_data(alone, "cpu")
+    assert train_first(compared, data)["held_out"] == train_first(alone, data)["held_out"]
+
+
+def test_refit_trains_on_development_data_for_the_chosen_epochs(toy: Any) -> None:
+    experiment = toy(optimisation=QUICK, selection=SelectionConfig(refit=True))
+    data = load_data(experiment, "cpu")
+    unit = first_unit(experiment)
+    trained = train_on_fold(unit, experiment, data)
+    assert len(trained.refit_history) == trained.choices["held_out"].epoch
+    assert all("dev" not in entry for entry in trained.refit_history)
+    rows = len(data.part(unit.fold.train + unit.fold.dev).rows_N)
+    batches = sum(trained.refit_history[0]["levels_drawn"].values())
+    assert batches == math.ceil(rows / QUICK.batch_size)
+
+
+def test_last_epoch_at_an_unknown_level_is_refused(toy: Any) -> None:
+    experiment = toy(selection=SelectionConfig(rule="last_epoch", level="top"))
+    with pytest.raises(ConfigError, match=r"selection\.level is top, .*one of low, mid, high"):
+        train_first(experiment)
+
+
+def last_ua(experiment: Any) -> float:
+    trained = train_on_fold(first_unit(experiment), experiment, load_data(experiment, "cpu"))
+    return float(trained.history[-1]["dev"]["high"]["ua"])
+
+
+def test_a_network_learns_and_does_not_when_labels_are_shuffled(toy: Any) -> None:
+    longer = OptimisationConfig(epochs=10, patience=10, batch_size=8, lr=0.01)
+    shuffled = longer.model_copy(update={"shuffle_labels": True})
+    assert last_ua(toy(separation=6.0, optimisation=longer)) == 1.0
+    assert last_ua(toy(separation=6.0, optimisation=shuffled)) == 0.5

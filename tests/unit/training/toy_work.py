@@ -1,0 +1,48 @@
+"""Work for worker processes, which import it by name: the folder is put on their path."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from mfsn.corpora.protocols import Fold
+from mfsn.errors import TrainingError
+from mfsn.files import write_text
+from mfsn.training.parallel import Do, run_units
+from mfsn.training.units import Unit
+
+
+def units(folder: Path, names: str) -> list[Unit]:
+    """One unit a letter; the fold's name says what becomes of it."""
+    return [Unit(Fold(n, (), (), (), True), i, n, folder / f"{n}{i}", "done")
+            for i, n in enumerate(names)]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class ToyWork:
+    """d: is done. f: fails. k: is killed. w: waits for ever."""
+
+    def open(self) -> Do:
+        """Nothing to read."""
+        return _compute
+
+
+def _compute(unit: Unit) -> str:
+    write_text(unit.folder / "pid", str(os.getpid()))
+    if unit.fold.name == "f":
+        raise TrainingError("fold f: a sentence")
+    if unit.fold.name == "k":
+        os.kill(os.getpid(), signal.SIGKILL)
+    while unit.fold.name == "w":
+        time.sleep(0.05)
+    return f"threads {torch.get_num_threads()}"
+
+
+def run_for_ever(folder: Path) -> None:
+    """Two workers that wait."""
+    list(run_units(units(folder, "ww"), ToyWork(), 2))
