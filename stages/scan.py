@@ -1,4 +1,8 @@
-"""Stage `scan`: what DVC cannot see by itself: the corpus folder, and the meaning of the code."""
+"""Stage `scan`: what DVC cannot see by itself.
+
+The corpus folder; the meaning of the code; and the files that params.yaml names, which are
+checkpoints (they may be retrained in place) and folds.
+"""
 
 from pathlib import Path
 
@@ -7,29 +11,54 @@ from mfsn.corpora.demo_speech import ensure_spoken
 from mfsn.corpora.scan import scan_corpus, write_files
 from mfsn.files import write_json
 from mfsn.fingerprint import fingerprint
-from mfsn.params import Stage, read_yaml
-from mfsn.workspace import corpus_root, store_root
+from mfsn.hashing import hash_files
+from mfsn.params import Params, Stage, read_yaml
+from mfsn.workspace import corpus_root, local_path, store_root
 
 
 def scan(stage: Stage) -> None:
-    """List the corpus, then fingerprint every stage's code."""
-    corpus = stage.params.corpus
+    """List the corpus, then write down what each stage's code and named files are."""
+    corpus, cache = stage.params.corpus, store_root() / "scan"
     root = corpus_root(corpus.name)
     if corpus.reader == "demo" and ensure_spoken(root):
         print(f"scan: spoke the demo into {root}")
-    files = scan_corpus(corpus, root, store_root() / "scan" / f"{corpus.name}.json")
+    files = scan_corpus(corpus, root, cache / f"{corpus.name}.json")
     write_files(stage.outputs.files, files)
-    write_code(stage.outputs.workspace)
+    write_code(stage.outputs.workspace, named_files(stage.params, stage.outputs.workspace, cache))
     print(f"scan: {len(files)} files, {sum(file.bytes for file in files) / 1e6:.0f} MB")
 
 
-def write_code(workspace: Path) -> None:
+def write_code(workspace: Path, named: dict[str, dict[str, str]]) -> None:
     """Write data/code/<key>.json for every key of stages/roots.yaml."""
     stages = workspace / "stages"
     for key, roots in read_yaml(stages / "roots.yaml").items():
         script = stages / f"{key.partition('-')[0]}.py"
         hashes = fingerprint(workspace / "src", script, roots)
-        write_json(workspace / "data" / "code" / f"{key}.json", hashes)
+        write_json(workspace / "data" / "code" / f"{key}.json", hashes | named.get(key, {}))
+
+
+def named_files(params: Params, workspace: Path, cache: Path) -> dict[str, dict[str, str]]:
+    """Key of stages/roots.yaml to the hashes of the files that its parameters name."""
+    folds = params.protocol.file if params.protocol.name == "folds_from_file" else None
+    fold_file = hashes_of("protocol.file", folds, workspace, cache)
+    return {
+        "extract-sec": hashes_of("sec.model", params.sec.model, workspace, cache),
+        "extract-tec": hashes_of("tec.model", params.tec.model, workspace, cache),
+        "search": fold_file,
+        "train": fold_file,
+    }
+
+
+def hashes_of(parameter: str, name: str | None, workspace: Path, cache: Path) -> dict[str, str]:
+    """The files of a local file or folder; nothing where the name is no local one."""
+    path = local_path(name, workspace) if name else None
+    if path is None or not path.exists():
+        return {}
+    inside = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
+    root = path if path.is_dir() else path.parent
+    relative = [file.relative_to(root).as_posix() for file in inside]
+    hashed = hash_files(root, relative, cache / f"{parameter}.json")
+    return {f"{parameter}: {file}": entry[0] for file, entry in hashed.items()}
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ that another machine reruns nothing: environment variables move them, and inside
 
 from __future__ import annotations
 
+import contextlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,6 +66,19 @@ def corpus_root(name: str) -> Path:
         return Path(moved).expanduser()
     corpora = os.environ.get(CORPORA_VARIABLE)
     return (Path(corpora).expanduser() if corpora else main_checkout() / "data" / "corpora") / name
+
+
+def local_path(name: str, workspace: Path | None = None) -> Path:
+    """A file or folder that params.yaml names; it need not exist.
+
+    A relative name is sought in the workspace (default: the current folder), then in the main
+    checkout, since a temporary experiment lacks what git ignores.
+    """
+    path = (workspace or Path()) / Path(name).expanduser()
+    if not path.exists():
+        with contextlib.suppress(WorkspaceError):
+            return main_checkout() / Path(name).expanduser()
+    return path
 
 
 def corpus_variable(name: str) -> str:

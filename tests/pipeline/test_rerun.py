@@ -166,3 +166,14 @@ def test_two_experiments_stand_side_by_side(project: Any) -> None:
     project.repro()
     assert (project.root / here).read_bytes() == before
     assert (project.root / other).is_file()
+
+
+def test_folds_edited_in_their_file_rerun_the_search(project: Any) -> None:
+    folds = project.root / "folds.yaml"
+    text = "folds:\n" + "".join(f"  - test_speakers: [s{2 * i}, s{2 * i + 1}]\n" for i in range(3))
+    folds.write_text(text)
+    project.set(protocol__name="folds_from_file", protocol__file="folds.yaml", system="classical")
+    assert "train" in project.repro()
+    folds.write_text(text.replace("[s0, s1]", "[s1, s0]"))
+    assert {"search", "train"} <= project.repro()
+    folds.unlink()

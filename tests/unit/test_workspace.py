@@ -8,7 +8,14 @@ import pytest
 
 from mfsn import workspace
 from mfsn.errors import WorkspaceError
-from mfsn.workspace import Outputs, corpus_root, corpus_variable, find_workspace, store_root
+from mfsn.workspace import (
+    Outputs,
+    corpus_root,
+    corpus_variable,
+    find_workspace,
+    local_path,
+    store_root,
+)
 
 
 @pytest.fixture
@@ -79,3 +86,17 @@ def test_every_output_lies_below_data(tmp_path: Path) -> None:
     assert len(paths) == 12
     assert all(path.is_relative_to(tmp_path / "data") for path in paths)
     assert outputs.digest("sec").name == "sec.json"
+
+
+def test_a_named_file_is_sought_in_the_workspace_then_in_the_main_checkout(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = project / ".dvc" / "tmp" / "exps" / "tmp1"
+    copy.mkdir(parents=True)
+    (project / "ignored").mkdir()
+    (project / "both").mkdir()
+    (copy / "both").mkdir()
+    monkeypatch.setenv("DVC_ROOT", str(project))
+    assert local_path("ignored", copy) == project / "ignored"
+    assert local_path("both", copy) == copy / "both"
+    assert local_path(str(project / "nowhere"), copy) == project / "nowhere"

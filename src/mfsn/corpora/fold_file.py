@@ -13,6 +13,7 @@ from pydantic import ConfigDict, Field, model_validator
 from mfsn.config import Config
 from mfsn.corpora.fold import some
 from mfsn.errors import ProtocolError
+from mfsn.workspace import local_path
 
 SHIPPED = Path(__file__).parent / "folds"
 """Fold files that come with the package; `ravdess_emobox` is one."""
@@ -63,7 +64,7 @@ def read_fold_file(name: str, workspace: Path) -> FoldFile:
         ConfigError: if an entry is unknown, missing or of the wrong type.
     """
     shipped = SHIPPED / f"{name}.yaml"
-    path = shipped if shipped.is_file() else workspace / name
+    path = shipped if shipped.is_file() else local_path(name, workspace)
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError:

@@ -133,7 +133,7 @@ def _official_split(manifest: pd.DataFrame, config: ProtocolConfig) -> _Division
     if set(ids) != set(SPLITS):
         raise ProtocolError(
             f"{config.name} needs the splits train, dev and test, and the corpus has "
-            f"{', '.join(sorted(ids))}; name them in the corpus, or write a fold file"
+            f"{', '.join(sorted(map(str, ids)))}; name them in the corpus, or write a fold file"
         )
     speakers = manifest.drop_duplicates(["speaker", "split"])["speaker"]
     independent = bool(speakers.notna().all() and speakers.is_unique)

@@ -7,19 +7,16 @@ nothing heavy.
 from __future__ import annotations
 
 import csv
-import hashlib
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 from pathlib import Path
-from typing import Any
-
-from tqdm import tqdm
 
 from mfsn.corpora.base import get_reader
 from mfsn.corpora.config import CorpusConfig
 from mfsn.errors import CorpusError
-from mfsn.files import read_json, write_json, write_text
+from mfsn.files import write_text
+from mfsn.hashing import hash_files
 from mfsn.workspace import corpus_variable
 
 COLUMNS = ("path", "bytes", "sha256")
@@ -59,12 +56,8 @@ def scan_corpus(config: CorpusConfig, root: Path, cache: Path | None = None) -> 
             f"corpus {config.name}: {root} {found}; {reader.facts.obtain}, or set "
             f"{corpus_variable(config.name)} to the folder that holds it"
         )
-    known = _read_cache(cache)
-    progress = tqdm(paths, desc="scan", unit="file", disable=None, delay=1)
-    scanned = {path: _identify(root / path, known.get(path)) for path in progress}
-    if cache is not None and scanned != known:
-        write_json(cache, scanned)
-    return [ScannedFile(path, entry[1], entry[0]) for path, entry in scanned.items()]
+    hashed = hash_files(root, paths, cache)
+    return [ScannedFile(path, entry[1], entry[0]) for path, entry in hashed.items()]
 
 
 def write_files(path: Path, files: Sequence[ScannedFile]) -> None:
@@ -87,31 +80,3 @@ def read_files(path: Path) -> list[ScannedFile]:
     with path.open(encoding="utf-8", newline="") as file:
         rows = csv.DictReader(file, delimiter="\t")
         return [ScannedFile(row["path"], int(row["bytes"]), row["sha256"]) for row in rows]
-
-
-# A cache entry: sha256, then what must be unchanged for it to hold.
-Entry = list[Any]
-
-
-def _identify(file: Path, known: Entry | None) -> Entry:
-    try:
-        status = file.stat()
-        identity = [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
-        if known is not None and known[1:] == identity:
-            return known
-        with file.open("rb") as opened:
-            return [hashlib.file_digest(opened, "sha256").hexdigest(), *identity]
-    except OSError as error:
-        raise CorpusError(
-            f"{file} cannot be read ({error.strerror}); repair or remove it"
-        ) from error
-
-
-def _read_cache(cache: Path | None) -> Mapping[str, Entry]:
-    if cache is None or not cache.is_file():
-        return {}
-    try:
-        known: Mapping[str, Entry] = read_json(cache)
-    except ValueError:  # a damaged cache only costs time
-        return {}
-    return known

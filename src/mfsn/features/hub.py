@@ -6,6 +6,7 @@ from pathlib import Path
 
 from mfsn.errors import ConfigError, ModelLoadError
 from mfsn.features.checkpoints import PREFIX, random_checkpoint
+from mfsn.workspace import local_path
 
 _FILES = ["*.json", "*.safetensors"]
 
@@ -17,7 +18,7 @@ def find_folder(name: str, revision: str | None) -> Path:
         ConfigError: if there is a revision for a random-weight checkpoint or a local folder.
         ModelLoadError: if there is no such recipe, folder or hub name, or no network to get it.
     """
-    local = Path(name).expanduser()
+    local = local_path(name)
     if revision is not None and (name.startswith(PREFIX) or local.is_dir()):
         raise ConfigError(f"{name} has no revisions; set revision: null")
     if name.startswith(PREFIX):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -61,9 +62,9 @@ def test_scan_and_prepare_write_the_same_bytes_twice(workspace: Path, mine: Path
         f"data/prepared/mine/{name}" for name in ("files.tsv", "manifest.parquet", "excluded.json")
     }
     assert not any(str(workspace).encode() in content for content in written[0].values())
-    code = written[0]["data/code/prepare.json"].decode()
-    assert "mfsn/corpora/data/table.yaml" in code  # label maps are part of what `prepare` runs
-    assert "mfsn.corpora.table" in code
+    hashed = written[0]["data/code/prepare.json"].decode()
+    assert "mfsn/corpora/data/table.yaml" in hashed  # label maps are part of what `prepare` runs
+    assert "mfsn.corpora.table" in hashed
 
 
 def test_scan_imports_nothing_heavy(workspace: Path, mine: Path) -> None:
@@ -80,3 +81,26 @@ def test_a_missing_corpus_ends_in_one_sentence(workspace: Path, tmp_path: Path) 
     assert err.startswith("scan: corpus mine: ")
     assert len(err.splitlines()) == 1
     assert not (workspace / "data").exists()
+
+
+def code(workspace: Path, key: str) -> dict[str, str]:
+    read: dict[str, str] = json.loads((workspace / "data" / "code" / f"{key}.json").read_text())
+    return read
+
+
+def test_a_checkpoint_retrained_in_place_changes_what_its_extractor_depends_on(
+    workspace: Path, mine: Path
+) -> None:
+    weights = workspace / "encoder" / "model.safetensors"
+    weights.parent.mkdir()
+    weights.write_bytes(b"first")
+    params = yaml.safe_load((workspace / "params.yaml").read_text())
+    params["sec"]["model"] = "./encoder"
+    (workspace / "params.yaml").write_text(yaml.safe_dump(params))
+    run(workspace, "scan", mine)
+    before = {key: code(workspace, key) for key in ("extract-sec", "extract-tec", "search")}
+    weights.write_bytes(b"other")
+    run(workspace, "scan", mine)
+    changed = {key for key, hashes in before.items() if code(workspace, key) != hashes}
+    assert changed == {"extract-sec"}
+    assert "sec.model: model.safetensors" in before["extract-sec"]

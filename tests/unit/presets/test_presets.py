@@ -117,7 +117,7 @@ def test_moving_between_presets_loses_nothing(workspace: Path) -> None:
 
 
 def test_values_edited_by_hand_are_named_when_they_go(workspace: Path) -> None:
-    edit(workspace, "epochs: 20", "epochs: 31")
+    edit(workspace, "epochs: 15", "epochs: 31")
     edit(workspace, "mask: valid", "mask: none")
     lost = apply_preset(workspace, "ravdess").lost
     assert {(change.name, change.old) for change in lost} == {
