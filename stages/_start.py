@@ -12,6 +12,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
 from mfsn.errors import MfsnError
+from mfsn.files import explain_denied
 from mfsn.params import Stage, open_stage
 
 
@@ -20,7 +21,8 @@ def run(name: str, stage: Callable[[Stage], None]) -> None:
     logging.basicConfig(format="%(message)s", stream=sys.stdout)
     logging.getLogger("mfsn").setLevel(logging.INFO)
     try:
-        stage(open_stage(name))
+        with explain_denied():
+            stage(open_stage(name))
     except MfsnError as error:
         print(f"{name}: {error}", file=sys.stderr)
         raise SystemExit(error.exit_status) from None

@@ -24,7 +24,7 @@ def evaluate(stage: Stage) -> None:
     segments = read_table(outputs.segment_predictions, segment_predictions_schema(classes))
     predictions = decide_utterances(segments, classes, params.evaluate)
     check_coverage(predictions, manifest, params.protocol.name)
-    metrics = summarise(predictions, manifest, classes, rule)
+    metrics = summarise(predictions, manifest, classes, rule, params.evaluate)
     write_table(outputs.predictions, predictions, predictions_schema(classes))
     write_json(outputs.metrics, metrics)
     confusion = confusion_table(predictions, rule)

@@ -9,7 +9,9 @@ from mfsn.report.run import read_run
 
 def report(stage: Stage) -> None:
     """Read, render, write."""
-    page = render_page(read_run(stage.outputs))
+    params = stage.params
+    preparation = {"corpus": params.corpus, "labels": params.labels, "prepare": params.prepare}
+    page = render_page(read_run(stage.outputs, preparation))
     write_text(stage.outputs.report, page)
     print(f"report: {stage.outputs.report.relative_to(stage.outputs.workspace)}")
 

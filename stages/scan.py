@@ -10,9 +10,9 @@ from _start import run
 from mfsn.corpora.demo_speech import ensure_spoken
 from mfsn.corpora.scan import scan_corpus, write_files
 from mfsn.files import write_json
-from mfsn.fingerprint import fingerprint
+from mfsn.fingerprint import stage_code, stage_keys
 from mfsn.hashing import hash_files
-from mfsn.params import Params, Stage, read_yaml
+from mfsn.params import Params, Stage
 from mfsn.workspace import corpus_root, local_path, store_root
 
 
@@ -30,11 +30,9 @@ def scan(stage: Stage) -> None:
 
 def write_code(workspace: Path, named: dict[str, dict[str, str]]) -> None:
     """Write data/code/<key>.json for every key of stages/roots.yaml."""
-    stages = workspace / "stages"
-    for key, roots in read_yaml(stages / "roots.yaml").items():
-        script = stages / f"{key.partition('-')[0]}.py"
-        hashes = fingerprint(workspace / "src", script, roots)
-        write_json(workspace / "data" / "code" / f"{key}.json", hashes | named.get(key, {}))
+    for key in stage_keys(workspace):
+        hashes = stage_code(workspace, key) | named.get(key, {})
+        write_json(workspace / "data" / "code" / f"{key}.json", hashes)
 
 
 def named_files(params: Params, workspace: Path, cache: Path) -> dict[str, dict[str, str]]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mfsn.errors import ConfigError, MfsnError
+from mfsn.files import explain_denied
 
 if TYPE_CHECKING:
     from mfsn.presets import Applied
@@ -28,7 +29,8 @@ app.add_typer(cache_app, name="cache")
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; a known error is one sentence on stderr and its exit status."""
     try:
-        app(args=arguments, prog_name="mfsn")
+        with explain_denied():
+            app(args=arguments, prog_name="mfsn")
     except MfsnError as error:
         typer.echo(f"mfsn: {error}", err=True)
         raise SystemExit(error.exit_status) from None

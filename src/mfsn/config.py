@@ -17,7 +17,9 @@ from mfsn.errors import ConfigError
 class Config(pydantic.BaseModel):
     """A frozen configuration that refuses parameters it does not know."""
 
-    model_config = pydantic.ConfigDict(frozen=True, extra="forbid", validate_default=True)
+    model_config = pydantic.ConfigDict(
+        frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False
+    )
 
     @classmethod
     def parse(cls, values: Any, where: str) -> Self:

@@ -82,6 +82,10 @@ class ExtractorVersionError(CacheError, AssertionError):
     """Rows recomputed now differ from the cached: an extractor changed without a new version."""
 
 
+class OutputError(MfsnError, PermissionError):
+    """A file may not be read or written by this user."""
+
+
 class TrainingError(MfsnError, RuntimeError):
     """Training cannot start or go on (no finite loss, no rows, a leaked speaker)."""
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from mfsn.errors import StorageFullError
+from mfsn.errors import OutputError, StorageFullError
 
 
 @contextlib.contextmanager
@@ -46,6 +46,24 @@ def explain_full_disk(path: Path) -> Iterator[None]:
             raise StorageFullError(
                 f"{path.parent}: no space left on the disk; everything finished so far is intact; "
                 "free some space, or move the store with MFSN_STORE, and run the same command again"
+            ) from error
+        raise
+
+
+@contextlib.contextmanager
+def explain_denied() -> Iterator[None]:
+    """Turn 'not allowed' into one clear sentence, around a whole command.
+
+    Raises:
+        OutputError: if the body may not read or write a file.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS) and error.filename:
+            raise OutputError(
+                f"{error.filename} cannot be used ({error.strerror}); give this user the right to "
+                "read and write there, or choose another folder"
             ) from error
         raise
 

@@ -3,7 +3,8 @@
 A dependency on source files would rerun training for a docstring. Here each stage depends on a
 small JSON that maps every module in the stage's import closure to a hash of its syntax tree
 without docstrings; comments and layout are not in the tree to begin with. Imports inside functions
-count. What a stage picks by name at run time is named in `stages/roots.yaml`.
+count. What a stage picks by name at run time, and the libraries whose versions decide its result,
+are named in `stages/roots.yaml`.
 """
 
 from __future__ import annotations
@@ -12,7 +13,10 @@ import ast
 import functools
 import hashlib
 from collections.abc import Collection, Iterator
+from importlib.metadata import version
 from pathlib import Path
+
+import yaml
 
 PACKAGE = "mfsn"
 
@@ -21,6 +25,42 @@ PACKAGE = "mfsn"
 ENTRANCES = frozenset({"mfsn", "mfsn.params"})
 
 DATA_SUFFIXES = (".yaml", ".html", ".css")
+
+
+def stage_code(workspace: Path, key: str) -> dict[str, str]:
+    """What the code of a stage means at this moment.
+
+    Args:
+        workspace: the folder of src/ and stages/.
+        key: an entry of stages/roots.yaml, such as `extract-mfcc`.
+
+    Returns:
+        As `fingerprint`, the scripts' shared helpers and the versions of libraries added.
+    """
+    stages = workspace / "stages"
+    entry = yaml.safe_load((stages / "roots.yaml").read_text(encoding="utf-8"))[key]
+    script = _script(stages, key)
+    hashes = fingerprint(workspace / "src", script, entry["modules"])
+    for helper in shared_helpers(script):
+        hashes |= fingerprint(workspace / "src", helper, [])
+    return hashes | {f"library {name}": version(name) for name in entry["libraries"]}
+
+
+def stage_keys(workspace: Path) -> list[str]:
+    """The entries of stages/roots.yaml: one a file in data/code/."""
+    text = (workspace / "stages" / "roots.yaml").read_text(encoding="utf-8")
+    return list(yaml.safe_load(text))
+
+
+def shared_helpers(script: Path) -> list[Path]:
+    """The helpers beside a stage's script that it imports: `_start.py`, `_training.py`."""
+    tree = ast.parse(script.read_text(encoding="utf-8"))
+    imported = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    return [path for path in sorted(script.parent.glob("_*.py")) if path.stem in imported]
+
+
+def _script(stages: Path, key: str) -> Path:
+    return stages / f"{key.partition('-')[0]}.py"
 
 
 def fingerprint(source: Path, script: Path, roots: list[str]) -> dict[str, str]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from mfsn.config import Config
 from mfsn.corpora.config import (
@@ -47,6 +47,7 @@ class Params(Config):
     """Results stand in data/results/<corpus>/<experiment>."""
     system: System
     seeds: list[int] = Field(min_length=1)
+    """One fit a fold and seed; scores are means over folds, then seeds."""
     corpus: CorpusConfig
     labels: LabelsConfig
     prepare: PrepareConfig
@@ -64,6 +65,12 @@ class Params(Config):
     train: TrainConfig
     classical: ClassicalConfig
     evaluate: EvaluateConfig
+
+    @model_validator(mode="after")
+    def _seeds_are_distinct(self) -> Params:
+        if len(set(self.seeds)) != len(self.seeds):
+            raise ValueError("seeds holds a number twice")
+        return self
 
 
 class StageParams(Params):

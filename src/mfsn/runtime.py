@@ -25,9 +25,12 @@ def device() -> str:
     asked = os.environ.get(DEVICE_VARIABLE, "auto")
     if asked == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
-    if asked.startswith("cuda") and not torch.cuda.is_available():
+    there = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
+    there += [f"cuda:{index}" for index in range(torch.cuda.device_count())]
+    if asked not in there:
         raise ConfigError(
-            f"{DEVICE_VARIABLE}={asked}, but torch sees no GPU; unset it to use the CPU"
+            f"{DEVICE_VARIABLE}={asked}: torch sees {', '.join(there)}; name one of them, or unset "
+            "the variable"
         )
     return asked
 
@@ -54,6 +57,6 @@ def _positive(variable: str) -> int | None:
     text = os.environ.get(variable)
     if text is None:
         return None
-    if not text.isdigit() or int(text) < 1:
+    if not text.isdecimal() or int(text) < 1:
         raise ConfigError(f"{variable}={text}: it takes a whole number from 1")
     return int(text)

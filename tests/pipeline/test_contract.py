@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from mfsn.fingerprint import ENTRANCES, fingerprint
+from mfsn.fingerprint import ENTRANCES, shared_helpers, stage_code
 from mfsn.params import declared_sections
 from mfsn.workspace import Outputs
 
@@ -47,8 +47,8 @@ def outs(entry: dict[str, Any]) -> list[str]:
 
 
 def roots(checkout: Path) -> dict[str, list[str]]:
-    loaded: dict[str, list[str]] = yaml.safe_load((checkout / "stages" / "roots.yaml").read_text())
-    return loaded
+    loaded = yaml.safe_load((checkout / "stages" / "roots.yaml").read_text())
+    return {key: entry["modules"] for key, entry in loaded.items()}
 
 
 def test_every_stage_but_scan_depends_on_the_meaning_of_its_code(stages: dict[str, Any]) -> None:
@@ -81,8 +81,7 @@ def test_what_a_stage_imports_is_in_its_fingerprint(checkout: Path, script: str)
         check=True,
     )
     loaded = set(json.loads(run.stdout.splitlines()[-1]))
-    script_path = checkout / "stages" / f"{script}.py"
-    closure = set(fingerprint(checkout / "src", script_path, extra))
+    closure = {module for key in keys for module in stage_code(checkout, key)}
     assert loaded - closure - ENTRANCES - only_through_params(checkout) == set()
 
 
@@ -96,15 +95,22 @@ def only_through_params(checkout: Path) -> set[str]:
 
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_a_stage_reads_exactly_the_parameters_that_it_declares(checkout: Path, script: str) -> None:
-    text = (checkout / "stages" / f"{script}.py").read_text()
+    own = checkout / "stages" / f"{script}.py"
     read = {
         node.attr
-        for node in ast.walk(ast.parse(text))
+        for path in (own, *shared_helpers(own))
+        for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Attribute) and ast.unparse(node.value).endswith("params")
     }
     item = {"sec"} if script == "extract" else set()
     stage = "extract@sec" if script == "extract" else script
     assert read | item == declared_sections(checkout, stage)
+
+
+def test_a_helper_is_code_of_the_stages_that_import_it_alone(checkout: Path) -> None:
+    keys = {key for key in roots(checkout) if "_training.py" in stage_code(checkout, key)}
+    assert keys == {"search", "train"}
+    assert all("_start.py" in stage_code(checkout, key) for key in roots(checkout))
 
 
 def test_paths_in_dvc_yaml_are_the_paths_in_the_code(stages: dict[str, Any]) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from mfsn.cache import layout
@@ -19,6 +20,7 @@ from mfsn.cache.spec import ArraySpec, StoreSpec
 from mfsn.cache.store import Store
 from mfsn.cache.verify import verify
 from mfsn.errors import CacheError, DamagedRowError, MissingRowError
+from mfsn.manifest import SEGMENTS, write_table
 
 ARRAYS = (
     ArraySpec("low", (2, 3), "float16", ("frame", "feature")),
@@ -276,6 +278,52 @@ def test_verify_finds_a_digest_whose_directory_was_deleted(store: Store) -> None
     register_owner(store.root, checkout, Path("sec.json"), SPEC.directory)
     store.path.rename(checkout / "away")
     assert "it names 1 rows" in verify(store.root).problems[0].what
+
+
+def test_verify_asks_the_digest_which_rows_it_names(store: Store) -> None:
+    """DVC restores a digest of an earlier run without telling the store."""
+    other = StoreSpec("sec", {"extractor": "sec", "version": 2}, ARRAYS)
+    checkout = store.root.parent / "checkout"
+    Digest.of(SPEC, {}, {"u#0": KEYS[0], "u#1": KEYS[5]}).write(checkout / "sec.json")
+    register_owner(store.root, checkout, Path("sec.json"), other.directory)
+    assert verify(store.root).is_sound
+    delete_the_marker(store)
+    (problem,) = verify(store.root).problems
+    assert problem.what == f"it names 1 rows that are not in {SPEC.directory}"
+
+
+def test_verify_reports_lost_rows_once_whatever_was_tried_in_between(store: Store) -> None:
+    other = StoreSpec("sec", {"extractor": "sec", "version": 2}, ARRAYS)
+    checkout = store.root.parent / "checkout"
+    Digest.of(SPEC, {}, {"u#0": KEYS[5]}).write(checkout / "sec.json")
+    for directory in (SPEC.directory, other.directory):
+        register_owner(store.root, checkout, Path("sec.json"), directory)
+    delete_the_marker(store)
+    (problem,) = verify(store.root).problems
+    assert problem.where == str(checkout / "sec.json")
+
+
+def test_verify_finds_the_directory_of_a_segment_table_by_its_keys(tmp_path: Path) -> None:
+    """segment.duration_s 3, 2, 3: the last table is restored while the note says 2."""
+    seconds = {n: StoreSpec("waveform", {"duration_s": n}, ARRAYS) for n in (2, 3)}
+    for spec in seconds.values():
+        with Store(tmp_path / "store", spec).writer() as writer:
+            writer.append([spec.row_key("sha", 0)], rows([0]))
+        register_owner(tmp_path / "store", tmp_path, Path("segments.parquet"), spec.directory)
+    write_segments(tmp_path / "segments.parquet", [seconds[3].row_key("sha", 0)])
+    for path in (tmp_path / "store/owners").glob("*.json"):
+        if seconds[3].directory in path.read_text():
+            path.unlink()
+    assert verify(tmp_path / "store").is_sound
+    (tmp_path / "store" / seconds[3].directory).rename(tmp_path / "away")
+    (problem,) = verify(tmp_path / "store").problems
+    assert problem.what == "it names 1 rows that are not in waveform"
+    assert "`dvc repro --force --single-item segment`" in problem.remedy
+
+
+def write_segments(path: Path, keys: list[str]) -> None:
+    table = [(f"a#{i}", "a", i, i, 5, 0, "sha", key) for i, key in enumerate(keys)]
+    write_table(path, pd.DataFrame(table, columns=SEGMENTS.names), SEGMENTS)
 
 
 def test_verify_names_a_digest_that_cannot_be_read(store: Store) -> None:

@@ -77,31 +77,52 @@ def test_an_owner_names_the_rows_of_its_digest(tmp_path: Path) -> None:
     Digest.of(spec("sec"), {}, {"a#0": "k0", "b#0": "k1"}).write(tmp_path / "sec.json")
     register_owner(tmp_path, tmp_path, Path("sec.json"), spec("sec").directory)
     (owner,) = owners(tmp_path)
-    assert (owner.extractor, owner.keys()) == ("sec", {"k0", "k1"})
+    assert owner.extractor == "sec"
+    assert owner.named_now(tmp_path) == (spec("sec").directory, {"k0", "k1"})
 
 
 def test_an_owner_of_waves_names_the_rows_of_its_segment_table(tmp_path: Path) -> None:
-    table = pd.DataFrame(
-        [("a#0", "a", 0, 0, 5, 0, "sha", "k0"), ("a#1", "a", 1, 9, 5, 0, "sha", "k1")],
-        columns=SEGMENTS.names,
-    )
-    write_table(tmp_path / "segments.parquet", table, SEGMENTS)
-    register_owner(tmp_path, tmp_path, Path("segments.parquet"), "waveform/0123456789ab")
+    for version in (1, 2):
+        fill(tmp_path, spec("waveform", version), 1)
+    keys = write_segments(tmp_path / "segments.parquet", spec("waveform", 2))
+    register_owner(tmp_path, tmp_path, Path("segments.parquet"), spec("waveform").directory)
     (owner,) = owners(tmp_path)
-    assert owner.keys() == {"k0", "k1"}
+    assert owner.named_now(tmp_path) == (spec("waveform", 2).directory, keys)
 
 
-def test_a_digest_that_moved_on_or_went_away_needs_no_rows(tmp_path: Path) -> None:
+def test_waves_of_a_deleted_directory_are_those_of_none(tmp_path: Path) -> None:
+    fill(tmp_path, spec("waveform"), 1)
+    keys = write_segments(tmp_path / "segments.parquet", spec("waveform", 2))
+    register_owner(tmp_path, tmp_path, Path("segments.parquet"), spec("waveform", 2).directory)
+    (owner,) = owners(tmp_path)
+    assert owner.named_now(tmp_path) == ("waveform", keys)
+
+
+def write_segments(path: Path, wanted: StoreSpec) -> set[str]:
+    """A segment table of two waves; returns their keys."""
+    keys = [wanted.row_key("sha", start) for start in (0, 9)]
+    rows = [(f"a#{i}", "a", i, 9 * i, 5, 0, "sha", key) for i, key in enumerate(keys)]
+    write_table(path, pd.DataFrame(rows, columns=SEGMENTS.names), SEGMENTS)
+    return set(keys)
+
+
+def test_a_digest_that_moved_on_names_what_it_names_now(tmp_path: Path) -> None:
     Digest.of(spec("sec", 2), {}, {"a#0": "k0"}).write(tmp_path / "sec.json")
     register_owner(tmp_path, tmp_path, Path("sec.json"), spec("sec").directory)
+    (owner,) = owners(tmp_path)
+    assert owner.named_now(tmp_path) == (spec("sec", 2).directory, {"k0"})
+
+
+def test_a_digest_that_went_away_needs_no_rows(tmp_path: Path) -> None:
     register_owner(tmp_path, tmp_path, Path("gone.json"), spec("sec").directory)
-    assert [owner.keys() for owner in owners(tmp_path)] == [set(), set()]
+    (owner,) = owners(tmp_path)
+    assert owner.named_now(tmp_path) == (spec("sec").directory, set())
 
 
-def test_registering_again_replaces_the_note(tmp_path: Path) -> None:
-    for version in (1, 2):
+def test_a_note_stays_when_another_directory_is_registered(tmp_path: Path) -> None:
+    for version in (1, 2, 1):
         register_owner(tmp_path, tmp_path, Path("sec.json"), spec("sec", version).directory)
-    assert [owner.store for owner in owners(tmp_path)] == [spec("sec", 2).directory]
+    assert sorted(owner.store for owner in owners(tmp_path)) == sorted(_directories("sec", 1, 2))
 
 
 def test_a_note_that_cannot_be_read_is_named_and_passed_over(

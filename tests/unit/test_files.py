@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from mfsn.errors import StorageFullError
-from mfsn.files import read_json, replacing, write_bytes, write_json, write_text
+from mfsn.errors import OutputError, StorageFullError
+from mfsn.files import explain_denied, read_json, replacing, write_bytes, write_json, write_text
 
 
 def test_json_is_sorted_and_ends_with_a_newline(tmp_path: Path) -> None:
@@ -60,3 +60,17 @@ def test_other_errors_of_the_system_pass_unchanged(tmp_path: Path) -> None:
     blocked.write_text("x")
     with pytest.raises((NotADirectoryError, FileExistsError)):
         write_text(blocked / "child.txt", "x")
+
+
+def test_what_may_not_be_written_is_one_sentence(tmp_path: Path) -> None:
+    def refuse() -> None:
+        with explain_denied():
+            raise PermissionError(errno.EACCES, "Permission denied", str(tmp_path / "x"))
+
+    with pytest.raises(OutputError, match=r"x cannot be used \(Permission denied\)"):
+        refuse()
+
+
+def test_errors_that_are_no_refusal_pass_the_explanation(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError), explain_denied():
+        (tmp_path / "none").read_text()

@@ -92,3 +92,34 @@ def test_every_section_of_the_schema_is_declared_by_a_stage(workspace: Path) -> 
     names = [name for name in stages if name != "extract"] + [f"extract@{item}" for item in items]
     declared = frozenset[str]().union(*(declared_sections(workspace, name) for name in names))
     assert declared | {"experiment"} == set(Params.model_fields)
+
+
+@pytest.mark.parametrize(
+    ("levels", "message"),
+    [
+        ("{high: 4, mid: 2, low: 1}", "early to late"),
+        ("{low: -1, high: 4}", "negative ones last"),
+        ("{low: 1, other: 1}", "each index once"),
+        ("{../low: 1}", "levels"),
+    ],
+)
+def test_levels_have_one_order_and_plain_names(workspace: Path, levels: str, message: str) -> None:
+    edit(workspace, "{low: 1, mid: 2, high: 4}", levels)
+    with pytest.raises(ConfigError, match=message):
+        load_params(workspace)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("seeds: [0]", "seeds: [0, 0]", "seeds holds a number twice"),
+        ("alpha_lr: 5.0", "alpha_lr: .inf", r"search\.alpha_lr"),
+        ("duration_s: 3.0", "duration_s: 1.0e-9", "shorter than one sample"),
+    ],
+)
+def test_values_that_would_fail_later_fail_at_once(
+    workspace: Path, old: str, new: str, message: str
+) -> None:
+    edit(workspace, old, new)
+    with pytest.raises(ConfigError, match=message):
+        load_params(workspace)

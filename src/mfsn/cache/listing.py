@@ -29,7 +29,7 @@ class Entry:
     bytes: int
     """Of all committed shards."""
     users: tuple[str, ...]
-    """Checkouts with a digest that names its rows, sorted."""
+    """Checkouts with a digest that names its rows, or did before a parameter changed, sorted."""
 
 
 def list_store(store_root: Path) -> list[Entry]:

@@ -147,16 +147,18 @@ def _describe(
 
 
 def _lost_rows(root: Path, extractor: str | None) -> Iterator[Problem]:
-    for owner in owners(root):
+    one_of_each_digest = {owner.path: owner for owner in owners(root)}
+    for path, owner in one_of_each_digest.items():
         if extractor in (None, owner.extractor):
             try:
-                lost = len(owner.keys() - _committed(root / owner.store))
+                store, keys = owner.named_now(root)
+                lost = len(keys - _committed(root / store))
             except MfsnError as error:
-                yield Problem(str(owner.path), "its rows cannot be compared", str(error))
+                yield Problem(str(path), "its rows cannot be compared", str(error))
             else:
                 if lost:
-                    what = f"it names {lost} rows that are not in {owner.store}"
-                    yield Problem(str(owner.path), what, f"{refill(owner.extractor)} computes them")
+                    what = f"it names {lost} rows that are not in {store}"
+                    yield Problem(str(path), what, f"{refill(owner.extractor)} computes them")
 
 
 def _committed(path: Path) -> set[str]:

@@ -49,6 +49,12 @@ class SegmentConfig(Config):
     duration_s: float = Field(3.0, gt=0)
     sample_rate_hz: int = Field(16_000, gt=0)
 
+    @model_validator(mode="after")
+    def _holds_a_sample(self) -> SegmentConfig:
+        if self.samples < 1:
+            raise ValueError("duration_s is shorter than one sample")
+        return self
+
     @property
     def samples(self) -> int:
         """Samples of one segment (48,000 by default)."""

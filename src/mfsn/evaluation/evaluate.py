@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from mfsn.errors import PredictionError
+from mfsn.evaluation.config import EvaluateConfig
 from mfsn.evaluation.metrics import scores
 
 DECIMALS = 6
@@ -21,7 +22,11 @@ NAMES = ("ua", "wa", "macro_f1")
 
 
 def summarise(
-    predictions: pd.DataFrame, manifest: pd.DataFrame, classes: Sequence[str], rule: str
+    predictions: pd.DataFrame,
+    manifest: pd.DataFrame,
+    classes: Sequence[str],
+    rule: str,
+    decision: EvaluateConfig,
 ) -> dict[str, Any]:
     """Everything that metrics.json states, rounded to six decimals.
 
@@ -30,12 +35,14 @@ def summarise(
         manifest: the utterances; those with `congruent` are scored apart as well.
         classes: class names in the order of the class indices.
         rule: the selection rule that counts; the others stand under `compared`.
+        decision: how `predictions` were made from segments.
 
     Returns:
-        `selection`; `ua`, `wa`, `macro_f1`: mean over folds, then seeds; `pooled`: all folds as one
-        set, mean over seeds; `std`: sample standard deviation over seeds, where there are several;
-        `folds` and `seeds`: each by itself; `compared`: the other rules; `congruence`: pooled
-        scores of congruent and incongruent utterances (demo); `chance_ua`; `counts`.
+        `selection`; `decision`; `ua`, `wa`, `macro_f1`: mean over folds, then seeds; `pooled`: all
+        folds as one set, mean over seeds; `std` (sample standard deviation over seeds) and `seeds`
+        (each by itself), where there are several; `folds`: each by itself; `compared`: the other
+        rules; `congruence`: pooled scores of congruent and incongruent utterances (demo);
+        `chance_ua`; `counts`.
 
     Raises:
         PredictionError: if no prediction was selected by `rule`.
@@ -49,6 +56,7 @@ def summarise(
     others = predictions[predictions["selection"] != rule]
     values = {
         "selection": rule,
+        "decision": decision.model_dump(mode="json"),
         "chance_ua": 1 / len(classes),
         **_over_seeds(main, classes),
         "folds": {fold: _mean_over_seeds(f, classes) for fold, f in main.groupby("fold")},
@@ -74,12 +82,13 @@ def folds_table(metrics: dict[str, Any]) -> pd.DataFrame:
 
 def _over_seeds(predictions: pd.DataFrame, classes: Sequence[str]) -> dict[str, Any]:
     seeds = {str(seed): _of_seed(s, classes) for seed, s in predictions.groupby("seed")}
-    return {
+    means = {
         **_statistic(seeds.values(), np.mean),
         "pooled": _statistic([seed["pooled"] for seed in seeds.values()], np.mean),
-        **({"std": _statistic(seeds.values(), _sample_std)} if len(seeds) > 1 else {}),
-        "seeds": seeds,
     }
+    if len(seeds) == 1:
+        return means
+    return {**means, "std": _statistic(seeds.values(), _sample_std), "seeds": seeds}
 
 
 def _of_seed(predictions: pd.DataFrame, classes: Sequence[str]) -> dict[str, Any]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import itertools
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, StringConstraints, model_validator
 
 from mfsn.config import Config
+
+LevelName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
 
 
 class EncoderConfig(Config):
@@ -17,13 +20,21 @@ class EncoderConfig(Config):
     seeded random-weight checkpoint (see `mfsn.features.checkpoints`)."""
     revision: str | None = None
     """Revision on the hub; local folders and recipes have none."""
-    levels: dict[str, int] = Field(min_length=1)
+    levels: dict[LevelName, int] = Field(min_length=1)
     """Level name to index into hidden_states: 0 is the input of the first layer, 1 its output,
-    -1 the last."""
+    -1 the last. From early to late: the last one is S_N, respectively TEC."""
     precision: Literal["float32", "bfloat16"] = "float32"
     """Compute precision (autocast for bfloat16)."""
     dtype: Literal["float16", "float32"] = "float16"
     """Storage dtype."""
+
+    @model_validator(mode="after")
+    def _levels_go_from_early_to_late(self) -> EncoderConfig:
+        # DVC compares mappings without their order, so that only one order may mean something.
+        indices = [(index < 0, index) for index in self.levels.values()]
+        if any(earlier >= later for earlier, later in itertools.pairwise(indices)):
+            raise ValueError("levels go from early to late, each index once, negative ones last")
+        return self
 
 
 class SpectrogramConfig(Config):

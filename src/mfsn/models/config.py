@@ -45,6 +45,8 @@ class ModelConfig(Config):
     """A projection and a LayerNorm before the cell, for frozen encoders; assumed off."""
     mask: Literal["valid", "none"] = "valid"
     """valid: attention and co-attention see only frames of real audio, and spectrogram and MFCC are
-    zero elsewhere. none: padding counts, as published."""
+    zero elsewhere. none: padding counts, as in the
+    published code, which pads at full level, however, and not at silence (facts 1.3)."""
     spectrogram_reference: Literal["absolute", "utterance"] = "absolute"
-    """utterance: dB relative to the utterance's maximum, as published."""
+    """utterance: dB relative to the utterance's maximum, as in the published code, whose
+    pre-emphasis and whole-utterance frames are not reproduced here (facts 1.2)."""

@@ -19,9 +19,22 @@ NETWORKS = {
     "derived": "the chosen operations alone, trained again",
 }
 RULES = {
-    "held_out": "best UA + WA on development data that training and test never see",
+    "held_out": "best UA + WA on development data, on which no model to choose from is trained",
     "oracle_test": "best UA + WA on the test fold itself, as the published code does: optimistic",
-    "last_epoch": "the last epoch; nothing is chosen",
+    "last_epoch": "the last epoch (classical: the C set beforehand); nothing is chosen",
+}
+REFITS = {
+    False: "none; development data trained no model",
+    True: "chosen on development data, then trained again with them: every model has seen them",
+}
+ALEXNET = {
+    "random": "random weights before training",
+    "imagenet": "ImageNet weights before training",
+}
+DECISIONS = {
+    "mean_log_posterior": "largest mean log-posterior of an utterance's segments",
+    "mean_posterior": "largest mean posterior of an utterance's segments",
+    "majority_vote": "majority vote of an utterance's segments",
 }
 
 
@@ -42,7 +55,10 @@ def facts(run: Run) -> list[tuple[str, str]]:
         *([("Network", NETWORKS[about["train"]["network"]])] if about["system"] == "mfsn" else []),
         ("Protocol", _protocol(about["protocol"])),
         ("Selection", f"{run.metrics['selection']}: {RULES[run.metrics['selection']]}"),
+        ("Refit", REFITS[about["selection"]["refit"]]),
+        ("Decision", _decision(about["system"], run.metrics["decision"])),
         *((f"Encoder {name.upper()}", _encoder(e)) for name, e in about["encoders"].items()),
+        *_alexnet(about),
         ("Seeds", ", ".join(map(str, about["seeds"]))),
     ]
 
@@ -59,7 +75,7 @@ def warnings(run: Run) -> list[str]:
     if not run.about["protocol"]["speaker_independent"]:
         found.append("Training and test share speakers: the scores do not carry to new ones.")
     if run.metrics["selection"] == "oracle_test":
-        found.append("Epoch and level were chosen on the test data: the scores are optimistic.")
+        found.append("The models were chosen on the test data: the scores are optimistic.")
     if run.about["optimisation"]["shuffle_labels"]:
         found.append("Training labels were shuffled: scores must lie near chance.")
     return found
@@ -69,6 +85,19 @@ def _protocol(protocol: Mapping[str, Any]) -> str:
     independent = protocol["speaker_independent"]
     name = str(protocol["name"]).replace("_", " ")
     return f"{name}; {'speaker-independent' if independent else 'not speaker-independent'}"
+
+
+def _decision(system: str, decision: Mapping[str, Any]) -> str:
+    if system == "classical":
+        return "on the whole utterance; it has no segments to aggregate"
+    weight = "by their valid samples" if decision["weigh_by_duration"] else "equally"
+    return f"{DECISIONS[decision['aggregation']]}, which count {weight}"
+
+
+def _alexnet(about: Mapping[str, Any]) -> list[tuple[str, str]]:
+    if about["system"] == "classical":
+        return []
+    return [("AlexNet", ALEXNET[about["model"]["alexnet_weights"]])]
 
 
 def _encoder(encoder: Mapping[str, Any]) -> str:

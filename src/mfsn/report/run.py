@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from mfsn.config import Config
 from mfsn.errors import ManifestError
 from mfsn.files import read_json
 from mfsn.manifest import UTTERANCES, predictions_schema, read_table
@@ -57,6 +59,8 @@ class Run:
 
     about: dict[str, Any]
     """models/run.json."""
+    preparation: dict[str, dict[str, Any]]
+    """Parameters that decided the manifest, by section."""
     units: list[Unit]
     metrics: dict[str, Any]
     manifest: pd.DataFrame
@@ -75,8 +79,13 @@ class Run:
         return bool(self.manifest["congruent"].notna().any())
 
 
-def read_run(outputs: Outputs) -> Run:
+def read_run(outputs: Outputs, preparation: Mapping[str, Config]) -> Run:
     """Read what the stages of an experiment wrote.
+
+    Args:
+        outputs: of the experiment.
+        preparation: the sections of the parameters that decided the manifest, which no stage
+            writes down.
 
     Raises:
         ManifestError: if a file that every experiment has is missing, or a table does not follow
@@ -86,6 +95,7 @@ def read_run(outputs: Outputs) -> Run:
     predictions = read_table(outputs.predictions, predictions_schema(about["classes"]))
     return Run(
         about=about,
+        preparation={name: s.model_dump(mode="json") for name, s in preparation.items()},
         units=_read_units(outputs, predictions),
         metrics=metrics,
         manifest=read_table(outputs.manifest, UTTERANCES),

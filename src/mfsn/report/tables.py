@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -12,14 +13,6 @@ from mfsn.evaluation.metrics import confusion_matrix
 from mfsn.report.facts import RULES
 from mfsn.report.run import Run, Unit
 
-NETWORK = ("model", "optimisation")
-SECTIONS = {
-    "mfsn": (*NETWORK, "search", "train"),
-    "sec_tec": NETWORK,
-    "acoustic": NETWORK,
-    "classical": ("classical",),
-}
-"""Sections of the parameters that decide what a system computes."""
 INERT_ENTROPY = 0.995
 """A search whose operation weights keep this share of the largest entropy has chosen nothing."""
 MISTAKES = 10
@@ -115,10 +108,40 @@ def features(run: Run) -> list[dict[str, Any]]:
 
 
 def parameters(run: Run) -> list[tuple[str, str]]:
-    """Every parameter that decided the run as dotted name and value, and each unit's identity."""
-    sections = ("segment", "protocol", "selection", *SECTIONS[run.about["system"]])
-    values = [(f"{s}.{name}", str(v)) for s in sections for name, v in run.about[s].items()]
-    return values + [(f"run of {unit.name}", unit.model["run"]) for unit in run.units]
+    """Every parameter that decided the run as dotted name and value, and each unit's identity.
+
+    An identity is a hash over all that decided a unit: parameters, data, features and code.
+    """
+    about = run.about
+    sections = {
+        **run.preparation,
+        "segment": about["segment"],
+        **{name: digest["about"]["config"] for name, digest in about["features"].items()},
+        "protocol": about["protocol"],
+        **_of_system(about),
+        "selection": about["selection"],
+        "evaluate": run.metrics["decision"],
+    }
+    values = [
+        (f"{s}.{name}", _text(v)) for s, section in sections.items() for name, v in section.items()
+    ]
+    identities = [(f"run of {unit.name}", unit.model["run"]) for unit in run.units]
+    return [("system", about["system"]), ("seeds", _text(about["seeds"])), *values, *identities]
+
+
+def _of_system(about: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """The sections that decide what the system computes."""
+    if about["system"] == "classical":
+        names = ("class_weights", "shuffle_labels")  # the rest is about the training of networks
+        optimisation = {name: about["optimisation"][name] for name in names}
+        return {"optimisation": optimisation, "classical": about["classical"]}
+    searched = ("search", "train") if about["system"] == "mfsn" else ()
+    return {name: about[name] for name in ("model", "optimisation", *searched)}
+
+
+def _text(value: Any) -> str:
+    """As params.yaml has it: text without quotes, false, null."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _architecture(unit: Unit, number: int, cell: Mapping[str, Any]) -> dict[str, Any]:

@@ -23,6 +23,9 @@ from mfsn.cache.digest import Digest
 from mfsn.models.inputs import Features, InputShapes
 from mfsn.training.experiment import Experiment
 
+ACOUSTIC_LEVEL = "acoustic"
+"""Stands where other systems name the SEC level, if a system reads no SEC."""
+
 Arrays = Mapping[str, Mapping[str, npt.NDArray[Any]]]
 """Extractor name to array name to rows."""
 
@@ -134,7 +137,7 @@ class TrainingData:
     """Utterance id to class index."""
     shapes: InputShapes
     levels: tuple[str, ...]
-    """SEC level names in their order; the last is S_N."""
+    """SEC level names in their order; the last is S_N. `ACOUSTIC_LEVEL` alone without SEC."""
     device: str
 
     def part(self, ids: Sequence[str], labels: Mapping[str, int] | None = None) -> Part:
@@ -163,11 +166,8 @@ def load_data(experiment: Experiment, device: str) -> TrainingData:
     """
     segments = experiment.segments
     ids = segments["segment_id"].tolist()
-    arrays = {name: experiment.reader(name).read(ids) for name in experiment.digests}
-    digests = {
-        name: Digest.read(experiment.outputs.digest(name))
-        for name in ("sec", "tec", "spectrogram", "mfcc")
-    }
+    digests = experiment.digests
+    arrays = {name: experiment.reader(name).read(ids) for name in digests}
     return TrainingData(
         rows=make_rows(
             arrays,
@@ -179,23 +179,33 @@ def load_data(experiment: Experiment, device: str) -> TrainingData:
         segments=segments,
         labels=experiment.class_of,
         shapes=input_shapes(digests),
-        levels=tuple(array.name for array in digests["sec"].arrays),
+        levels=_levels(digests),
         device=device,
     )
 
 
 def input_shapes(digests: Mapping[str, Digest]) -> InputShapes:
-    """The sizes of a network's inputs, from the digests of sec, tec, spectrogram and mfcc."""
+    """The sizes of a network's inputs, from the digests of what its system reads.
+
+    Without SEC and TEC theirs are 0: what another system has in the store decides nothing.
+    """
     shapes = {
         name: {array.name: array.shape for array in digest.arrays}
         for name, digest in digests.items()
     }
+    unread = {"none": (0, 0)}
     return InputShapes(
-        *list(shapes["sec"].values())[-1],
-        *list(shapes["tec"].values())[-1],
+        *list(shapes.get("sec", unread).values())[-1],
+        *list(shapes.get("tec", unread).values())[-1],
         *shapes["spectrogram"]["level_db"],
         *shapes["mfcc"]["mfcc"],
     )
+
+
+def _levels(digests: Mapping[str, Digest]) -> tuple[str, ...]:
+    if "sec" not in digests:
+        return (ACOUSTIC_LEVEL,)
+    return tuple(array.name for array in digests["sec"].arrays)
 
 
 def _utterance_max(

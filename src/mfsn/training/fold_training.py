@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import random
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from mfsn.errors import ConfigError, TrainingError
+from mfsn.errors import ConfigError
 from mfsn.models.network import SerNetwork, build_network
+from mfsn.training.bilevel import require_every_class, split_for_alpha
 from mfsn.training.checkpoint import epoch_weights
 from mfsn.training.config import Rule, SelectionConfig
 from mfsn.training.data import TrainingData
@@ -76,8 +76,8 @@ def train_on_fold(
         levels: SEC levels to draw and choose from; by default all that the network can choose.
 
     Raises:
-        TrainingError: if a loss is not finite, a checkpoint is damaged, or there are too few
-            speakers (or utterances) to keep some for alpha.
+        TrainingError: if a loss is not finite, a checkpoint is damaged, or bilevel search cannot
+            divide the training data (see `mfsn.training.bilevel`).
         ConfigError: if last_epoch is to be evaluated at a level that is not there.
     """
     if levels is None:
@@ -100,36 +100,6 @@ def tidy(unit: Unit) -> None:
     shutil.rmtree(unit.folder / WORK, ignore_errors=True)
 
 
-def split_for_alpha(
-    unit: Unit, speakers: Mapping[str, str], share: float
-) -> tuple[list[str], list[str]]:
-    """Divide the training utterances into those that train weights and those that train alpha.
-
-    Whole speakers where the fold is speaker-independent, single utterances elsewhere; never from
-    development data.
-
-    Args:
-        unit: its fold's training utterances, and its seed.
-        speakers: speaker by utterance id.
-        share: of the speakers or utterances that train alpha; at least one on each side.
-
-    Raises:
-        TrainingError: if there is only one to divide.
-    """
-    by_speaker = unit.fold.speaker_independent
-    owner = {name: speakers[name] if by_speaker else name for name in unit.fold.train}
-    groups = sorted(set(owner.values()))
-    if len(groups) < 2:
-        raise TrainingError(
-            f"fold {unit.fold.name}: bilevel search needs two training speakers or more to keep "
-            "some for alpha; use search.mode: joint"
-        )
-    random.Random(unit.random_seed("alpha")).shuffle(groups)
-    chosen = set(groups[: min(max(round(share * len(groups)), 1), len(groups) - 1)])
-    weights = [name for name in unit.fold.train if owner[name] not in chosen]
-    return weights, [name for name in unit.fold.train if owner[name] in chosen]
-
-
 def _task(
     unit: Unit,
     experiment: Experiment,
@@ -142,6 +112,8 @@ def _task(
     weights, alpha = list(fold.train), list[str]()
     if fix is None and experiment.system == "mfsn" and experiment.search.mode == "bilevel":
         weights, alpha = split_for_alpha(unit, experiment.speaker_of, experiment.search.alpha_share)
+        for half, ids in (("the weights", weights), ("alpha", alpha)):
+            require_every_class(unit, half, [labels[name] for name in ids], experiment.labels)
     oracle = "oracle_test" in experiment.selection.rules
     return Task(
         who=unit.label,

@@ -26,7 +26,10 @@ def describe_genotype(
     choices: Mapping[Rule, Choice],
     levels: tuple[str, ...],
 ) -> dict[str, Any]:
-    """The genotype of the rule that counts.
+    """The genotype of the rule that counts, but for the fold's speakers.
+
+    `mfsn.training.search` adds those to the stage's output: the test speakers do not decide what is
+    found, and a unit is reused when they change.
 
     Args:
         unit: fold and seed.
@@ -35,11 +38,11 @@ def describe_genotype(
         choices: of every rule; the others stand under `selected`.
         levels: SEC level names in their order.
     """
-    rule, fold = experiment.selection.rule, unit.fold
+    rule = experiment.selection.rule
     return {
         "schema": SCHEMA,
         "run": unit.run,
-        "fold": fold.name,
+        "fold": unit.fold.name,
         "seed": unit.seed,
         "system": experiment.system,
         "mode": experiment.search.mode,
@@ -52,9 +55,6 @@ def describe_genotype(
         },
         "operations": list(OPERATIONS),
         "cells": describe_cells(network),
-        "speakers": {
-            split: experiment.speakers(fold.split(split)) for split in ("train", "dev", "test")
-        },
     }
 
 

@@ -1,8 +1,9 @@
 """Running units, one after the other or several at once, with the same bytes either way.
 
-Every unit computes on one thread and from its own seeds, so neither the number of workers nor their
-order shows in a result. Workers are spawned processes. They hold one end of a pipe whose other end
-only this process has: when it ends, however it ends, the pipe breaks and the workers leave.
+Every unit computes on one thread, with deterministic algorithms and from its own seeds, so neither
+the number of workers nor their order shows in a result. Workers are spawned processes. They hold
+one end of a pipe whose other end only this process has: when it ends, however it ends, the pipe
+breaks and the workers leave.
 """
 
 from __future__ import annotations
@@ -118,22 +119,24 @@ def _alone(do: Do, unit: Unit) -> str:
 
 
 def _pin_torch() -> None:
-    """One thread, and deterministic algorithms where torch has them."""
+    """One thread and deterministic algorithms; torch refuses an operation that has none."""
     import torch
 
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.set_num_threads(1)
-    torch.use_deterministic_algorithms(True, warn_only=True)
+    # Holds on a GPU too: what has no deterministic gradient there is written out in mfsn.models,
+    # and the spectrogram's interpolation needs no gradient.
+    torch.use_deterministic_algorithms(True)
 
 
 @contextlib.contextmanager
 def _pinned_torch() -> Iterator[None]:
     import torch
 
-    threads, deterministic = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    threads, mode = torch.get_num_threads(), torch.get_deterministic_debug_mode()
     _pin_torch()
     try:
         yield
     finally:
         torch.set_num_threads(threads)
-        torch.use_deterministic_algorithms(deterministic)
+        torch.set_deterministic_debug_mode(mode)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from mfsn import runtime
@@ -42,7 +43,7 @@ def run_search(
         say(f"{unit.label}: {line}")
     with replacing_folder(experiment.outputs.search) as folder:
         for unit in units:
-            copy_files(unit.folder, folder / unit.name)
+            _write_unit(unit, experiment, folder / unit.name)
         write_json(folder / "search.json", _summary(experiment, units))
     say(_closing_line(experiment, len(units), len(waiting)))
 
@@ -60,6 +61,14 @@ class SearchWork:
 
         data = load_data(self.experiment, runtime.device())
         return lambda unit: search_unit(unit, self.experiment, data)
+
+
+def _write_unit(unit: Unit, experiment: Experiment, folder: Path) -> None:
+    """Copy what a unit found; its genotype also says who speaks in which part of the fold."""
+    copy_files(unit.folder, folder, leave=(RESULT,))
+    splits = ("train", "dev", "test")
+    speakers = {split: experiment.speakers(unit.fold.split(split)) for split in splits}
+    write_json(folder / RESULT, read_json(unit.folder / RESULT) | {"speakers": speakers})
 
 
 def _summary(experiment: Experiment, units: list[Unit]) -> dict[str, Any]:

@@ -46,7 +46,7 @@ def choose(
     Of equally good epochs the earliest counts, then the first level in the order of the entries.
 
     Args:
-        history: at least one epoch; `test` is read under oracle_test only.
+        history: at least one epoch; `dev` is read under held_out and `test` under oracle_test only.
         selection: the rules.
         optimisation: for the patience.
     """
@@ -66,8 +66,9 @@ def finished(
     """Whether no further epoch can change what any rule chooses."""
     if len(history) >= optimisation.epochs:
         return True
-    ended = _patience_ran_out(history, optimisation.patience)
-    return selection.rule == "held_out" and "last_epoch" not in selection.rules and ended
+    if selection.rule != "held_out" or "last_epoch" in selection.rules:
+        return False
+    return _patience_ran_out(history, optimisation.patience)
 
 
 def _end(history: History, selection: SelectionConfig, optimisation: OptimisationConfig) -> int:

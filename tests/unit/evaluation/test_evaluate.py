@@ -13,6 +13,7 @@ import yaml
 from dvc_render.vega import VegaRenderer  # type: ignore[import-untyped]
 
 from mfsn.errors import PredictionError
+from mfsn.evaluation.config import EvaluateConfig
 from mfsn.evaluation.evaluate import confusion_table, folds_table, summarise
 
 CLASSES = ["calm", "tense"]
@@ -43,7 +44,8 @@ ONE_SEED: list[Row] = [
 
 
 def summary(predictions: pd.DataFrame, known: pd.DataFrame | None = None) -> dict[str, Any]:
-    return summarise(predictions, manifest() if known is None else known, CLASSES, "held_out")
+    known = manifest() if known is None else known
+    return summarise(predictions, known, CLASSES, "held_out", EvaluateConfig())
 
 
 def test_the_headline_is_the_mean_over_folds() -> None:
@@ -66,8 +68,26 @@ def test_counts_and_chance() -> None:
     assert found["folds"]["f1"]["utterances"] == 2
 
 
-def test_one_seed_has_no_deviation() -> None:
-    assert "std" not in summary(table(*ONE_SEED))
+def test_one_seed_is_the_headline_and_has_no_deviation() -> None:
+    oracle = table(*ONE_SEED, rule="oracle_test")
+    found = summary(pd.concat([table(*ONE_SEED), oracle]))
+    assert not {"std", "seeds"} & set(found)
+    assert not {"std", "seeds"} & set(found["compared"]["oracle_test"])
+
+
+def test_how_utterances_were_decided_stands_beside_the_scores() -> None:
+    decision = EvaluateConfig.parse({"aggregation": "majority_vote"}, "test")
+    found = summarise(table(*ONE_SEED), manifest(), CLASSES, "held_out", decision)
+    assert found["decision"] == {"aggregation": "majority_vote", "weigh_by_duration": False}
+
+
+def test_dvc_can_show_everything() -> None:
+    """It shows numbers and text in mappings; lists it passes over."""
+    second = [(u, f, 1, label, label) for u, f, _, label, _ in ONE_SEED]
+    found = [summary(table(*ONE_SEED, *second), manifest(a=True, b=False))]
+    for value in found:
+        assert isinstance(value, (dict, int, float, str))
+        found += value.values() if isinstance(value, dict) else []
 
 
 def test_seeds_are_averaged_and_their_deviation_is_the_samples() -> None:

@@ -29,10 +29,10 @@ def batch(waves: Waves) -> tuple[Waves, npt.NDArray[np.int64]]:
 
 
 def test_levels_become_arrays_in_their_order(make_checkpoint: MakeCheckpoint, waves: Waves) -> None:
-    extractor = make(make_checkpoint(), levels={"top": 2, "bottom": 0})
+    extractor = make(make_checkpoint(), levels={"bottom": 0, "top": 2})
     assert [(a.name, a.shape, a.dims) for a in extractor.arrays] == [
-        ("top", (24, 16), ("frame", "feature")),
         ("bottom", (24, 16), ("frame", "feature")),
+        ("top", (24, 16), ("frame", "feature")),
     ]
     rows = extractor.extract(*batch(waves))
     assert {name: (v.shape, v.dtype) for name, v in rows.items()} == {

@@ -52,7 +52,8 @@ def write_experiment(outputs: Outputs, *, searched: bool = True) -> Outputs:
     write_json(outputs.prepared / "excluded.json", make_excluded())
     predictions = decide_utterances(make_segments(manifest), CLASSES, EvaluateConfig())
     write_table(outputs.predictions, predictions, predictions_schema(CLASSES))
-    write_json(outputs.metrics, summarise(predictions, manifest, CLASSES, "held_out"))
+    metrics = summarise(predictions, manifest, CLASSES, "held_out", EvaluateConfig())
+    write_json(outputs.metrics, metrics)
     write_json(outputs.models / "run.json", make_run(searched))
     for number, fold in enumerate(FOLDS):
         for seed in (0, 1):
@@ -173,20 +174,24 @@ def make_excluded() -> dict[str, Any]:
 def make_run(searched: bool) -> dict[str, Any]:
     """run.json."""
     encoder = {"model": "random/demo", "revision": None, "weights": "random weights"}
-    digest = {"about": {"weights": "none"}, "recipe": {"version": 1}, "store": "mfcc/0123456789ab"}
+    digest = {
+        "about": {"config": {"coefficients": 40}, "weights": "none"},
+        "recipe": {"version": 1},
+        "store": "mfcc/0123456789ab",
+    }
     return {
         "schema": 1,
         "system": "mfsn" if searched else "acoustic",
         "corpus": "demo",
         "classes": CLASSES,
         "protocol": {"name": "leave_one_session_out", "speaker_independent": True},
-        "selection": {"rule": "held_out", "compare": ["oracle_test"]},
+        "selection": {"rule": "held_out", "compare": ["oracle_test"], "refit": False},
         "encoders": {"sec": encoder | {"trained": False}} if searched else {},
         "seeds": [0, 1],
         "folds": FOLDS,
         "segment": {"duration_s": 3.0},
-        "model": {"projection": 32},
-        "optimisation": {"lr": 0.001, "shuffle_labels": False},
+        "model": {"projection": 32, "alexnet_weights": "random"},
+        "optimisation": {"lr": 0.001, "class_weights": False, "shuffle_labels": False},
         "search": {"mode": "joint"},
         "train": {"network": "export"},
         "features": {"mfcc": digest},

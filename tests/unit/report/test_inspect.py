@@ -67,7 +67,7 @@ def extracted(tmp_path: Path, checkout: Path, monkeypatch: pytest.MonkeyPatch) -
     values = yaml.safe_load((checkout / "params.yaml").read_text("utf-8"))
     values["segment"] = {"duration_s": 0.1, "sample_rate_hz": 1600}
     values["labels"]["classes"] = CLASSES
-    (tmp_path / "params.yaml").write_text(yaml.safe_dump(values), "utf-8")
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(values, sort_keys=False), "utf-8")
     shutil.copy(checkout / "dvc.yaml", tmp_path)
     monkeypatch.setenv("MFSN_STORE", str(tmp_path / "store"))
     params = load_params(tmp_path)

@@ -10,6 +10,7 @@ from typing import Any
 import matplotlib as mpl
 import pytest
 
+from mfsn.corpora.config import LabelsConfig
 from mfsn.errors import ManifestError
 from mfsn.files import read_json, write_json
 from mfsn.manifest import UTTERANCES, read_table, write_table
@@ -17,6 +18,7 @@ from mfsn.report.page import render_page
 from mfsn.report.run import read_run
 from mfsn.workspace import Outputs
 
+PREPARATION = {"labels": LabelsConfig(classes=["angry", "sad"], merge={"calm": "neutral"})}
 VOID = {"meta", "br", "link", "img", "input", "hr"}
 
 
@@ -61,7 +63,7 @@ class Page(HTMLParser):
 @pytest.fixture(scope="module")
 def html(finished: Outputs) -> str:
     """The page of the finished experiment."""
-    return render_page(read_run(finished))
+    return render_page(read_run(finished, PREPARATION))
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +73,7 @@ def page(html: str) -> Page:
 
 
 def page_of(outputs: Outputs) -> Page:
-    return Page(render_page(read_run(outputs)))
+    return Page(render_page(read_run(outputs, PREPARATION)))
 
 
 def change(path: Path, **values: Any) -> None:
@@ -94,7 +96,50 @@ def test_the_page_says_what_ran(page: Page) -> None:
     assert "random/demo; random weights; frozen" in text
     assert "held_out: best UA + WA on development data" in text
     assert "CC0-1.0" in text
+    assert "Refit none; development data trained no model" in text
+    assert "largest mean log-posterior of an utterance's segments, which count equally" in text
+    assert "AlexNet random weights before training" in text
     assert "run of fold session1, seed 1 c0ffee1" in text
+
+
+def test_every_parameter_that_decided_is_listed(page: Page) -> None:
+    listed = page.text.partition("Every parameter that decided this run")[2]
+    for name, value in (
+        ("system", "mfsn"), ("seeds", "[0, 1]"), ("labels.merge", '{"calm": "neutral"}'),
+        ("segment.duration_s", "3.0"), ("mfcc.coefficients", "40"), ("model.projection", "32"),
+        ("protocol.name", "leave_one_session_out"), ("optimisation.lr", "0.001"),
+        ("search.mode", "joint"), ("train.network", "export"), ("selection.refit", "false"),
+        ("evaluate.aggregation", "mean_log_posterior"), ("evaluate.weigh_by_duration", "false"),
+    ):  # fmt: skip
+        assert f" {name} {value} " in listed
+
+
+def test_a_refit_says_that_models_saw_the_development_data(experiment: Outputs) -> None:
+    path = experiment.models / "run.json"
+    change(path, selection=read_json(path)["selection"] | {"refit": True})
+    assert "then trained again with them: every model has seen them" in page_of(experiment).text
+
+
+@pytest.mark.parametrize(
+    ("aggregation", "weigh", "words"),
+    [
+        ("majority_vote", False, "majority vote of an utterance's segments, which count equally"),
+        ("mean_posterior", True, "largest mean posterior of an utterance's segments, which count"
+                                 " by their valid samples"),
+    ],
+)  # fmt: skip
+def test_the_page_says_how_utterances_were_decided(
+    experiment: Outputs, aggregation: str, weigh: bool, words: str
+) -> None:
+    decision = {"aggregation": aggregation, "weigh_by_duration": weigh}
+    change(experiment.metrics, decision=decision)
+    assert words in page_of(experiment).text
+
+
+def test_pretrained_alexnet_is_said(experiment: Outputs) -> None:
+    path = experiment.models / "run.json"
+    change(path, model=read_json(path)["model"] | {"alexnet_weights": "imagenet"})
+    assert "AlexNet ImageNet weights before training" in page_of(experiment).text
 
 
 def test_the_headline_is_that_of_the_metrics(page: Page, finished: Outputs) -> None:
@@ -178,7 +223,7 @@ def test_same_inputs_give_the_same_bytes(
     html: str, finished: Outputs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(mpl.rcParams, "lines.linewidth", 9.0)
-    assert render_page(read_run(finished)) == html
+    assert render_page(read_run(finished, PREPARATION)) == html
 
 
 def test_no_path_of_this_machine_is_in_the_page(html: str, finished: Outputs) -> None:
@@ -212,6 +257,10 @@ def test_the_classical_system_shows_its_cost_and_no_curves(
     assert "classical on demo" in text
     assert "session1 0 0.01 51.1 62.2 converged" in text
     assert "classical.c_grid [0.01, 1.0]" in text
+    assert "optimisation.class_weights false" in text
+    assert "optimisation.lr" not in text
+    assert "AlexNet" not in text
+    assert "on the whole utterance" in text
     assert "Learning curves" not in text
 
 
@@ -243,6 +292,16 @@ def test_units_without_curves_have_no_panels(experiment: Outputs) -> None:
     assert "Learning curves" not in page_of(experiment).text
 
 
+def test_one_seed_is_no_mean_over_seeds(experiment: Outputs) -> None:
+    metrics = read_json(experiment.metrics)
+    metrics["counts"]["seeds"] = 1
+    del metrics["std"]
+    write_json(experiment.metrics, metrics)
+    text = page_of(experiment).text
+    assert "Mean over folds; one seed." in text
+    assert "over seeds" not in text
+
+
 def test_other_corpora_are_no_demo(experiment: Outputs) -> None:
     manifest = read_table(experiment.manifest).assign(congruent=None)
     write_table(experiment.manifest, manifest, UTTERANCES)
@@ -253,4 +312,4 @@ def test_other_corpora_are_no_demo(experiment: Outputs) -> None:
 def test_a_missing_input_is_named_with_what_to_do(experiment: Outputs, name: str) -> None:
     (experiment.results / name).unlink()
     with pytest.raises(ManifestError, match="is missing; run `dvc repro`"):
-        read_run(experiment)
+        read_run(experiment, PREPARATION)

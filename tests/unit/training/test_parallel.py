@@ -114,6 +114,15 @@ def test_one_job_computes_in_this_process(tmp_path: Path, work: Any) -> None:
     assert torch.get_num_threads() == 2
 
 
+def test_an_operation_without_a_deterministic_algorithm_is_refused(
+    tmp_path: Path, work: Any
+) -> None:
+    assert not torch.are_deterministic_algorithms_enabled()
+    ((_, line),) = run_units(work.units(tmp_path, "r"), work.ToyWork(), 1)
+    assert line == "refuses"
+    assert not torch.are_deterministic_algorithms_enabled()
+
+
 def test_a_search_killed_by_the_system_goes_on_to_the_same_bytes(toy: Any) -> None:
     longer = QUICK.model_copy(update={"epochs": 6, "patience": 6})
     whole = toy(optimisation=longer, folder="whole")

@@ -12,6 +12,8 @@ import pytest
 import torch
 
 from mfsn.errors import ConfigError, TrainingError
+from mfsn.manifest import UTTERANCES, write_table
+from mfsn.training import fit
 from mfsn.training.config import OptimisationConfig, SearchConfig, SelectionConfig
 from mfsn.training.data import Part, Rows, TrainingData, load_data
 from mfsn.training.fold_training import Trained, train_on_fold
@@ -20,6 +22,7 @@ from mfsn.training.search import RESULT, run_search
 from mfsn.training.units import Unit, plan_units
 
 QUICK = OptimisationConfig(epochs=2, batch_size=16, lr=0.01)
+THREE_EPOCHS = QUICK.model_copy(update={"epochs": 3})
 
 
 def content(folder: Path) -> dict[str, bytes]:
@@ -99,19 +102,28 @@ class Killed(BaseException):
     """What a test throws where a kill would strike."""
 
 
-@pytest.mark.parametrize("refit", [False, True])
-@pytest.mark.parametrize("epochs_before", [1, 2])
+def rising_scores(
+    network: Any, rows: Rows, part: Part, levels: tuple[str, ...], where: str
+) -> dict[str, dict[str, float]]:
+    """Scores as `evaluate` gives them, each epoch better than the one before."""
+    epoch = int(where.partition("epoch ")[2].partition(",")[0])
+    return {level: {"loss": 0.0, "ua": epoch / 10, "wa": epoch / 10} for level in levels}
+
+
+@pytest.mark.parametrize(("epochs_before", "refit"), [(1, False), (2, False), (2, True), (4, True)])
 def test_a_killed_training_ends_with_the_same_bytes(
     toy: Any, monkeypatch: pytest.MonkeyPatch, epochs_before: int, refit: bool
 ) -> None:
+    if refit:  # the last epoch is the best: the refit has three epochs too
+        monkeypatch.setattr(fit, "evaluate", rising_scores)
     whole, halved = (
-        toy(optimisation=QUICK.model_copy(update={"epochs": 3}), code={"run": name})
-        for name in ("whole", "halved")
+        toy(optimisation=THREE_EPOCHS, code={"run": name}) for name in ("whole", "halved")
     )
     selection = SelectionConfig(refit=refit, rule="held_out")
     whole, halved = replace(whole, selection=selection), replace(halved, selection=selection)
     data = load_data(whole, "cpu")
     expected = train_on_fold(first_unit(whole), whole, data)
+    assert len(expected.refit_history) == (3 if refit else 0)
     epochs: list[int] = []
     original = Solver.epoch
 
@@ -188,6 +200,31 @@ def test_nothing_of_the_test_fold_reaches_the_model(toy: Any, change: dict[str, 
     assert train_first(spoilt, garbage(data, test)) == train_first(whole, data)
 
 
+def test_renamed_test_speakers_reach_the_output_without_a_search(toy: Any) -> None:
+    experiment = toy(optimisation=QUICK)
+    run_search(experiment, 1, quiet)
+    table = experiment.manifest.copy()
+    own = table["utterance_id"].isin(first_unit(experiment).fold.test)
+    table["speaker"] = table["speaker"].where(~own, "new" + table["speaker"])
+    write_table(experiment.outputs.manifest, table, UTTERANCES)
+    lines: list[str] = []
+    run_search(replace(experiment), 1, lines.append)
+    assert lines[-1] == "search: 3 units, 2 computed now, 1 from before"
+    genotype = json.loads((experiment.outputs.search / "ses0-seed0" / RESULT).read_text())
+    assert genotype["speakers"] == {
+        "test": ["newspk00", "newspk01"], "dev": ["spk10", "spk11"], "train": ["spk20", "spk21"],
+    }  # fmt: skip
+
+
+def test_bilevel_search_without_a_class_for_alpha_is_refused(toy: Any) -> None:
+    experiment = toy(search=SearchConfig(mode="bilevel"))
+    table = experiment.manifest.copy()
+    table.loc[table["speaker"] == "spk20", "emotion"] = "loud"  # one of two who train first
+    write_table(experiment.outputs.manifest, table, UTTERANCES)
+    with pytest.raises(TrainingError, match=r"fold ses0, seed 0: .* holds no utterance of calm"):
+        train_first(replace(experiment))
+
+
 def test_under_oracle_test_the_test_fold_does_matter(toy: Any) -> None:
     experiment = toy(optimisation=QUICK, selection=SelectionConfig(rule="oracle_test"))
     test = first_unit(experiment).fold.test
@@ -220,16 +257,19 @@ def test_comparing_rules_does_not_change_the_main_model(toy: Any) -> None:
     assert train_first(compared, data)["held_out"] == train_first(alone, data)["held_out"]
 
 
-def test_refit_trains_on_development_data_for_the_chosen_epochs(toy: Any) -> None:
-    experiment = toy(optimisation=QUICK, selection=SelectionConfig(refit=True))
+def test_refit_trains_on_development_data_for_the_chosen_epochs(
+    toy: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fit, "evaluate", rising_scores)
+    experiment = toy(optimisation=THREE_EPOCHS, selection=SelectionConfig(refit=True))
     data = load_data(experiment, "cpu")
     unit = first_unit(experiment)
     trained = train_on_fold(unit, experiment, data)
-    assert len(trained.refit_history) == trained.choices["held_out"].epoch
+    assert len(trained.refit_history) == trained.choices["held_out"].epoch == 3
     assert all("dev" not in entry for entry in trained.refit_history)
     rows = len(data.part(unit.fold.train + unit.fold.dev).rows_N)
-    batches = sum(trained.refit_history[0]["levels_drawn"].values())
-    assert batches == math.ceil(rows / QUICK.batch_size)
+    for entry in trained.refit_history:
+        assert sum(entry["levels_drawn"].values()) == math.ceil(rows / THREE_EPOCHS.batch_size)
 
 
 def test_last_epoch_at_an_unknown_level_is_refused(toy: Any) -> None:

@@ -66,6 +66,14 @@ def test_patience_counts_epochs_without_a_better_development_score(
     assert finished(history(scores), SelectionConfig(), loop(patience=2)) is ends
 
 
+def test_last_epoch_needs_no_development_scores() -> None:
+    epochs = [{"epoch": 1}, {"epoch": 2}]  # as when refitting
+    selection = SelectionConfig(rule="last_epoch")
+    assert not finished(epochs, selection, loop(epochs=3))
+    assert finished(epochs, selection, loop(epochs=2))
+    assert choose(epochs, selection, loop(epochs=3)) == {"last_epoch": Choice(2, "high")}
+
+
 @pytest.mark.parametrize("rule", ["oracle_test", "last_epoch"])
 def test_the_other_rules_run_through_all_epochs(rule: Rule) -> None:
     worse = history([0.5, 0.4, 0.3, 0.2], [0.5, 0.4, 0.3, 0.2])

@@ -10,8 +10,8 @@ import pytest
 from mfsn.corpora.config import LabelsConfig, ProtocolConfig
 from mfsn.errors import TrainingError
 from mfsn.manifest import SEGMENTS, UTTERANCES, write_table
+from mfsn.training.bilevel import require_every_class, split_for_alpha
 from mfsn.training.config import OptimisationConfig, SearchConfig, SelectionConfig
-from mfsn.training.fold_training import split_for_alpha
 from mfsn.training.units import Unit, plan_units
 
 
@@ -137,6 +137,17 @@ def test_one_training_speaker_cannot_be_divided(toy: Any) -> None:
     owner = dict.fromkeys(unit.fold.train, "same")
     with pytest.raises(TrainingError, match="two training speakers or more"):
         split_for_alpha(unit, owner, 0.5)
+
+
+def test_a_half_without_a_class_is_refused(toy: Any) -> None:
+    experiment = toy()
+    unit = units_of(experiment)[0]
+    require_every_class(unit, "alpha", [0, 1, 1], experiment.labels)
+    with pytest.raises(
+        TrainingError,
+        match=r"^fold ses0, seed 0: .* for alpha holds no utterance of loud; change search\.alpha",
+    ):
+        require_every_class(unit, "alpha", [0, 0], experiment.labels)
 
 
 def test_an_encoder_that_heard_a_held_out_speaker_is_refused(toy: Any) -> None:

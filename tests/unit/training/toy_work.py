@@ -25,7 +25,7 @@ def units(folder: Path, names: str) -> list[Unit]:
 
 @dataclass(frozen=True)
 class ToyWork:
-    """d: is done. f: fails. k: is killed. w: waits for ever."""
+    """d: is done. f: fails. k: is killed. r: says what torch refuses. w: waits for ever."""
 
     def open(self) -> Do:
         """Nothing to read."""
@@ -36,6 +36,8 @@ def _compute(unit: Unit) -> str:
     write_text(unit.folder / "pid", str(os.getpid()))
     if unit.fold.name == "f":
         raise TrainingError("fold f: a sentence")
+    if unit.fold.name == "r":
+        return {2: "refuses", 1: "warns", 0: "allows"}[torch.get_deterministic_debug_mode()]
     if unit.fold.name == "k":
         os.kill(os.getpid(), signal.SIGKILL)
     while unit.fold.name == "w":

@@ -1,0 +1,63 @@
+"""Bilevel search: which training utterances train the weights, and which train alpha."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Collection, Mapping
+
+from mfsn.corpora.config import LabelsConfig
+from mfsn.errors import TrainingError
+from mfsn.training.units import Unit
+
+
+def split_for_alpha(
+    unit: Unit, speakers: Mapping[str, str], share: float
+) -> tuple[list[str], list[str]]:
+    """Divide the training utterances into those that train weights and those that train alpha.
+
+    Whole speakers where the fold is speaker-independent, single utterances elsewhere; never from
+    development data.
+
+    Args:
+        unit: its fold's training utterances, and its seed.
+        speakers: speaker by utterance id.
+        share: of the speakers or utterances that train alpha; at least one on each side.
+
+    Raises:
+        TrainingError: if there is only one to divide.
+    """
+    by_speaker = unit.fold.speaker_independent
+    owner = {name: speakers[name] if by_speaker else name for name in unit.fold.train}
+    groups = sorted(set(owner.values()))
+    if len(groups) < 2:
+        raise TrainingError(
+            f"fold {unit.fold.name}: bilevel search needs two training speakers or more to keep "
+            "some for alpha; use search.mode: joint"
+        )
+    random.Random(unit.random_seed("alpha")).shuffle(groups)
+    chosen = set(groups[: min(max(round(share * len(groups)), 1), len(groups) - 1)])
+    weights = [name for name in unit.fold.train if owner[name] not in chosen]
+    return weights, [name for name in unit.fold.train if owner[name] in chosen]
+
+
+def require_every_class(
+    unit: Unit, half: str, labels: Collection[int], config: LabelsConfig
+) -> None:
+    """Refuse a half of the training data in which a class is missing.
+
+    Args:
+        unit: fold and seed, for the message.
+        half: what it trains, for the message.
+        labels: class indices of its utterances.
+        config: names the classes.
+
+    Raises:
+        TrainingError: if a class has no utterance in it.
+    """
+    missing = [name for index, name in enumerate(config.classes) if index not in labels]
+    if missing:
+        raise TrainingError(
+            f"{unit.label}: the training data that bilevel search keeps for {half} holds no "
+            f"utterance of {', '.join(missing)}; change search.alpha_share or the seed, or use "
+            "search.mode: joint"
+        )
