@@ -25,7 +25,7 @@ def workspace(checkout: Path, tmp_path: Path, mine: Path) -> Path:
     params = yaml.safe_load((checkout / "params.yaml").read_text())
     params["corpus"] = {"name": "mine", "reader": "table"}
     params["labels"] = {"classes": ["happy", "sad"], "merge": {}}
-    (root / "params.yaml").write_text(yaml.safe_dump(params))
+    (root / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
     return root
 
 
@@ -96,7 +96,7 @@ def test_a_checkpoint_retrained_in_place_changes_what_its_extractor_depends_on(
     weights.write_bytes(b"first")
     params = yaml.safe_load((workspace / "params.yaml").read_text())
     params["sec"]["model"] = "./encoder"
-    (workspace / "params.yaml").write_text(yaml.safe_dump(params))
+    (workspace / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
     run(workspace, "scan", mine)
     before = {key: code(workspace, key) for key in ("extract-sec", "extract-tec", "search")}
     weights.write_bytes(b"other")
