@@ -26,6 +26,9 @@ def run(name: str, stage: Callable[[Stage], None]) -> None:
     except MfsnError as error:
         print(f"{name}: {error}", file=sys.stderr)
         raise SystemExit(error.exit_status) from None
+    except KeyboardInterrupt:
+        print(f"{name}: interrupted; the same command goes on from here", file=sys.stderr)
+        raise SystemExit(130) from None
 
 
 def asked_jobs() -> int | None:

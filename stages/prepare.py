@@ -2,6 +2,7 @@
 
 from _start import run
 from mfsn.corpora.prepare import prepare_corpus, summary
+from mfsn.corpora.protocols import make_folds
 from mfsn.corpora.scan import read_files
 from mfsn.files import write_json
 from mfsn.manifest import UTTERANCES, write_table
@@ -19,6 +20,8 @@ def prepare(stage: Stage) -> None:
         corpus_root(params.corpus.name),
         read_files(outputs.files),
     )
+    # Folds that cannot be made are found here, and not after hours of extraction.
+    make_folds(manifest, params.protocol, outputs.workspace)
     write_table(outputs.manifest, manifest, UTTERANCES)
     write_json(outputs.prepared / "excluded.json", account)
     print(f"prepare: {summary(manifest, account)}")

@@ -42,6 +42,7 @@ def named_files(params: Params, workspace: Path, cache: Path) -> dict[str, dict[
     return {
         "extract-sec": hashes_of("sec.model", params.sec.model, workspace, cache),
         "extract-tec": hashes_of("tec.model", params.tec.model, workspace, cache),
+        "prepare": fold_file,
         "search": fold_file,
         "train": fold_file,
     }

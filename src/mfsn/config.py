@@ -56,6 +56,8 @@ def _explain(error: pydantic.ValidationError, cls: type[Config], where: str) -> 
 
 def _explain_one(detail: Any, cls: type[Config]) -> str:
     name = ".".join(str(part) for part in detail["loc"]) or "(the whole section)"
+    if detail["type"] == "missing":
+        return f"{name} is missing"
     if detail["type"] != "extra_forbidden":
         return f"{name}: {detail['msg']} (got {detail['input']!r})"
     known = _known_names(cls, detail["loc"][:-1])

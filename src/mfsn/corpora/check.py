@@ -40,6 +40,7 @@ class CheckReport:
             f"to obtain it: {self.facts.obtain}",
             f"utterances: {len(found)} ({hours:.2f} h), of the classes: {len(survey.used)}",
             f"emotions: {_counts((u.emotion for u in found), self.facts.utterances)}",
+            *_left_out(survey),
             f"speakers: {_counts((u.speaker for u in found), self.facts.speakers)}",
             f"sessions: {_counts((u.session for u in found), {})}",
             f"silent, left out: {_names(survey.silent)}",
@@ -67,6 +68,12 @@ def check_corpus(
     except CorpusError as error:
         survey = Survey(problems=[str(error)])
     return CheckReport(config.name, root, get_reader(config.reader).facts, survey)
+
+
+def _left_out(survey: Survey) -> list[str]:
+    used = {utterance.utterance_id for utterance in survey.used}
+    others = [u.emotion for u in survey.found if u.utterance_id not in used]
+    return [f"left out, or no class: {_counts(others, {})}"] if others else []
 
 
 def _counts(names: Iterable[str | None], expected: Mapping[str, int]) -> str:

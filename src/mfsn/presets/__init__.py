@@ -84,7 +84,9 @@ def apply_preset(workspace: Path, name: str, size: str | None = None) -> Applied
     old, new = leaves(read_yaml(path) or {}), preset_params(name, size)
     head = takewhile(lambda line: line.startswith("#"), path.read_text("utf-8").splitlines())
     write_text(path, "\n".join([*head, render(new)]))
-    return Applied(changes(old, leaves(new.model_dump(mode="json"))), _lost(old))
+    now = leaves(new.model_dump(mode="json"))
+    gone = [change for change in _lost(old) if now.get(change.name) != change.old]
+    return Applied(changes(old, now), gone)
 
 
 def render(params: Params) -> str:

@@ -7,12 +7,23 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import yaml
 
 HEAVY = ("torch", "pandas", "numpy", "pyarrow", "soundfile", "sklearn")
+
+
+@pytest.fixture
+def mine(mine: Path, clip: Callable[..., Path]) -> Path:
+    """With three clips a class, enough for three folds."""
+    with (mine / "table.csv").open("a") as table:
+        for name, emotion in (("e", "sad"), ("f", "sad"), ("g", "happy")):
+            clip(mine / f"{name}.wav")
+            table.write(f"{name}.wav,{emotion}\n")
+    return mine
 
 
 @pytest.fixture
@@ -25,6 +36,7 @@ def workspace(checkout: Path, tmp_path: Path, mine: Path) -> Path:
     params = yaml.safe_load((checkout / "params.yaml").read_text())
     params["corpus"] = {"name": "mine", "reader": "table"}
     params["labels"] = {"classes": ["happy", "sad"], "merge": {}}
+    params["protocol"] |= {"name": "stratified_k_fold", "folds": 3}
     (root / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
     return root
 
