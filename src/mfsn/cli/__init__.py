@@ -1,0 +1,27 @@
+"""The command `mfsn`, one module a group of commands.
+
+Every command imports what it needs when it runs, so that `mfsn --help` answers at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import typer
+
+from mfsn.cli import cache, corpus, inspect, predict, preset
+from mfsn.cli.console import app
+from mfsn.errors import MfsnError
+from mfsn.files import explain_denied
+
+__all__ = ["cache", "corpus", "inspect", "main", "predict", "preset"]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line; a known error is one sentence on stderr and its exit status."""
+    try:
+        with explain_denied():
+            app(args=arguments, prog_name="mfsn")
+    except MfsnError as error:
+        typer.echo(f"mfsn: {error}", err=True)
+        raise SystemExit(error.exit_status) from None

@@ -1,0 +1,30 @@
+"""What all commands share: the applications they register at, and how they print."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import typer
+
+_SETTINGS: dict[str, Any] = {"no_args_is_help": True, "add_completion": False}
+_SETTINGS |= {"rich_markup_mode": None, "pretty_exceptions_enable": False}
+app = typer.Typer(help="Speech emotion recognition from cached features.", **_SETTINGS)
+corpus_app = typer.Typer(help="Look at a corpus before anything runs.", **_SETTINGS)
+cache_app = typer.Typer(help="Look at the feature cache, check it, mend it, share it.", **_SETTINGS)
+app.add_typer(corpus_app, name="corpus")
+app.add_typer(cache_app, name="cache")
+
+
+def finish(lines: Sequence[str], good: bool) -> None:
+    """Print lines and exit with status 0, or 1 where something is wrong."""
+    typer.echo("\n".join(lines))
+    raise typer.Exit(0 if good else 1)
+
+
+def show(rows: Sequence[Sequence[object]]) -> None:
+    """Print rows as columns, each as wide as its widest cell."""
+    cells = [[str(cell) for cell in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    for row in cells:
+        typer.echo("  ".join(map(str.ljust, row, widths)).rstrip())

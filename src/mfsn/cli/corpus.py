@@ -1,0 +1,45 @@
+"""`mfsn corpus` and `mfsn folds`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mfsn.cli.console import app, corpus_app, finish, show
+
+
+@corpus_app.command("check")
+def corpus_check(
+    root: Annotated[
+        Path | None, typer.Option(help="Corpus folder; by default where `dvc repro` reads it.")
+    ] = None,
+) -> None:
+    """Count the corpus in params.yaml and list all problems."""
+    from mfsn.corpora.check import check_corpus
+    from mfsn.params import load_params
+    from mfsn.workspace import corpus_root, find_workspace
+
+    params = load_params(find_workspace())
+    folder = root or corpus_root(params.corpus.name)
+    report = check_corpus(params.corpus, params.labels, params.prepare, folder)
+    finish(report.lines(), report.ok)
+
+
+@app.command()
+def folds() -> None:
+    """Show what each fold trains and tests on."""
+    from mfsn.corpora.protocols import describe, make_folds
+    from mfsn.manifest import UTTERANCES, read_table
+    from mfsn.params import load_params, outputs_of
+    from mfsn.workspace import find_workspace
+
+    workspace = find_workspace()
+    params = load_params(workspace)
+    manifest = read_table(outputs_of(params, workspace).manifest, UTTERANCES)
+    made = make_folds(manifest, params.protocol, workspace)
+    table = describe(made, manifest)
+    show([tuple(table.columns), *table.itertuples(index=False, name=None)])
+    independent = all(fold.speaker_independent for fold in made)
+    typer.echo(f"{params.protocol.name}: {'' if independent else 'not '}speaker-independent")

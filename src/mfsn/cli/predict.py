@@ -1,0 +1,39 @@
+"""`mfsn predict`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mfsn.cli.console import app, show
+
+
+@app.command()
+def predict(
+    files: Annotated[list[str], typer.Argument(help="Audio of any length, rate, channels.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, with each segment.")] = False,
+    model: Annotated[
+        Path | None, typer.Option(help="Folder of a trained model; by default the best one.")
+    ] = None,
+) -> None:
+    """Tell the emotions of audio files."""
+    import json
+
+    from mfsn.predict import predict as predict_files
+
+    found = predict_files(files, model=model)
+    for warning in found.warnings:
+        typer.echo(f"mfsn: warning: {warning}", err=True)
+    if as_json:
+        typer.echo(json.dumps(found.to_dict(), indent=1, ensure_ascii=False))
+        return
+    table = found.to_frame().rename(columns=lambda name: name.removeprefix("posterior_"))
+    rows = table.itertuples(index=False, name=None)
+    show([tuple(table.columns), *(tuple(map(_rounded, row)) for row in rows)])
+    typer.echo(f"by {found.model}", err=True)
+
+
+def _rounded(cell: object) -> object:
+    return f"{cell:.3f}" if isinstance(cell, float) else cell

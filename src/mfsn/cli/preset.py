@@ -1,0 +1,39 @@
+"""`mfsn preset`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mfsn.cli.console import app, show
+from mfsn.errors import ConfigError
+
+if TYPE_CHECKING:
+    from mfsn.presets import Applied
+
+
+@app.command()
+def preset(
+    name: Annotated[str | None, typer.Argument(help="Preset; without it all are listed.")] = None,
+    size: Annotated[str | None, typer.Option(help="demo, small or paper.")] = None,
+) -> None:
+    """Rewrite params.yaml for a corpus, or list what there is."""
+    from mfsn.presets import apply_preset, presets, sizes
+    from mfsn.workspace import find_workspace
+
+    if name is None and size is not None:
+        raise ConfigError(f"--size needs a preset, such as `mfsn preset demo --size {size}`")
+    if name is None:
+        show([("preset", ""), *presets().items(), ("", ""), ("--size", ""), *sizes().items()])
+        return
+    _tell_applied(apply_preset(find_workspace(), name, size))
+
+
+def _tell_applied(applied: Applied) -> None:
+    for change in applied.changes:
+        typer.echo(f"{change.name}: {change.old} -> {change.new}")
+    typer.echo(f"params.yaml: {len(applied.changes)} parameters changed; `dvc repro` runs them")
+    if applied.lost:
+        mine = ", ".join(f"{change.name}: {change.old}" for change in applied.lost)
+        typer.echo(f"mfsn: values that no preset has were replaced: {mine}", err=True)
