@@ -144,8 +144,13 @@ class Outputs:
         return self.results / "predictions.parquet"
 
     @property
+    def scores(self) -> Path:
+        """All scores: over folds, pooled, per fold, seed and rule (written by `evaluate`)."""
+        return self.results / "scores.json"
+
+    @property
     def metrics(self) -> Path:
-        """UA, WA, macro-F1 over folds and per fold (written by `evaluate`)."""
+        """The scores that DVC compares between experiments (written by `evaluate`)."""
         return self.results / "metrics.json"
 
     @property

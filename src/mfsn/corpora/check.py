@@ -31,13 +31,20 @@ class CheckReport:
 
     def lines(self) -> list[str]:
         """The report for a terminal: counts as found/expected, then every problem."""
-        found, survey = self.survey.found, self.survey
-        hours = sum(sound.duration_s for sound in survey.sounds.values()) / 3600
+        return [*self._about(), *(self._counted() if self.survey.found else []), *self._verdict()]
+
+    def _about(self) -> list[str]:
         return [
             f"corpus {self.name}: {self.facts.title}, at {self.root}",
             f"licence: {self.facts.licence}",
             f"cite: {self.facts.citation or 'nothing'}",
             f"to obtain it: {self.facts.obtain}",
+        ]
+
+    def _counted(self) -> list[str]:
+        found, survey = self.survey.found, self.survey
+        hours = sum(sound.duration_s for sound in survey.sounds.values()) / 3600
+        return [
             f"utterances: {len(found)} ({hours:.2f} h), of the classes: {len(survey.used)}",
             f"emotions: {_counts((u.emotion for u in found), self.facts.utterances)}",
             *_left_out(survey),
@@ -46,9 +53,14 @@ class CheckReport:
             f"silent, left out: {_names(survey.silent)}",
             f"known to be bad, left out: {_names(survey.excluded)}",
             f"same audio, kept: {_names([' = '.join(group) for group in survey.identical])}",
-            *(f"problem: {problem}" for problem in survey.problems),
-            *([] if survey.problems or not survey.shortage else [f"note: {survey.shortage}"]),
-            "no problems" if self.ok else f"{len(survey.problems)} problems",
+        ]
+
+    def _verdict(self) -> list[str]:
+        problems, shortage = self.survey.problems, self.survey.shortage
+        return [
+            *(f"problem: {problem}" for problem in problems),
+            *([f"note: {shortage}"] if shortage and not problems else []),
+            {0: "no problems", 1: "1 problem"}.get(len(problems), f"{len(problems)} problems"),
         ]
 
 

@@ -87,6 +87,7 @@ def survey_corpus(
             *([shortage + _WAY_ROUND] if shortage and prepare.require_complete else []),
             *([_name_unusable(root, unusable)] if unusable else []),
             *label_problems(audible, labels, facts.labels.values()),
+            *contradictions(used, files),
         ],
     )
 
@@ -122,9 +123,26 @@ def repeated_ids(utterances: Sequence[Utterance]) -> list[str]:
     for utterance in utterances:
         paths[utterance.utterance_id].append(utterance.path)
     return [
-        f"utterance id {name} is given to {enumerate_first(same)}; give each an id of its own"
+        f"the utterance_id {name} is given to {enumerate_first(same)}; give each an id of its own"
         for name, same in sorted(paths.items())
         if len(same) > 1
+    ]
+
+
+def contradictions(utterances: Sequence[Utterance], files: Sequence[ScannedFile]) -> list[str]:
+    """One sentence for each recording that is there twice with another class or speaker.
+
+    A fold may train on one copy and test on the other.
+    """
+    by_id = {utterance.utterance_id: utterance for utterance in utterances}
+    return [
+        f"{enumerate_first(group)} are the same recording with different {what}; keep one of them"
+        for group in same_audio(utterances, files)
+        for what, names in (
+            ("labels", {by_id[name].emotion for name in group}),
+            ("speakers", {by_id[name].speaker for name in group}),
+        )
+        if len(names) > 1
     ]
 
 

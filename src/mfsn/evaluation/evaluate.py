@@ -28,7 +28,7 @@ def summarise(
     rule: str,
     decision: EvaluateConfig,
 ) -> dict[str, Any]:
-    """Everything that metrics.json states, rounded to six decimals.
+    """Everything that scores.json states, rounded to six decimals.
 
     Args:
         predictions: the utterance predictions of all folds, seeds and selection rules.
@@ -68,6 +68,13 @@ def summarise(
     return rounded
 
 
+def headline(summary: Mapping[str, Any]) -> dict[str, float]:
+    """What metrics.json states of a summary: few enough numbers for a line of `dvc exp show`."""
+    shown = {name: summary[name] for name in (*NAMES, "chance_ua")}
+    spread = {"ua_std": summary["std"]["ua"]} if "std" in summary else {}
+    return {**shown, **spread, "ua_pooled": summary["pooled"]["ua"]}
+
+
 def confusion_table(predictions: pd.DataFrame, rule: str) -> pd.DataFrame:
     """One row a decision with `actual` and `predicted`: DVC's confusion template counts rows."""
     main = predictions[predictions["selection"] == rule]
@@ -75,9 +82,9 @@ def confusion_table(predictions: pd.DataFrame, rule: str) -> pd.DataFrame:
     return main.rename(columns=names)[["actual", "predicted", "fold", "seed", "utterance_id"]]
 
 
-def folds_table(metrics: dict[str, Any]) -> pd.DataFrame:
+def folds_table(summary: Mapping[str, Any]) -> pd.DataFrame:
     """One row a fold with its UA, WA and macro-F1 (mean over seeds)."""
-    return pd.DataFrame([{"fold": fold, **values} for fold, values in metrics["folds"].items()])
+    return pd.DataFrame([{"fold": fold, **values} for fold, values in summary["folds"].items()])
 
 
 def _over_seeds(predictions: pd.DataFrame, classes: Sequence[str]) -> dict[str, Any]:

@@ -54,9 +54,9 @@ def facts(run: Run) -> list[tuple[str, str]]:
         ("System", SYSTEMS[about["system"]]),
         *([("Network", NETWORKS[about["train"]["network"]])] if about["system"] == "mfsn" else []),
         ("Protocol", _protocol(about["protocol"])),
-        ("Selection", f"{run.metrics['selection']}: {RULES[run.metrics['selection']]}"),
+        ("Selection", f"{run.scores['selection']}: {RULES[run.scores['selection']]}"),
         ("Refit", REFITS[about["selection"]["refit"]]),
-        ("Decision", _decision(about["system"], run.metrics["decision"])),
+        ("Decision", _decision(about["system"], run.scores["decision"])),
         *((f"Encoder {name.upper()}", _encoder(e)) for name, e in about["encoders"].items()),
         *_alexnet(about),
         ("Seeds", ", ".join(map(str, about["seeds"]))),
@@ -74,7 +74,7 @@ def warnings(run: Run) -> list[str]:
         found.append(f"{' and '.join(random)} come from random weights, which know no speech.")
     if not run.about["protocol"]["speaker_independent"]:
         found.append("Training and test share speakers: the scores do not carry to new ones.")
-    if run.metrics["selection"] == "oracle_test":
+    if run.scores["selection"] == "oracle_test":
         found.append("The models were chosen on the test data: the scores are optimistic.")
     if run.about["optimisation"]["shuffle_labels"]:
         found.append("Training labels were shuffled: scores must lie near chance.")

@@ -34,7 +34,7 @@ def render_page(run: Run) -> str:
     return environment.get_template("page.html").render(
         css=Markup((FOLDER / "page.css").read_text(encoding="utf-8")),  # noqa: S704 - our own file
         run=run,
-        metrics=run.metrics,
+        scores=run.scores,
         title=facts.title(run),
         facts=facts.facts(run),
         warnings=facts.warnings(run),
@@ -54,7 +54,7 @@ def render_page(run: Run) -> str:
 
 def _curves(run: Run) -> dict[str, Any]:
     units = [unit for unit in run.units if unit.levels]
-    chance = run.metrics["chance_ua"]
+    chance = run.scores["chance_ua"]
     figures = [
         (u.name, learning_curves(u.name, u.curves, u.levels, u.model, chance)) for u in units
     ]

@@ -62,7 +62,8 @@ class Run:
     preparation: dict[str, dict[str, Any]]
     """Parameters that decided the manifest, by section."""
     units: list[Unit]
-    metrics: dict[str, Any]
+    scores: dict[str, Any]
+    """scores.json."""
     manifest: pd.DataFrame
     excluded: dict[str, Any]
     predictions: pd.DataFrame
@@ -91,16 +92,16 @@ def read_run(outputs: Outputs, preparation: Mapping[str, Config]) -> Run:
         ManifestError: if a file that every experiment has is missing, or a table does not follow
             its schema.
     """
-    about, metrics = _read(outputs.models / "run.json"), _read(outputs.metrics)
+    about, scores = _read(outputs.models / "run.json"), _read(outputs.scores)
     predictions = read_table(outputs.predictions, predictions_schema(about["classes"]))
     return Run(
         about=about,
         preparation={name: s.model_dump(mode="json") for name, s in preparation.items()},
         units=_read_units(outputs, predictions),
-        metrics=metrics,
+        scores=scores,
         manifest=read_table(outputs.manifest, UTTERANCES),
         excluded=_read(outputs.prepared / "excluded.json"),
-        predictions=predictions[predictions["selection"] == metrics["selection"]],
+        predictions=predictions[predictions["selection"] == scores["selection"]],
     )
 
 

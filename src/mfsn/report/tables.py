@@ -27,7 +27,7 @@ def folds(run: Run) -> list[dict[str, Any]]:
     heard = {fold: sorted(set(group["speaker"].dropna())) for fold, group in tested.groupby("fold")}
     return [
         {"fold": fold, "speakers": _shown(heard[fold]), **scores}
-        for fold, scores in run.metrics["folds"].items()
+        for fold, scores in run.scores["folds"].items()
     ]
 
 
@@ -74,13 +74,13 @@ def costs(run: Run) -> list[dict[str, Any]]:
 
 def compared(run: Run) -> list[dict[str, Any]]:
     """One row a selection rule, the one that counts first; differences are to that one."""
-    rules = {run.metrics["selection"]: run.metrics, **run.metrics.get("compared", {})}
+    rules = {run.scores["selection"]: run.scores, **run.scores.get("compared", {})}
     return [
         {
             "rule": rule,
             "meaning": RULES[rule],
             **{name: scores[name] for name in ("ua", "wa", "macro_f1")},
-            "difference": scores["ua"] - run.metrics["ua"],
+            "difference": scores["ua"] - run.scores["ua"],
         }
         for rule, scores in rules.items()
     ]
@@ -120,7 +120,7 @@ def parameters(run: Run) -> list[tuple[str, str]]:
         "protocol": about["protocol"],
         **_of_system(about),
         "selection": about["selection"],
-        "evaluate": run.metrics["decision"],
+        "evaluate": run.scores["decision"],
     }
     values = [
         (f"{s}.{name}", _text(v)) for s, section in sections.items() for name, v in section.items()

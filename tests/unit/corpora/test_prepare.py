@@ -102,6 +102,22 @@ def test_the_same_audio_under_two_ids_is_kept_and_told(mine: Path) -> None:
     assert len(manifest) == 3
 
 
+@pytest.mark.parametrize(
+    ("columns", "second", "what"),
+    [
+        ("path,emotion,speaker", "happy,s1", "labels"),
+        ("path,emotion,speaker", "sad,s2", "speakers"),
+    ],
+)
+def test_one_recording_with_two_labels_or_speakers_is_a_problem(
+    mine: Path, columns: str, second: str, what: str
+) -> None:
+    (mine / "b.wav").write_bytes((mine / "a.wav").read_bytes())
+    (mine / "table.csv").write_text(f"{columns}\na.wav,sad,s1\nb.wav,{second}\nc.wav,happy,s3\n")
+    with pytest.raises(CorpusError, match=f"^a, b are the same recording with different {what};"):
+        run(mine)
+
+
 def test_all_bad_files_are_reported_at_once(mine: Path, clip: WriteClip) -> None:
     (mine / "a.wav").write_text("no audio")
     soundfile.write(mine / "b.wav", [0.1, float("nan")], 16_000, subtype="FLOAT")
@@ -148,7 +164,9 @@ def test_a_repeated_id_is_an_error_that_names_both_files(mine: Path, clip: Write
     (mine / "table.csv").write_text(
         "path,emotion,utterance_id\na.wav,sad,one\nb.wav,happy,one\nc.wav,happy,two\n"
     )
-    with pytest.raises(CorpusError, match=r"id one is given to a.wav, b.wav; give each an id"):
+    with pytest.raises(
+        CorpusError, match=r"utterance_id one is given to a.wav, b.wav; give each an id"
+    ):
         run(mine)
 
 

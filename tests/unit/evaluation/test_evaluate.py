@@ -1,4 +1,4 @@
-"""metrics.json and the tables that DVC plots."""
+"""scores.json, metrics.json and the tables that DVC plots."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dvc_render.vega import VegaRenderer  # type: ignore[import-untyped]
 
 from mfsn.errors import PredictionError
 from mfsn.evaluation.config import EvaluateConfig
-from mfsn.evaluation.evaluate import confusion_table, folds_table, summarise
+from mfsn.evaluation.evaluate import confusion_table, folds_table, headline, summarise
 
 CLASSES = ["calm", "tense"]
 Row = tuple[str, str, int, str, str]
@@ -53,6 +53,16 @@ def test_the_headline_is_the_mean_over_folds() -> None:
     assert found["ua"] == pytest.approx((0.5 + 0.5) / 2)
     assert found["wa"] == pytest.approx((0.5 + 0.5) / 2)
     assert found["folds"]["f2"]["ua"] == 0.5
+
+
+def test_dvc_compares_the_headline_alone() -> None:
+    one = summary(table(*ONE_SEED))
+    assert headline(one) == {
+        **{name: one[name] for name in ("ua", "wa", "macro_f1", "chance_ua")},
+        "ua_pooled": one["pooled"]["ua"],
+    }
+    two = summary(table(*ONE_SEED, *((u, f, 1, label, label) for u, f, _, label, _ in ONE_SEED)))
+    assert headline(two)["ua_std"] == two["std"]["ua"] > 0
 
 
 def test_pooled_scores_take_all_folds_as_one_set() -> None:

@@ -52,8 +52,8 @@ def write_experiment(outputs: Outputs, *, searched: bool = True) -> Outputs:
     write_json(outputs.prepared / "excluded.json", make_excluded())
     predictions = decide_utterances(make_segments(manifest), CLASSES, EvaluateConfig())
     write_table(outputs.predictions, predictions, predictions_schema(CLASSES))
-    metrics = summarise(predictions, manifest, CLASSES, "held_out", EvaluateConfig())
-    write_json(outputs.metrics, metrics)
+    scores = summarise(predictions, manifest, CLASSES, "held_out", EvaluateConfig())
+    write_json(outputs.scores, scores)
     write_json(outputs.models / "run.json", make_run(searched))
     for number, fold in enumerate(FOLDS):
         for seed in (0, 1):

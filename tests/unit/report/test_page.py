@@ -132,7 +132,7 @@ def test_the_page_says_how_utterances_were_decided(
     experiment: Outputs, aggregation: str, weigh: bool, words: str
 ) -> None:
     decision = {"aggregation": aggregation, "weigh_by_duration": weigh}
-    change(experiment.metrics, decision=decision)
+    change(experiment.scores, decision=decision)
     assert words in page_of(experiment).text
 
 
@@ -142,10 +142,10 @@ def test_pretrained_alexnet_is_said(experiment: Outputs) -> None:
     assert "AlexNet ImageNet weights before training" in page_of(experiment).text
 
 
-def test_the_headline_is_that_of_the_metrics(page: Page, finished: Outputs) -> None:
-    metrics = read_json(finished.metrics)
+def test_the_headline_is_that_of_the_scores(page: Page, finished: Outputs) -> None:
+    scores = read_json(finished.scores)
     text = page.text
-    assert f"UA {100 * metrics['ua']:.1f} ± {100 * metrics['std']['ua']:.1f}" in text
+    assert f"UA {100 * scores['ua']:.1f} ± {100 * scores['std']['ua']:.1f}" in text
     assert "Chance 25.0" in text
 
 
@@ -163,8 +163,8 @@ def test_excluded_clips_are_named(page: Page) -> None:
 
 
 def test_the_difference_between_rules_is_stated(page: Page, finished: Outputs) -> None:
-    metrics = read_json(finished.metrics)
-    difference = 100 * (metrics["compared"]["oracle_test"]["ua"] - metrics["ua"])
+    scores = read_json(finished.scores)
+    difference = 100 * (scores["compared"]["oracle_test"]["ua"] - scores["ua"])
     assert f"{difference:+.1f}" in page.text
 
 
@@ -195,7 +195,7 @@ def test_what_weakens_the_scores_is_said_at_the_top(
 
 
 def test_choosing_on_the_test_fold_is_said_at_the_top(experiment: Outputs) -> None:
-    change(experiment.metrics, selection="oracle_test", compared={})
+    change(experiment.scores, selection="oracle_test", compared={})
     assert "chosen on the test data" in page_of(experiment).text.partition("What ran")[0]
 
 
@@ -293,10 +293,10 @@ def test_units_without_curves_have_no_panels(experiment: Outputs) -> None:
 
 
 def test_one_seed_is_no_mean_over_seeds(experiment: Outputs) -> None:
-    metrics = read_json(experiment.metrics)
-    metrics["counts"]["seeds"] = 1
-    del metrics["std"]
-    write_json(experiment.metrics, metrics)
+    scores = read_json(experiment.scores)
+    scores["counts"]["seeds"] = 1
+    del scores["std"]
+    write_json(experiment.scores, scores)
     text = page_of(experiment).text
     assert "Mean over folds; one seed." in text
     assert "over seeds" not in text
@@ -308,7 +308,7 @@ def test_other_corpora_are_no_demo(experiment: Outputs) -> None:
     assert "nothing beyond the demo" not in page_of(experiment).text
 
 
-@pytest.mark.parametrize("name", ["models/run.json", "metrics.json", "predictions.parquet"])
+@pytest.mark.parametrize("name", ["models/run.json", "scores.json", "predictions.parquet"])
 def test_a_missing_input_is_named_with_what_to_do(experiment: Outputs, name: str) -> None:
     (experiment.results / name).unlink()
     with pytest.raises(ManifestError, match="is missing; run `dvc repro`"):
