@@ -23,6 +23,7 @@ from tqdm import tqdm
 from mfsn import runtime
 from mfsn.config import sha256_of
 from mfsn.corpora.config import SegmentConfig
+from mfsn.corpora.fold import fold_title
 from mfsn.errors import PredictionError
 from mfsn.evaluation.aggregation import decide
 from mfsn.evaluation.config import EvaluateConfig
@@ -279,7 +280,7 @@ def _doubts(run: Mapping[str, Any]) -> Iterator[str]:
 
 def _describe(record: Mapping[str, Any], run: Mapping[str, Any]) -> str:
     return (
-        f"{record['system']} trained on {run['corpus']}, fold {record['fold']}, seed "
+        f"{record['system']} trained on {run['corpus']}, {fold_title(record['fold'])}, seed "
         f"{record['seed']} (development UA {record['dev']['ua']:.1%}, WA {record['dev']['wa']:.1%})"
     )
 

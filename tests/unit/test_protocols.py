@@ -311,3 +311,10 @@ def test_describe_does_without_speakers() -> None:
     manifest = corpus().assign(speaker=None)
     table = describe(folds_of(manifest, "stratified_k_fold", folds=3), manifest)
     assert set(table["speakers"]) == {""}
+
+
+@pytest.mark.parametrize(
+    ("name", "title"), [("Ses01", "fold Ses01"), ("fold2", "fold2"), ("3", "fold 3")]
+)
+def test_a_title_says_fold_once(name: str, title: str) -> None:
+    assert Fold(name, (), (), (), speaker_independent=True).title == title

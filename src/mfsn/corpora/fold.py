@@ -28,10 +28,20 @@ class Fold:
     speaker_independent: bool
     """No speaker is in two of the splits. Folds that are not are marked in every table."""
 
+    @property
+    def title(self) -> str:
+        """The name for messages, with the word fold once: `fold Ses01`, `fold2`."""
+        return fold_title(self.name)
+
     def split(self, name: str) -> tuple[str, ...]:
         """The utterance ids of `train`, `dev` or `test`."""
         splits = {"train": self.train, "dev": self.dev, "test": self.test}
         return splits[name]
+
+
+def fold_title(name: str) -> str:
+    """A fold's name for messages, with the word fold once: `fold Ses01`, `fold2`."""
+    return name if name.startswith("fold") else f"fold {name}"
 
 
 def describe(folds: Sequence[Fold], manifest: pd.DataFrame) -> pd.DataFrame:
@@ -75,17 +85,17 @@ def check_fold(fold: Fold, manifest: pd.DataFrame) -> None:
     parts = {split: by_id.loc[list(fold.split(split))] for split in SPLITS}
     for split, part in parts.items():
         if part.empty:
-            raise ProtocolError(f"fold {fold.name}: {split} has no utterances; give it some")
+            raise ProtocolError(f"{fold.title}: {split} has no utterances; give it some")
     _refuse_shared(fold.name, "utterance", {s: part.index for s, part in parts.items()})
     _refuse_shared_audio(fold.name, parts)
     if fold.speaker_independent:
         for part in parts.values():
-            require_known(part.reset_index(), "speaker", f"fold {fold.name}")
+            require_known(part.reset_index(), "speaker", fold.title)
         _refuse_shared(fold.name, "speaker", {s: p["speaker"] for s, p in parts.items()})
     missing = sorted(set(manifest["emotion"]) - set(parts["train"]["emotion"]))
     if missing:
         raise ProtocolError(
-            f"fold {fold.name}: no training utterance is {' or '.join(missing)}; use fewer or "
+            f"{fold.title}: no training utterance is {' or '.join(missing)}; use fewer or "
             "other folds, or leave the class out of labels.classes"
         )
 
@@ -119,8 +129,8 @@ def _refuse_shared(fold: str, what: str, names: Mapping[str, Collection[str]]) -
         shared = set(names[one]) & set(names[other])
         if shared:
             raise ProtocolError(
-                f"fold {fold}: {what} {some(shared)} is in both {one} and {other}; each may be in "
-                "one of them only"
+                f"{fold_title(fold)}: {what} {some(shared)} is in both {one} and {other}; each may "
+                "be in one of them only"
             )
 
 
@@ -131,6 +141,6 @@ def _refuse_shared_audio(fold: str, parts: Mapping[str, pd.DataFrame]) -> None:
             both = pd.concat([parts[one], parts[other]])
             ids = both.index[both["audio_sha256"] == min(shared)]
             raise ProtocolError(
-                f"fold {fold}: {' and '.join(ids)} hold the same audio but are in {one} and "
+                f"{fold_title(fold)}: {' and '.join(ids)} hold the same audio but are in {one} and "
                 f"{other}; leave all but one of them out of the corpus, or keep them together"
             )

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from mfsn.config import Config
+from mfsn.corpora.fold import fold_title
 from mfsn.errors import ManifestError
 from mfsn.files import read_json
 from mfsn.manifest import UTTERANCES, predictions_schema, read_table
@@ -34,8 +35,7 @@ class Unit:
     @property
     def name(self) -> str:
         """Fold and seed, for captions."""
-        fold = self.fold if self.fold.startswith("fold") else f"fold {self.fold}"
-        return f"{fold}, seed {self.seed}"
+        return f"{fold_title(self.fold)}, seed {self.seed}"
 
     @property
     def levels(self) -> list[str]:

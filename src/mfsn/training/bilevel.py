@@ -31,7 +31,7 @@ def split_for_alpha(
     groups = sorted(set(owner.values()))
     if len(groups) < 2:
         raise TrainingError(
-            f"fold {unit.fold.name}: bilevel search needs two training speakers or more to keep "
+            f"{unit.fold.title}: bilevel search needs two training speakers or more to keep "
             "some for alpha; use search.mode: joint"
         )
     random.Random(unit.random_seed("alpha")).shuffle(groups)

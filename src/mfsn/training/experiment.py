@@ -136,7 +136,7 @@ class Experiment:
         heard = set(digest.about.get("speakers", ())) & set(held_out)
         if heard and fold.speaker_independent:
             raise TrainingError(
-                f"fold {fold.name}: the encoder of {extractor} was trained on {some(heard)}, who "
+                f"{fold.title}: the encoder of {extractor} was trained on {some(heard)}, who "
                 "is held out here; use an encoder that has not heard them, or a speaker-dependent "
                 "protocol"
             )

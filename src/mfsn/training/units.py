@@ -43,7 +43,7 @@ class Unit:
     @property
     def label(self) -> str:
         """Fold and seed, for messages."""
-        return f"fold {self.fold.name}, seed {self.seed}"
+        return f"{self.fold.title}, seed {self.seed}"
 
     @property
     def finished(self) -> bool:
