@@ -10,6 +10,7 @@ from mfsn.manifest import (
     UTTERANCES,
     predictions_schema,
     read_table,
+    scored,
     segment_predictions_schema,
     write_table,
 )
@@ -20,7 +21,7 @@ def evaluate(stage: Stage) -> None:
     """Decide, check, score, write."""
     params, outputs = stage.params, stage.outputs
     classes, rule = params.labels.classes, params.selection.rule
-    manifest = read_table(outputs.manifest, UTTERANCES)
+    manifest = scored(read_table(outputs.manifest, UTTERANCES))
     segments = read_table(outputs.segment_predictions, segment_predictions_schema(classes))
     predictions = decide_utterances(segments, classes, params.evaluate)
     check_coverage(predictions, manifest, params.protocol.name)

@@ -1,7 +1,7 @@
 """Audio files in, mono waves out: decode, downmix, resample, cut.
 
-Decoding is soundfile's and resampling torchaudio's. Both run in double precision, so that the
-number of threads cannot move a sample once it is rounded to 16 bits.
+Decoding is soundfile's, MP4 apart, and resampling torchaudio's. Both run in double precision, so
+that the number of threads cannot move a sample once it is rounded to 16 bits.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import numpy.typing as npt
 import soundfile
 
 from mfsn.errors import AudioError
+from mfsn.mp4 import decode_mp4, is_mp4, probe_mp4
 
 Int16 = npt.NDArray[np.int16]
 Int64 = npt.NDArray[np.int64]
@@ -63,6 +64,8 @@ def probe(path: Path) -> AudioInfo:
         AudioError: if the file is missing, is not audio, holds no samples, or is a WAV file
             shorter than its header says.
     """
+    if is_mp4(path):
+        return AudioInfo(*probe_mp4(path))
     with _opened(path) as file:
         return AudioInfo(file.frames, file.samplerate, file.channels)
 
@@ -77,9 +80,7 @@ def decode(path: Path) -> tuple[Float64, int]:
         AudioError: as `probe`, and if the file ends before its last frame or holds NaN or
             infinite values.
     """
-    with _opened(path) as file:
-        samples_NC: Float64 = file.read(dtype="float64", always_2d=True)
-        promised, rate = file.frames, file.samplerate
+    samples_NC, rate, promised = _decoded(path)
     if len(samples_NC) < promised:
         raise AudioError(
             f"{path} is truncated: {len(samples_NC)} of {promised} frames can be decoded; "
@@ -94,7 +95,7 @@ def load(path: Path, sample_rate_hz: int) -> Float32:
     """Decode an audio file, average its channels and resample it.
 
     Args:
-        path: any format that libsndfile reads (WAV, FLAC, Ogg, MP3, ...).
+        path: any format that libsndfile reads (WAV, FLAC, Ogg, MP3, ...), or MP4.
         sample_rate_hz: the rate of the result in hertz.
 
     Returns:
@@ -164,6 +165,15 @@ def cut(wave: Int16, samples: int) -> tuple[Int16, Int64]:
     valid_S = np.full(segments, samples, dtype=np.int64)
     valid_S[-1:] -= len(padded) - len(wave)
     return padded.reshape(segments, samples), valid_S
+
+
+def _decoded(path: Path) -> tuple[Float64, int, int]:
+    """Samples, rate, and how many frames the header promises."""
+    if is_mp4(path):
+        samples_NC, rate = decode_mp4(path)
+        return samples_NC, rate, len(samples_NC)
+    with _opened(path) as file:
+        return file.read(dtype="float64", always_2d=True), file.samplerate, file.frames
 
 
 @contextlib.contextmanager

@@ -78,8 +78,28 @@ class RangeError(CacheError, OverflowError):
     """A feature value does not fit the storage dtype."""
 
 
+class ExportError(CacheError, ValueError):
+    """An HDF5 file of features is damaged, is none, or does not fit the workspace."""
+
+
+class RemoteError(CacheError, ConnectionError):
+    """An address of shared features cannot be reached, read or written."""
+
+
+class LicenceError(CacheError, PermissionError):
+    """Features would be shared although their recordings' licence does not say so."""
+
+
+class ReproduceError(MfsnError, RuntimeError):
+    """A row of a table of experiments failed, or its outputs are not in DVC's cache."""
+
+
 class ExtractorVersionError(CacheError, AssertionError):
     """Rows recomputed now differ from the cached: an extractor changed without a new version."""
+
+
+class ClusterError(MfsnError, ConnectionError):
+    """A Ray cluster cannot be reached, does not fit the work, or loses actor after actor."""
 
 
 class OutputError(MfsnError, PermissionError):

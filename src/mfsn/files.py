@@ -68,6 +68,12 @@ def explain_denied() -> Iterator[None]:
         raise
 
 
+def move(source: Path, target: Path) -> None:
+    """Rename a file that is on disk already, within a file system; the new name is flushed too."""
+    source.replace(target)
+    _flush(target.parent)
+
+
 def write_text(path: Path, text: str) -> None:
     """Write UTF-8 text whole or not at all."""
     with replacing(path) as temporary:

@@ -33,8 +33,13 @@ UTTERANCES = pa.schema(
         pa.field("congruent", pa.bool_()),  # demo only: do words and prosody agree
         pa.field("duration_s", pa.float64(), nullable=False),
         pa.field("licence", pa.string(), nullable=False),
+        # JSON, class to share of the raters' votes, where they did not agree; trains, never scored
+        pa.field("soft_label", pa.string()),
     ]
 )
+
+LATER = ("soft_label",)
+"""Columns that came after the first version: a table without them is one where they are empty."""
 
 SEGMENTS = pa.schema(
     [
@@ -88,6 +93,15 @@ def segment_id(utterance_id: str, index: int) -> str:
     return f"{utterance_id}#{index}"
 
 
+def scored(utterances: pd.DataFrame) -> pd.DataFrame:
+    """The utterances that may be tested: those whose raters agreed on the emotion.
+
+    Args:
+        utterances: follows `UTTERANCES`.
+    """
+    return utterances[utterances["soft_label"].isna()]
+
+
 def write_table(path: Path, table: pd.DataFrame, schema: pa.Schema) -> None:
     """Write a table as Parquet, whole or not at all, in the order given.
 
@@ -114,6 +128,8 @@ def read_table(path: Path, schema: pa.Schema | None = None) -> pd.DataFrame:
     except pa.ArrowException as error:
         raise ManifestError(f"{path} cannot be read as Parquet ({error}); delete it and run "
                             "`dvc repro`") from error  # fmt: skip
+    if schema is not None:
+        arrow = _completed(arrow, schema)
     if schema is not None and not arrow.schema.equals(schema):
         differing = sorted(set(arrow.schema.names) ^ set(schema.names))
         raise ManifestError(
@@ -129,7 +145,18 @@ def classes_of(columns: Sequence[str], prefix: str) -> list[str]:
     return [name.removeprefix(prefix) for name in columns if name.startswith(prefix)]
 
 
+def _completed(arrow: pa.Table, schema: pa.Schema) -> pa.Table:
+    """The table with the columns that it may lack, empty."""
+    for name in LATER:
+        if name in schema.names and name not in arrow.column_names:
+            field = schema.field(name)
+            arrow = arrow.append_column(field, pa.nulls(len(arrow), field.type))
+    return arrow
+
+
 def _conform(table: pd.DataFrame, schema: pa.Schema, path: Path) -> pa.Table:
+    lacked = [name for name in LATER if name in schema.names and name not in table.columns]
+    table = table.assign(**dict.fromkeys(lacked))
     missing = [name for name in schema.names if name not in table.columns]
     unknown = [name for name in table.columns if name not in schema.names]
     if missing or unknown:

@@ -6,12 +6,24 @@ These come from the environment, never from params.yaml, so that another machine
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from pathlib import Path
 
 from mfsn.errors import ConfigError
 
 DEVICE_VARIABLE = "MFSN_DEVICE"
 THREADS_VARIABLE = "MFSN_THREADS"
 JOBS_VARIABLE = "MFSN_JOBS"
+MEMORY_VARIABLE = "MFSN_MEMORY"
+
+_OWN_GROUPS = Path("/proc/self/cgroup")
+_GROUPS = Path("/sys/fs/cgroup")
+_GROUP_FILES = {
+    "": ("", "memory.max", "anon"),
+    "memory": ("memory", "memory.limit_in_bytes", "total_rss"),
+}
+"""Controller (none in version 2) to its folder, the file with its limit, and what counts in
+memory.stat: not the page cache, which can be dropped."""
 
 
 def device() -> str:
@@ -51,6 +63,58 @@ def jobs() -> int:
 def processors() -> int:
     """How many processors this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def feature_memory_bytes(device: str) -> int:
+    """What training may fill with features: `$MFSN_MEMORY` (GB), else half of what is free.
+
+    Args:
+        device: `cpu`, for this machine's memory within the limit of the process's control groups,
+            or a GPU, for its own.
+
+    Raises:
+        ConfigError: if the variable is not a number of GB above 0.
+    """
+    text = os.environ.get(MEMORY_VARIABLE)
+    if text is None:
+        return free_memory_bytes(device) // 2
+    if not text.replace(".", "", 1).isdecimal() or float(text) <= 0:
+        raise ConfigError(f"{MEMORY_VARIABLE}={text}: it takes a number of GB above 0")
+    return int(float(text) * 1e9)
+
+
+def free_memory_bytes(device: str) -> int:
+    """What a process could take now without swapping; of a GPU what no process has taken."""
+    if device != "cpu":
+        import torch
+
+        return int(torch.cuda.mem_get_info(device)[0])
+    return min([_available_bytes(), *_left_in_control_groups()])
+
+
+def _available_bytes() -> int:
+    facts = dict(
+        line.split(":") for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+    )
+    return int(facts["MemAvailable"].split()[0]) * 1024
+
+
+def _left_in_control_groups() -> Iterator[int]:
+    """What is left below the limit of each control group around this process."""
+    for line in _OWN_GROUPS.read_text(encoding="utf-8").splitlines():
+        _, controller, own = line.split(":", 2)
+        if controller in _GROUP_FILES:
+            root, limit, used = _GROUP_FILES[controller]
+            group = _GROUPS / root / own.lstrip("/")
+            for folder in (group, *group.parents):
+                yield from _left_in(folder / limit, folder / "memory.stat", used)
+
+
+def _left_in(limit: Path, statistics: Path, used: str) -> Iterator[int]:
+    if limit.is_file() and (most := limit.read_text(encoding="ascii").strip()) != "max":
+        words = statistics.read_text(encoding="ascii").split()
+        taken = dict(zip(words[::2], words[1::2], strict=True))[used]
+        yield max(0, int(most) - int(taken))
 
 
 def _positive(variable: str) -> int | None:

@@ -16,6 +16,9 @@ from mfsn.errors import WorkspaceError
 
 STORE_VARIABLE = "MFSN_STORE"
 CORPORA_VARIABLE = "MFSN_CORPORA"
+REMOTE_VARIABLE = "MFSN_REMOTE"
+REMOTE_NOTE = ".mfsn-remote"
+"""A file of the checkout, kept in git so that clones know the address too."""
 
 
 def find_workspace(start: Path | None = None) -> Path:
@@ -37,11 +40,11 @@ def find_workspace(start: Path | None = None) -> Path:
 def main_checkout() -> Path:
     """The checkout whose data/ is shared by all its workspaces (`DVC_ROOT`, else this one)."""
     root = os.environ.get("DVC_ROOT")
-    return _leave_temporary(Path(root)) if root else _leave_temporary(find_workspace())
+    return checkout_of(Path(root)) if root else checkout_of(find_workspace())
 
 
-def _leave_temporary(workspace: Path) -> Path:
-    """Experiments in temporary folders live below .dvc/tmp/exps of the main checkout."""
+def checkout_of(workspace: Path) -> Path:
+    """The main checkout of a workspace: temporary experiments live below its .dvc/tmp/exps."""
     parts = workspace.resolve().parts
     for index in range(len(parts) - 2):
         if parts[index : index + 3] == (".dvc", "tmp", "exps"):
@@ -49,10 +52,29 @@ def _leave_temporary(workspace: Path) -> Path:
     return workspace.resolve()
 
 
-def store_root() -> Path:
-    """The root of the feature cache: `$MFSN_STORE`, else data/store of the main checkout."""
+def store_root(workspace: Path | None = None) -> Path:
+    """The root of the feature cache: `$MFSN_STORE`, else data/store of the main checkout.
+
+    Args:
+        workspace: whose main checkout; by default see `main_checkout`.
+    """
     moved = os.environ.get(STORE_VARIABLE)
-    return Path(moved).expanduser() if moved else main_checkout() / "data" / "store"
+    if moved:
+        return Path(moved).expanduser()
+    checkout = main_checkout() if workspace is None else checkout_of(workspace)
+    return checkout / "data" / "store"
+
+
+def remote_address() -> str | None:
+    """Where features are shared: `$MFSN_REMOTE`, else what .mfsn-remote of the checkout says.
+
+    None where neither does, or outside of a checkout.
+    """
+    named = os.environ.get(REMOTE_VARIABLE)
+    if not named:
+        with contextlib.suppress(OSError, UnicodeDecodeError):
+            named = (main_checkout() / REMOTE_NOTE).read_text(encoding="utf-8")
+    return next((line.strip() for line in (named or "").splitlines() if line.strip()), None)
 
 
 def corpus_root(name: str) -> Path:

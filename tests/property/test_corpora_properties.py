@@ -13,11 +13,12 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mfsn.corpora.base import get_reader
+from mfsn.corpora.base import Utterance, get_reader
 from mfsn.corpora.config import CorpusConfig, LabelsConfig, PrepareConfig
+from mfsn.corpora.labels import select_classes
 from mfsn.corpora.prepare import prepare_corpus
 from mfsn.corpora.scan import ScannedFile, read_files, scan_corpus, write_files
-from mfsn.corpora.survey import shortfall
+from mfsn.corpora.shortage import shortfall
 
 TEXTS = st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1, max_size=30)
 NAMES = st.text(string.ascii_letters + string.digits + " _-äß", min_size=1, max_size=12)
@@ -68,8 +69,8 @@ def test_every_utterance_is_in_the_manifest_or_accounted_for(
         root = Path(folder)
         lines = [f"{name}.wav,{emotion}" for name, (emotion, _) in clips.items()]
         (root / "table.csv").write_text("\n".join(["path,emotion", *lines]), encoding="utf-8")
-        for name, (_, silent) in clips.items():
-            soundfile.write(root / f"{name}.wav", [0.0 if silent else 0.5] * 20, 16_000)
+        for number, (name, (_, silent)) in enumerate(clips.items(), start=1):
+            soundfile.write(root / f"{name}.wav", [0.0 if silent else 0.05 * number] * 20, 16_000)
         manifest, account = prepare_corpus(
             corpus,
             LabelsConfig(classes=["sad", "happy"]),
@@ -98,3 +99,24 @@ def test_a_shortfall_is_what_adding_would_fill(names: list[str], expected: dict[
     filled = names + [name for name, number in missing.items() for _ in range(number)]
     assert shortfall(filled, expected) == {}
     assert all(Counter(filled)[name] == expected[name] for name in missing)
+
+
+@settings(deadline=None, max_examples=30)
+@given(
+    votes=st.dictionaries(st.sampled_from(EMOTIONS), st.integers(1, 6), min_size=1),
+    classes=st.permutations(EMOTIONS).map(lambda names: names[:2]),
+)
+def test_a_soft_label_is_a_distribution_over_the_classes(
+    votes: dict[str, int], classes: list[str]
+) -> None:
+    shares = {name: count / sum(votes.values()) for name, count in votes.items()}
+    heard = Utterance("u", "u.wav", "unlabelled", "none", soft_label=shares)
+    kept, others = select_classes([heard], LabelsConfig(classes=classes))
+    if not set(votes) & set(classes):
+        assert (kept, others) == ([], {"unlabelled": 1})
+        return
+    soft_label = kept[0].soft_label
+    assert soft_label is not None
+    assert set(soft_label) == set(votes) & set(classes)
+    assert abs(sum(soft_label.values()) - 1) < 1e-12
+    assert votes[kept[0].emotion] == max(votes.get(name, 0) for name in classes)

@@ -27,7 +27,7 @@ def corpora(draw: st.DrawFn) -> pd.DataFrame:
                     name = f"{session}-{speaker}-{emotion}-{take}"
                     records.append((name, name, f"{session}-{speaker}", f"S{session}", emotion))
     columns = ["utterance_id", "audio_sha256", "speaker", "session", "emotion"]
-    table = pd.DataFrame(records, columns=columns).assign(split=None)
+    table = pd.DataFrame(records, columns=columns).assign(split=None, soft_label=None)
     return table.sample(frac=1, random_state=draw(st.integers(0, 99))).reset_index(drop=True)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 
 from mfsn.errors import ManifestError
@@ -42,6 +43,16 @@ def test_a_table_survives_the_round_trip(tmp_path: Path) -> None:
     assert table.loc[0, "speaker"] == "01"
     assert table["session"].isna().all()
     assert table.loc[0, "duration_s"] == 1.5
+
+
+def test_a_table_of_an_earlier_version_is_read_with_the_newer_column_empty(tmp_path: Path) -> None:
+    path = tmp_path / "m.parquet"
+    write_table(path, utterances().drop(columns="soft_label"), UTTERANCES)
+    written = read_table(path, UTTERANCES)
+    pq.write_table(pq.read_table(path).drop_columns(["soft_label"]), path)
+    assert list(read_table(path, UTTERANCES).columns) == UTTERANCES.names
+    pd.testing.assert_frame_equal(read_table(path, UTTERANCES), written)
+    assert written["soft_label"].isna().all()
 
 
 def test_the_same_table_gives_the_same_bytes(tmp_path: Path) -> None:

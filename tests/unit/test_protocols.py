@@ -24,6 +24,7 @@ def corpus(sessions: int = 3, speakers: int = 2, emotions: str = "angry sad") ->
             "session": f"S{session}",
             "emotion": emotion,
             "split": None,
+            "soft_label": None,
         }
         for session in range(1, sessions + 1)
         for speaker in "abc"[:speakers]
@@ -65,6 +66,17 @@ def test_speakers_are_left_out_one_by_one() -> None:
     assert [fold.name for fold in folds] == ["1a", "1b", "2a", "2b", "3a", "3b"]
     assert speakers_of(folds[-1].dev) == {"1a"}
     assert speakers_of(folds[-1].train) == {"1b", "2a", "2b", "3a"}
+
+
+def test_utterances_without_agreement_train_and_are_never_scored() -> None:
+    manifest = corpus()
+    undecided = manifest["utterance_id"].str.endswith("-sad-2")
+    manifest.loc[undecided, "soft_label"] = '{"angry": 0.5, "sad": 0.5}'
+    fold = folds_of(manifest, "leave_one_session_out")[0]
+    assert {"3a-sad-2", "3b-sad-2"} < set(fold.train)
+    assert sorted(fold.test) == sorted(f"1{s}-{t}" for s in "ab" for t in
+                                       ("angry-1", "angry-2", "sad-1"))  # fmt: skip
+    assert not [name for name in fold.dev if name.endswith("-sad-2")]
 
 
 def test_numbers_in_names_are_ordered_as_numbers() -> None:
@@ -154,7 +166,7 @@ def test_the_shipped_ravdess_folds_are_the_published_ones() -> None:
             for a in actors
             for e in ("calm", "sad")
         ]
-    ).assign(session=None, split=None)
+    ).assign(session=None, split=None, soft_label=None)
     folds = folds_of(manifest, "folds_from_file", file="ravdess_emobox")
     published = [
         {1, 11, 20, 21}, {4, 10, 12, 14}, {8, 9, 19, 23}, {3, 5, 7, 24}, {2, 15, 16, 18},

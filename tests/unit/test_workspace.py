@@ -83,7 +83,7 @@ def test_every_output_lies_below_data(tmp_path: Path) -> None:
         for name, member in vars(workspace.Outputs).items()
         if isinstance(member, property)
     ]
-    assert len(paths) == 12
+    assert len(paths) == 13
     assert all(path.is_relative_to(tmp_path / "data") for path in paths)
     assert outputs.digest("sec").name == "sec.json"
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Protocol
+from pathlib import Path, PurePath
+from typing import Protocol, runtime_checkable
 
 from mfsn.corpora.facts import CorpusFacts, load_facts
 from mfsn.errors import ConfigError, CorpusError
@@ -15,6 +15,11 @@ _READERS = {
     "demo": "mfsn.corpora.demo:Demo",
     "ravdess": "mfsn.corpora.ravdess:Ravdess",
     "emodb": "mfsn.corpora.emodb:EmoDb",
+    "iemocap": "mfsn.corpora.iemocap:Iemocap",
+    "savee": "mfsn.corpora.savee:Savee",
+    "meld": "mfsn.corpora.meld:Meld",
+    "cremad": "mfsn.corpora.cremad:CremaD",
+    "nemo": "mfsn.corpora.nemo:Nemo",
     "table": "mfsn.corpora.table:Table",
 }
 
@@ -40,6 +45,8 @@ class Utterance:
     """The official one: `train`, `dev`, `test` or None."""
     congruent: bool | None = None
     """Demo only: whether words and prosody express the same emotion."""
+    soft_label: Mapping[str, float] | None = None
+    """Where the raters did not agree: the share of each emotion in their votes, adding up to 1."""
 
 
 class Reader(Protocol):
@@ -75,11 +82,26 @@ class Reader(Protocol):
         """
 
 
+@runtime_checkable
+class RatedReader(Reader, Protocol):
+    """The reader of a corpus that publishes what each rater said."""
+
+    def votes(self, root: Path) -> dict[str, dict[str, float]]:
+        """Utterance id to the share of each emotion in the raters' votes, adding up to 1.
+
+        Args:
+            root: the corpus folder.
+
+        Raises:
+            CorpusError: if an annotation cannot be understood; all of them in one message.
+        """
+
+
 def get_reader(name: str) -> Reader:
     """The reader of a corpus layout.
 
     Args:
-        name: `demo`, `ravdess`, `emodb` or `table`.
+        name: one of those that `corpus.reader` may name, such as `ravdess`.
 
     Raises:
         ConfigError: if there is no such reader.
@@ -93,8 +115,15 @@ def get_reader(name: str) -> Reader:
     return reader
 
 
-def audio_below(root: Path, suffixes: Sequence[str]) -> list[str]:
-    """The audio files in a folder and its subfolders, one a file name.
+def file_name(path: PurePath) -> str:
+    """The last part of a path."""
+    return path.name
+
+
+def audio_below(
+    root: Path, suffixes: Sequence[str], name_of: Callable[[PurePath], str] = file_name
+) -> list[str]:
+    """The audio files in a folder and its subfolders, one a name.
 
     Hidden files are left out (macOS adds `._*` beside every file). Of files with the same name the
     first of the least nested ones is taken, because some copies of RAVDESS hold it twice.
@@ -102,6 +131,7 @@ def audio_below(root: Path, suffixes: Sequence[str]) -> list[str]:
     Args:
         root: the corpus folder.
         suffixes: lower-case endings, such as ".wav".
+        name_of: path relative to `root` to the name that tells recordings apart.
 
     Returns:
         Paths relative to `root` with forward slashes, sorted.
@@ -110,7 +140,7 @@ def audio_below(root: Path, suffixes: Sequence[str]) -> list[str]:
     visible = (path for path in found if not any(part.startswith(".") for part in path.parts))
     by_name: dict[str, str] = {}
     for path in sorted(visible, key=lambda path: (len(path.parts), path.parts)):
-        by_name.setdefault(path.name, path.as_posix())
+        by_name.setdefault(name_of(path), path.as_posix())
     return sorted(by_name.values())
 
 

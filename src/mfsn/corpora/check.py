@@ -11,6 +11,7 @@ from mfsn.corpora.base import get_reader
 from mfsn.corpora.config import CorpusConfig, LabelsConfig, PrepareConfig
 from mfsn.corpora.facts import CorpusFacts
 from mfsn.corpora.scan import scan_corpus
+from mfsn.corpora.shortage import counted_speakers
 from mfsn.corpora.survey import Survey, survey_corpus
 from mfsn.errors import CorpusError
 
@@ -42,18 +43,25 @@ class CheckReport:
         ]
 
     def _counted(self) -> list[str]:
-        found, survey = self.survey.found, self.survey
+        found, survey, splits = self.survey.found, self.survey, self.facts.splits
         hours = sum(sound.duration_s for sound in survey.sounds.values()) / 3600
         return [
             f"utterances: {len(found)} ({hours:.2f} h), of the classes: {len(survey.used)}",
             f"emotions: {_counts((u.emotion for u in found), self.facts.utterances)}",
             *_left_out(survey),
-            f"speakers: {_counts((u.speaker for u in found), self.facts.speakers)}",
-            f"sessions: {_counts((u.session for u in found), {})}",
+            self._speakers(),
+            f"sessions: {_counts((u.session for u in found), self.facts.sessions)}",
+            *([f"splits: {_counts((u.split for u in found), splits)}"] if splits else []),
             f"silent, left out: {_names(survey.silent)}",
             f"known to be bad, left out: {_names(survey.excluded)}",
             f"same audio, kept: {_names([' = '.join(group) for group in survey.identical])}",
         ]
+
+    def _speakers(self) -> str:
+        counted = self.facts.speakers_count
+        of_which = f" ({', '.join(counted)})" if counted else ""
+        speakers = counted_speakers(self.survey.found, self.facts)
+        return f"speakers{of_which}: {_counts(speakers, self.facts.speakers)}"
 
     def _verdict(self) -> list[str]:
         problems, shortage = self.survey.problems, self.survey.shortage

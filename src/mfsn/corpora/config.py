@@ -14,8 +14,16 @@ class CorpusConfig(Config):
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
     """Folder name of the corpus below the corpora root; outputs are told apart by it."""
-    reader: Literal["demo", "ravdess", "emodb", "table"]
+    reader: Literal[
+        "demo", "ravdess", "emodb", "iemocap", "savee", "meld", "cremad", "nemo", "table"
+    ]
     """The reader that understands its layout."""
+    part: str | None = None
+    """Use one part of the corpus only: `improvised` or `scripted` of IEMOCAP; null: all of it."""
+    unlabelled: Literal["drop", "soft"] = "drop"
+    """Utterances whose raters did not agree (IEMOCAP's xxx). drop: left out and counted. soft: kept
+    under the class with most votes, with the share of each class in the manifest's soft_label; they
+    train and are never scored."""
 
 
 class LabelsConfig(Config):

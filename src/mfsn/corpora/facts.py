@@ -25,6 +25,16 @@ class CorpusFacts(Config):
     """Emotion to the number of utterances of a complete corpus; empty where none is published."""
     speakers: Mapping[str, int] = {}
     """Speaker to the number of utterances of a complete corpus."""
+    speakers_count: tuple[str, ...] = ()
+    """Emotions that `speakers` counts; empty: all."""
+    sessions: Mapping[str, int] = {}
+    """Session to the number of utterances of a complete corpus, of all emotions."""
+    splits: Mapping[str, int] = {}
+    """Official split to the number of utterances of a complete corpus."""
+    parts: Mapping[str, str] = {}
+    """Name of a part of the corpus to the text that the ids of its utterances hold."""
+    votes: Mapping[str, str] = {}
+    """Word of a rater to emotion."""
     genders: Mapping[str, str] = {}
     """Speaker to `female` or `male`."""
     sentences: Mapping[str, str] = {}

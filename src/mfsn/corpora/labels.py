@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from mfsn.corpora.base import Utterance
 from mfsn.corpora.config import LabelsConfig
+
+UNLABELLED = "unlabelled"
+"""The emotion of an utterance whose raters did not agree."""
 
 
 def select_classes(
@@ -15,13 +18,31 @@ def select_classes(
 ) -> tuple[list[Utterance], dict[str, int]]:
     """Rename emotions by `labels.merge`, then keep those that are in `labels.classes`.
 
+    An utterance with a soft label gets the class with the largest share, of equal ones the first
+    in `labels.classes`; shares of other emotions are left out, and the rest add up to 1 again.
+
     Returns:
         The utterances that are kept, and for each other emotion its number of utterances.
     """
-    renamed = [replace(u, emotion=labels.merge.get(u.emotion, u.emotion)) for u in utterances]
+    renamed = [_rename(utterance, labels) for utterance in utterances]
     kept = [utterance for utterance in renamed if utterance.emotion in labels.classes]
     others = Counter(u.emotion for u in renamed if u.emotion not in labels.classes)
     return kept, dict(sorted(others.items()))
+
+
+def soften(
+    utterances: Sequence[Utterance], votes: Mapping[str, Mapping[str, float]]
+) -> list[Utterance]:
+    """Give the utterances that have no label the shares of their raters' votes.
+
+    Args:
+        utterances: all utterances of a corpus.
+        votes: utterance id to the share of each emotion.
+    """
+    return [
+        replace(u, soft_label=votes.get(u.utterance_id)) if u.emotion == UNLABELLED else u
+        for u in utterances
+    ]
 
 
 def label_problems(
@@ -45,3 +66,19 @@ def label_problems(
         if name not in present
     ]
     return [f"{problem}; the corpus has {', '.join(emotions)}" for problem in problems]
+
+
+def _rename(utterance: Utterance, labels: LabelsConfig) -> Utterance:
+    if utterance.soft_label is None:
+        emotion = labels.merge.get(utterance.emotion, utterance.emotion)
+        return replace(utterance, emotion=emotion)
+    shares = dict.fromkeys(labels.classes, 0.0)
+    for emotion, share in utterance.soft_label.items():
+        name = labels.merge.get(emotion, emotion)
+        if name in shares:
+            shares[name] += share
+    total = sum(shares.values())
+    if not total:
+        return replace(utterance, soft_label=None)
+    soft_label = {name: share / total for name, share in shares.items() if share}
+    return replace(utterance, emotion=max(shares, key=shares.__getitem__), soft_label=soft_label)

@@ -6,7 +6,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePath, PurePosixPath
 from typing import Any, ClassVar
 
 from mfsn.corpora.base import Utterance, audio_below, refuse
@@ -20,7 +20,7 @@ class NamedClips(ABC):
     facts: CorpusFacts
 
     pattern: ClassVar[re.Pattern[str]]
-    """Matches a whole file name without its ending."""
+    """Matches a whole `clip_name`."""
     example: ClassVar[str]
     """A path as it should look, for messages."""
 
@@ -35,12 +35,20 @@ class NamedClips(ABC):
             KeyError: if the name holds a code that the corpus does not have.
         """
 
+    def clip_name(self, path: PurePath) -> str:
+        """What a clip is called, and its utterance id: the file name without its ending.
+
+        Args:
+            path: of the clip, relative to the corpus root.
+        """
+        return path.stem
+
     def files(self, root: Path) -> list[str]:
-        """The WAV and FLAC files, one a file name."""
-        return audio_below(root, (".wav", ".flac"))
+        """The WAV and FLAC files, one a clip."""
+        return audio_below(root, (".wav", ".flac"), lambda p: self.clip_name(p) + p.suffix)
 
     def utterances(self, root: Path, files: Sequence[str]) -> list[Utterance]:
-        """One utterance a file, its name without ending being its id.
+        """One utterance a clip.
 
         Raises:
             CorpusError: if a name does not follow the pattern, or holds a label, sentence or
@@ -56,13 +64,13 @@ class NamedClips(ABC):
         return [utterance for utterance in utterances if utterance is not None]
 
     def _read(self, file: str, strangers: list[str]) -> Utterance | None:
-        stem = PurePosixPath(file).stem
-        name = self.pattern.fullmatch(stem)
+        clip = self.clip_name(PurePosixPath(file))
+        name = self.pattern.fullmatch(clip)
         if name is None:
             strangers.append(file)
             return None
         try:
-            return Utterance(stem, file, licence=self.facts.licence, **self.describe(name))
+            return Utterance(clip, file, licence=self.facts.licence, **self.describe(name))
         except KeyError as error:
             strangers.append(f"{file} (unknown code {error})")
             return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections import Counter
 from collections.abc import Sequence
@@ -14,7 +15,8 @@ import pandas as pd
 from mfsn.corpora.base import get_reader
 from mfsn.corpora.config import CorpusConfig, LabelsConfig, PrepareConfig
 from mfsn.corpora.scan import ScannedFile
-from mfsn.corpora.survey import Survey, shortfall, survey_corpus
+from mfsn.corpora.shortage import shortfall
+from mfsn.corpora.survey import Survey, survey_corpus
 from mfsn.errors import CorpusError
 from mfsn.manifest import UTTERANCES
 
@@ -39,9 +41,9 @@ def prepare_corpus(
 
     Returns:
         The manifest (`mfsn.manifest.UTTERANCES`), sorted by utterance id; and the account of what
-        is not in it: ids `excluded` and `silent`, counts of `other_emotions`, `counts` per class,
-        `expected` and `missing` counts per emotion of the corpus, and groups of ids with
-        `identical` audio, which are kept.
+        is not in it: ids `excluded` and `silent`, counts of `other_emotions` and `other_parts`,
+        `counts` per class and how many of them are `soft_labelled`, `expected` and `missing`
+        counts per emotion of the corpus, and groups of ids with `identical` audio, which are kept.
 
     Raises:
         CorpusError: if a recording is unusable or has changed since the scan, a name or label is
@@ -59,7 +61,9 @@ def prepare_corpus(
         "excluded": survey.excluded,
         "silent": survey.silent,
         "other_emotions": survey.other_emotions,
+        "other_parts": survey.other_parts,
         "counts": {name: counts[name] for name in labels.classes},
+        "soft_labelled": sum(u.soft_label is not None for u in survey.used),
         "expected": dict(facts.utterances),
         "missing": shortfall((u.emotion for u in survey.found), facts.utterances),
         "identical": survey.identical,
@@ -75,6 +79,7 @@ def manifest_of(survey: Survey, files: Sequence[ScannedFile]) -> pd.DataFrame:
         | {
             "audio_sha256": sha256[utterance.path],
             "duration_s": survey.sounds[utterance.path].duration_s,
+            "soft_label": utterance.soft_label and json.dumps(utterance.soft_label),
         }
         for utterance in sorted(survey.used, key=lambda u: u.utterance_id)
     ]
@@ -87,6 +92,7 @@ def summary(manifest: pd.DataFrame, account: dict[str, Any]) -> str:
     left_out = (
         f"{sum(account['other_emotions'].values())} of other emotions, "
         f"{len(account['silent'])} silent, {len(account['excluded'])} known to be bad"
+        + (f", {account['other_parts']} of other parts" if account["other_parts"] else "")
     )
     hours = manifest.duration_s.sum() / 3600
     return (

@@ -3,6 +3,7 @@
 Each fold's development set is the test part of the fold after it (the first after the last), so
 that development speakers are new wherever test speakers are, and every utterance is development
 data exactly once. A fold file or an official split may name its own. What is left trains.
+Utterances that the raters did not agree on (with a soft label) train, and are never scored.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from mfsn.corpora.config import ProtocolConfig
 from mfsn.corpora.fold import SPLITS, Fold, check_fold, describe, require_known
 from mfsn.corpora.fold_file import check_coverage, read_fold_file, utterances_of
 from mfsn.errors import ProtocolError
+from mfsn.manifest import scored
 
 __all__ = ["Fold", "describe", "make_folds"]
 
@@ -179,13 +181,14 @@ def _folds_of(division: _Division, manifest: pd.DataFrame) -> list[Fold]:
             "development and a third must train; make three or more, or name development data"
         )
     everything = set(manifest["utterance_id"])
+    labelled = set(scored(manifest)["utterance_id"])
     folds = []
     for name, following in zip(names, names[1:] + names[:1], strict=True):
         test = division.tests[name]
         dev = division.dev.get(name, division.tests[following])
         train, dev_ids, test_ids = (
             tuple(manifest.loc[manifest["utterance_id"].isin(ids), "utterance_id"])
-            for ids in (everything - test - dev, dev, test)
+            for ids in (everything - test - dev, dev & labelled, test & labelled)
         )
         folds.append(Fold(name, train, dev_ids, test_ids, division.speaker_independent))
     return folds

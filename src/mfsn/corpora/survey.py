@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mfsn.corpora.base import Utterance, enumerate_first, get_reader
+from mfsn.corpora.base import RatedReader, Reader, Utterance, enumerate_first, get_reader
 from mfsn.corpora.config import CorpusConfig, LabelsConfig, PrepareConfig
 from mfsn.corpora.facts import CorpusFacts
-from mfsn.corpora.labels import label_problems, select_classes
+from mfsn.corpora.labels import label_problems, select_classes, soften
 from mfsn.corpora.listen import Sound, listen
 from mfsn.corpora.scan import ScannedFile
+from mfsn.corpora.shortage import describe_shortage
 from mfsn.errors import CorpusError
 
 _WAY_ROUND = ", or set prepare.require_complete to false to use what is there"
@@ -36,6 +37,8 @@ class Survey:
     """Groups of used ids with the same bytes."""
     other_emotions: dict[str, int] = field(default_factory=dict)
     """Emotion that is not a class to its number of utterances."""
+    other_parts: int = 0
+    """Number of utterances beyond the part of the corpus that was asked for."""
     shortage: str | None = None
     """What a complete corpus has beyond what was found, by name."""
     problems: list[str] = field(default_factory=list)
@@ -64,10 +67,11 @@ def survey_corpus(
     reader = get_reader(config.reader)
     facts = reader.facts
     try:
-        found = reader.utterances(root, [file.path for file in files])
+        found = _read(reader, config, root, [file.path for file in files])
+        wanted = select_part(found, config, facts)
     except CorpusError as error:
         return Survey(problems=[str(error)])
-    good = [u for u in found if u.utterance_id not in facts.bad_clips]
+    good = [u for u in wanted if u.utterance_id not in facts.bad_clips]
     sounds, unusable = listen(root, (u.path for u in good), {file.path: file for file in files})
     silent = {path for path, sound in sounds.items() if sound.peak <= prepare.silence_peak}
     audible = [u for u in good if u.path not in silent]
@@ -77,10 +81,11 @@ def survey_corpus(
         found=found,
         used=used,
         sounds=sounds,
-        excluded=sorted(u.utterance_id for u in found if u.utterance_id in facts.bad_clips),
+        excluded=sorted(u.utterance_id for u in wanted if u.utterance_id in facts.bad_clips),
         silent=sorted(u.utterance_id for u in good if u.path in silent),
         identical=same_audio(used, files),
         other_emotions=other_emotions,
+        other_parts=len(found) - len(wanted),
         shortage=shortage,
         problems=[
             *repeated_ids(found),
@@ -92,29 +97,22 @@ def survey_corpus(
     )
 
 
-def shortfall(names: Iterable[str | None], expected: Mapping[str, int]) -> dict[str, int]:
-    """How many are missing of each name.
+def select_part(
+    utterances: Sequence[Utterance], config: CorpusConfig, facts: CorpusFacts
+) -> list[Utterance]:
+    """The utterances of the part of the corpus that `corpus.part` names; all where it is null.
 
-    Args:
-        names: one name an utterance, such as its emotion.
-        expected: name to the number that a complete corpus has.
+    Raises:
+        CorpusError: if the corpus has no such part.
     """
-    have = Counter(names)
-    return {name: number - have[name] for name, number in expected.items() if have[name] < number}
-
-
-def describe_shortage(
-    config: CorpusConfig, facts: CorpusFacts, found: Sequence[Utterance]
-) -> str | None:
-    """One sentence that says by name what a complete corpus has beyond what was found, or None."""
-    by_emotion = _have_of_expected((u.emotion for u in found), facts.utterances)
-    by_speaker = _have_of_expected((u.speaker for u in found), facts.speakers)
-    if not by_emotion and not by_speaker:
-        return None
-    return (
-        f"corpus {config.name} is incomplete (found/expected): "
-        f"emotions {by_emotion or 'complete'}; speakers {by_speaker or 'complete'}; {facts.obtain}"
-    )
+    if config.part is None:
+        return list(utterances)
+    if config.part not in facts.parts:
+        raise CorpusError(
+            f"corpus.part: {config.name} has no part {config.part}; it has "
+            f"{', '.join(facts.parts) or 'none, so set it to null'}"
+        )
+    return [u for u in utterances if facts.parts[config.part] in u.utterance_id]
 
 
 def repeated_ids(utterances: Sequence[Utterance]) -> list[str]:
@@ -155,11 +153,18 @@ def same_audio(utterances: Sequence[Utterance], files: Sequence[ScannedFile]) ->
     return sorted(sorted(group) for group in groups.values() if len(group) > 1)
 
 
-def _have_of_expected(names: Iterable[str | None], expected: Mapping[str, int]) -> str:
-    missing = shortfall(names, expected)
-    return enumerate_first(
-        [f"{n} {expected[n] - less}/{expected[n]}" for n, less in missing.items()]
-    )
+def _read(
+    reader: Reader, config: CorpusConfig, root: Path, paths: Sequence[str]
+) -> list[Utterance]:
+    found = reader.utterances(root, paths)
+    if config.unlabelled == "drop":
+        return found
+    if not isinstance(reader, RatedReader):
+        raise CorpusError(
+            f"corpus.unlabelled: soft needs the votes of raters, and {reader.facts.title} comes "
+            "without; set it to drop"
+        )
+    return soften(found, reader.votes(root))
 
 
 def _name_unusable(root: Path, unusable: Sequence[str]) -> str:

@@ -85,7 +85,7 @@ def apply_preset(workspace: Path, name: str, size: str | None = None) -> Applied
     head = takewhile(lambda line: line.startswith("#"), path.read_text("utf-8").splitlines())
     write_text(path, "\n".join([*head, render(new)]))
     now = leaves(new.model_dump(mode="json"))
-    gone = [change for change in _lost(old) if now.get(change.name) != change.old]
+    gone = [c for c in _lost(old) if c.name in old and now.get(c.name) != c.old]
     return Applied(changes(old, now), gone)
 
 

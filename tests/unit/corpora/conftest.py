@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import struct
 import wave
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -31,6 +32,15 @@ def write_clip(path: Path, content: object = None, level: int = 8000, samples: i
         file.setparams((1, 2, 16_000, samples, "NONE", "not compressed"))
         file.writeframes(b"".join(v.to_bytes(2, "little", signed=True) for v in values))
     return path
+
+
+def wav_bytes(name: str, rate: int = 16_000, samples: int = 160) -> bytes:
+    """A WAV file of 16 bits with a header of 44 bytes; `name` decides its noise."""
+    noise = hashlib.sha256(name.encode()).digest()
+    data = (noise * (2 * samples // len(noise) + 1))[: 2 * samples]
+    chunk = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, 1, rate, 2 * rate, 2, 16)
+    chunk += struct.pack("<4sI", b"data", len(data)) + data
+    return struct.pack("<4sI4s", b"RIFF", 4 + len(chunk), b"WAVE") + chunk
 
 
 def ravdess_names() -> list[str]:
@@ -75,6 +85,12 @@ def write_all(root: Path, names: Iterable[str], suffix: str = ".wav") -> Path:
 def clip() -> WriteClip:
     """Writes one short clip: clip(path, content=None, level=8000, samples=40)."""
     return write_clip
+
+
+@pytest.fixture(scope="session")
+def wav() -> Callable[..., bytes]:
+    """The bytes of a short clip: wav(name, rate=16_000, samples=160)."""
+    return wav_bytes
 
 
 @pytest.fixture(scope="session")

@@ -120,6 +120,11 @@ def test_the_cache_is_left_alone_when_nothing_changed(root: Path, cache: Path) -
     [
         ("ravdess", "download Audio_Speech_Actors_01-24.zip"),
         ("emodb", "download EMO-DB"),
+        ("iemocap", "request IEMOCAP"),
+        ("savee", "register at"),
+        ("meld", "download MELD.Raw"),
+        ("cremad", "clone .*/CREMA-D"),
+        ("nemo", "clone .*/nEMO"),
         ("table", "put table.csv"),
         ("demo", "`dvc repro` speaks it"),
     ],

@@ -14,6 +14,8 @@ from mfsn.errors import ConfigError
 from mfsn.params import load_params, read_yaml
 from mfsn.presets import apply_preset, leaves, preset_params, presets, render, sizes
 
+MORE = ("iemocap", "savee", "meld", "cremad", "nemo")
+
 
 @pytest.fixture
 def workspace(tmp_path: Path, checkout: Path) -> Path:
@@ -41,12 +43,12 @@ def test_a_fresh_clone_holds_the_demo(checkout: Path) -> None:
 
 def test_the_base_comes_first_and_everything_is_described() -> None:
     assert next(iter(presets())) == "demo"
-    assert set(presets()) >= {"demo", "ravdess", "emodb", "table"}
+    assert set(presets()) >= {"demo", "ravdess", "emodb", "table", *MORE}
     assert set(sizes()) == {"demo", "small", "paper"}
     assert all([*presets().values(), *sizes().values()])
 
 
-@pytest.mark.parametrize("name", ["demo", "ravdess", "emodb", "table"])
+@pytest.mark.parametrize("name", ["demo", "ravdess", "emodb", "table", *MORE])
 @pytest.mark.parametrize("size", [None, "demo", "small", "paper"])
 def test_every_combination_is_written_in_full_and_read_back(
     workspace: Path, name: str, size: str | None
@@ -57,10 +59,32 @@ def test_every_combination_is_written_in_full_and_read_back(
     assert written == leaves(preset_params(name, size).model_dump(mode="json"))
 
 
-@pytest.mark.parametrize("name", ["ravdess", "emodb"])
+@pytest.mark.parametrize("name", ["ravdess", "emodb", *MORE[1:]])
 def test_classes_are_the_emotions_of_the_corpus(checkout: Path, name: str) -> None:
     facts = read_yaml(checkout / "src" / "mfsn" / "corpora" / "data" / f"{name}.yaml")
     assert set(preset_params(name).labels.classes) == set(facts["labels"].values())
+
+
+def test_iemocap_has_the_four_classes_of_the_paper() -> None:
+    params = preset_params("iemocap", "paper")
+    assert params.labels.classes == ["angry", "happy", "neutral", "sad"]
+    assert params.labels.merge == {"excited": "happy"}
+    assert (params.corpus.part, params.corpus.unlabelled) == (None, "drop")
+
+
+@pytest.mark.parametrize(
+    ("name", "protocol", "folds"),
+    [
+        ("iemocap", "leave_one_session_out", 5),
+        ("savee", "stratified_k_fold", 10),
+        ("meld", "official_split", 5),
+        ("cremad", "grouped_k_fold", 5),
+        ("nemo", "leave_one_speaker_out", 5),
+    ],
+)
+def test_protocols(name: str, protocol: str, folds: int) -> None:
+    chosen = preset_params(name).protocol
+    assert (chosen.name, chosen.folds) == (protocol, folds)
 
 
 def test_sizes_differ_in_model_and_optimisation_only() -> None:
