@@ -48,7 +48,7 @@ def run(workspace: Path, system: str, seeds: list[int]) -> dict[str, Any]:
 
 
 def row(metrics: dict[str, Any]) -> str:
-    values = (metrics["ua"], metrics["wa"], metrics["macro_f1"], metrics["pooled"]["ua"])
+    values = (metrics["ua"], metrics["wa"], metrics["macro_f1"], metrics["ua_pooled"])
     return " | ".join(f"{100 * value:.1f}" for value in values)
 
 

@@ -177,8 +177,9 @@ def test_dual_stream_co_attention_equals_a_loop() -> None:
     torch.manual_seed(3)
     projection, sec_frames, tec_frames = 4, 7, 6
     streams = DualStreamCoAttention(
-        sec=CoAttention(projection, sec_frames, 5, dropout=0.0),
-        tec=CoAttention(projection, tec_frames, 3, dropout=0.0),
+        sec=CoAttention(2 * projection, sec_frames, 5, projection, dropout=0.0),
+        tec=CoAttention(2 * projection, tec_frames, 3, projection, dropout=0.0),
+        guide="spectrogram_and_mfcc",
     ).double()
     h_s, h_m = (torch.randn(B, 2 * projection, dtype=torch.float64) for _ in range(2))
     sec = torch.randn(B, sec_frames, 5, dtype=torch.float64)

@@ -11,10 +11,12 @@ import torch
 from torch import Tensor, nn
 
 from mfsn.errors import ConfigError, TrainingError
+from mfsn.models.coattention import DualStreamCoAttention, JointStreamCoAttention
 from mfsn.models.config import ModelConfig, System
 from mfsn.models.inputs import Features, InputShapes
 from mfsn.models.network import SerNetwork, build_network
 from mfsn.models.operations import OPERATIONS
+from mfsn.models.parts import OneEncoderPart, TwoEncoderPart
 
 B, C, T, S, M = 3, 4, 8, 20, 10
 LEVELS = ("low", "mid", "high")
@@ -28,7 +30,7 @@ SHAPES = InputShapes(
     mfcc_frames=M,
     mfcc_coefficients=5,
 )
-SYSTEMS: tuple[System, ...] = ("mfsn", "sec_tec", "acoustic")
+SYSTEMS: tuple[System, ...] = ("mfsn", "sec_tec", "coattention", "acoustic")
 ALPHA = [0.1 * i for i in range(8)]
 
 
@@ -111,6 +113,8 @@ class TestForward:
             {"mask": "none"},
             {"spectrogram_reference": "utterance"},
             {"mfcc_layers": 1},
+            {"streams": "joint"},
+            {"guide": "mfcc"},
         ],
         ids=lambda values: next(iter(values)),
     )
@@ -123,7 +127,7 @@ class TestForward:
         features = batch()
         mfsn = network()
         assert not torch.allclose(mfsn(features, "low"), mfsn(features, "mid"))
-        for system in ("sec_tec", "acoustic"):
+        for system in ("sec_tec", "coattention", "acoustic"):
             other = network(system)
             assert torch.equal(other(features, "low"), other(features, "mid"))
 
@@ -158,12 +162,53 @@ class TestForward:
         built = network("sec_tec")
         assert torch.equal(built(last), built(features))
 
+    def test_coattention_reads_the_last_level_of_one_encoder(self) -> None:
+        features = batch()
+        bare = dataclasses.replace(features, sec={"high": features.sec["high"]}, tec_BTD=None)
+        built = network("coattention")
+        assert torch.equal(built(bare), built(features))
+        louder = dataclasses.replace(bare, sec={"high": 2 * features.sec["high"]})
+        assert not torch.allclose(built(louder), built(bare))
+
+    def test_coattention_has_the_published_widths(self) -> None:
+        built = network("coattention", projection=128, hidden=128)
+        assert isinstance(built.encoders, OneEncoderPart)
+        assert built.acoustic.mfcc.project.out_features == 128
+        assert built.encoders.coattention.frame_weights.in_features == 256
+        assert built.encoders.coattention.project.out_features == 128
+        first = next(m for m in built.head.modules() if isinstance(m, nn.Linear))
+        assert first.in_features == 384
+
+    @pytest.mark.parametrize("streams", ["dual", "joint"])
+    def test_a_guide_of_mfcc_leaves_the_spectrogram_out_of_the_weights(self, streams: str) -> None:
+        built = network(streams=streams, guide="mfcc")
+        assert isinstance(built.encoders, TwoEncoderPart)
+        part, features = built.encoders, batch()
+        h_s, h_m = built.acoustic(features)
+        assert torch.equal(part(features, "low", h_s, h_m), part(features, "low", 0 * h_s, h_m))
+        assert not torch.allclose(
+            part(features, "low", h_s, h_m), part(features, "low", h_s, 0 * h_m)
+        )
+
+    def test_a_joint_stream_weighs_the_frames_of_both_encoders_alike(self) -> None:
+        built = network("sec_tec", streams="joint")
+        assert isinstance(built.encoders, TwoEncoderPart)
+        assert isinstance(built.encoders.coattention, JointStreamCoAttention)
+        both = built.encoders.coattention.both
+        assert both.frame_weights.out_features == T
+        assert both.project.in_features == SHAPES.sec_width + SHAPES.tec_width
+
+    def test_streams_of_other_lengths_cannot_be_joined(self) -> None:
+        shapes = dataclasses.replace(SHAPES, tec_frames=T + 1)
+        with pytest.raises(ConfigError, match=r"share one co-attention stream.*streams: dual"):
+            network("sec_tec", shapes, streams="joint")
+
     def test_sec_tec_is_mfsn_whose_cell_hands_tec_through(self) -> None:
         # T' = T: co-attention, head and acoustic part are the same modules with the same weights.
         mfsn, sec_tec = network("mfsn"), network("sec_tec", seed=1)
         shared = {k: v for k, v in mfsn.state_dict().items() if "fusion" not in k}
         sec_tec.load_state_dict(shared)
-        assert mfsn.encoders is not None
+        assert isinstance(mfsn.encoders, TwoEncoderPart)
         assert mfsn.encoders.fusion is not None
         mfsn.encoders.fusion.cells = nn.ModuleList()
         torch.testing.assert_close(mfsn(batch(), "low"), sec_tec(batch()))
@@ -297,7 +342,7 @@ class TestGradient:
         shapes = dataclasses.replace(SHAPES, sec_width=9)
         built = network(shapes=shapes)
         built(batch(shapes), "low").square().sum().backward()
-        assert built.encoders is not None
+        assert isinstance(built.encoders, TwoEncoderPart)
         assert built.encoders.fusion is not None
         parameters = list(built.encoders.fusion.sec_alignment.parameters())
         assert len(parameters) == 2
@@ -385,7 +430,8 @@ class TestBuilding:
         assert not torch.equal(first(batch()), other(batch()))
 
     def test_systems_of_a_seed_share_their_acoustic_part(self) -> None:
-        states = [network(system).acoustic.state_dict() for system in SYSTEMS]
+        wide = [system for system in SYSTEMS if system != "coattention"]
+        states = [network(system).acoustic.state_dict() for system in wide]
         for name, value in states[0].items():
             assert all(torch.equal(value, state[name]) for state in states[1:])
 
@@ -464,7 +510,8 @@ class TestPublishedSizes:
         assert self.millions(paper.acoustic.mfcc.project) / 2 == pytest.approx(19.66, abs=0.005)
 
     def test_co_attention(self, paper: SerNetwork) -> None:
-        assert paper.encoders is not None
+        assert isinstance(paper.encoders, TwoEncoderPart)
+        assert isinstance(paper.encoders.coattention, DualStreamCoAttention)
         stream = paper.encoders.coattention.sec
         assert stream.frame_weights.weight.shape == (149, 256)
         assert stream.project.weight.shape == (128, 768)
@@ -474,6 +521,6 @@ class TestPublishedSizes:
         assert shapes == [(128, 768), (128, 128), (4, 128)]
 
     def test_fusion_with_the_gated_supplement_is_about_6_million(self, paper: SerNetwork) -> None:
-        assert paper.encoders is not None
+        assert isinstance(paper.encoders, TwoEncoderPart)
         assert paper.encoders.fusion is not None
         assert self.millions(paper.encoders.fusion) == pytest.approx(6, abs=0.5)

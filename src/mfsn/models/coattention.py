@@ -1,9 +1,10 @@
-"""Dual-stream co-attention: spectrogram and MFCC say which frames of SEC and of TEC count.
+"""Co-attention: spectrogram and MFCC say which frames of SEC and of TEC count.
 
-CA-MSER (models/ser_model.py, high confidence) has one such stream; MFSN doubles the spectrogram and
-MFCC vectors and gives one half to each encoder (the place of the doubling is assumed, facts 2.8).
+CA-MSER (models/ser_model.py, high confidence) has one such stream on one encoder; MFSN doubles the
+spectrogram and MFCC vectors and gives one half to each of two (the place of the doubling is
+assumed, facts 2.8). Streams for comparison: one for both encoders, and a guide of MFCC alone.
 
-Shapes: B batch, T frames, D encoder width, P projection (one half of h_s or h_m).
+Shapes: B batch, T frames, D encoder width, P width of a stream's half of h_s or h_m, G guide.
 """
 
 from __future__ import annotations
@@ -11,42 +12,55 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from mfsn.models.config import Guide
+
 
 class CoAttention(nn.Module):
-    """One stream: a = ReLU([s; m] W_a + b_a), p = sum over t of a_t H_t, h = ReLU(p W + b).
+    """One stream: a = ReLU(g W_a + b_a), p = sum over t of a_t H_t, h = ReLU(p W + b).
 
     The weights a are not normalised: the published code has its softmax commented out. There is one
     weight a frame index, so the number of frames is fixed. Frames of padding are zero in H, so that
     their weights count for nothing.
     """
 
-    def __init__(self, projection: int, frames: int, width: int, dropout: float) -> None:
-        super().__init__()
-        self.frame_weights = nn.Linear(2 * projection, frames)
-        self.project = nn.Linear(width, projection)
-        self.dropout = nn.Dropout(dropout)
-
-    def forward(self, s_BP: Tensor, m_BP: Tensor, encoder_BTD: Tensor) -> Tensor:
-        """The encoder's vector, [B, P].
+    def __init__(self, guide: int, frames: int, width: int, outputs: int, dropout: float) -> None:
+        """Make a stream with random weights.
 
         Args:
-            s_BP: half of the spectrogram vector.
-            m_BP: half of the MFCC vector.
+            guide: G.
+            frames: T.
+            width: D.
+            outputs: width of h.
+            dropout: on the guide and on p.
+        """
+        super().__init__()
+        self.frame_weights = nn.Linear(guide, frames)
+        self.project = nn.Linear(width, outputs)
+        self.dropout = nn.Dropout(dropout)
+
+    def weights(self, guide_BG: Tensor) -> Tensor:
+        """a, the weight of each frame, [B, T], not below 0."""
+        return torch.relu(self.frame_weights(self.dropout(guide_BG)))
+
+    def forward(self, guide_BG: Tensor, encoder_BTD: Tensor) -> Tensor:
+        """h, [B, outputs].
+
+        Args:
+            guide_BG: g, what says which frames count.
             encoder_BTD: H, SEC or TEC.
         """
-        guide_BE = self.dropout(torch.cat([s_BP, m_BP], dim=1))
-        weights_BT = torch.relu(self.frame_weights(guide_BE))
-        pooled_BD = torch.einsum("bt,btd->bd", weights_BT, encoder_BTD)
+        pooled_BD = torch.einsum("bt,btd->bd", self.weights(guide_BG), encoder_BTD)
         return torch.relu(self.project(self.dropout(pooled_BD)))
 
 
 class DualStreamCoAttention(nn.Module):
     """Two streams: the first halves of h_s and h_m guide SEC, the second halves TEC."""
 
-    def __init__(self, sec: CoAttention, tec: CoAttention) -> None:
+    def __init__(self, sec: CoAttention, tec: CoAttention, guide: Guide) -> None:
         super().__init__()
         self.sec = sec
         self.tec = tec
+        self.guide = guide
 
     def forward(self, h_s_BE: Tensor, h_m_BE: Tensor, sec_BTD: Tensor, tec_BTD: Tensor) -> Tensor:
         """The vectors of SEC and TEC side by side, [B, 2 P].
@@ -59,6 +73,31 @@ class DualStreamCoAttention(nn.Module):
         """
         s_for_sec_BP, s_for_tec_BP = h_s_BE.chunk(2, dim=1)
         m_for_sec_BP, m_for_tec_BP = h_m_BE.chunk(2, dim=1)
-        h_sec_BP = self.sec(s_for_sec_BP, m_for_sec_BP, sec_BTD)
-        h_tec_BP = self.tec(s_for_tec_BP, m_for_tec_BP, tec_BTD)
+        h_sec_BP = self.sec(join_guide(s_for_sec_BP, m_for_sec_BP, self.guide), sec_BTD)
+        h_tec_BP = self.tec(join_guide(s_for_tec_BP, m_for_tec_BP, self.guide), tec_BTD)
         return torch.cat([h_sec_BP, h_tec_BP], dim=1)
+
+
+class JointStreamCoAttention(nn.Module):
+    """One stream: one weight a frame for SEC and TEC side by side."""
+
+    def __init__(self, both: CoAttention, guide: Guide) -> None:
+        super().__init__()
+        self.both = both
+        self.guide = guide
+
+    def forward(self, h_s_BE: Tensor, h_m_BE: Tensor, sec_BTD: Tensor, tec_BTD: Tensor) -> Tensor:
+        """The vector of SEC and TEC together, [B, 2 P]; arguments as in `DualStreamCoAttention`."""
+        guide_BG = join_guide(h_s_BE, h_m_BE, self.guide)
+        hidden_BE: Tensor = self.both(guide_BG, torch.cat([sec_BTD, tec_BTD], dim=2))
+        return hidden_BE
+
+
+def join_guide(s_BP: Tensor, m_BP: Tensor, guide: Guide) -> Tensor:
+    """What guides a stream: both vectors side by side, or MFCC's alone."""
+    return m_BP if guide == "mfcc" else torch.cat([s_BP, m_BP], dim=1)
+
+
+def guide_width(half: int, guide: Guide) -> int:
+    """Width of what `join_guide` gives of two vectors with `half` values each."""
+    return half if guide == "mfcc" else 2 * half

@@ -8,9 +8,21 @@ from pydantic import Field
 
 from mfsn.config import Config
 
-System = Literal["mfsn", "sec_tec", "acoustic", "classical"]
-"""mfsn: search over how SEC adjusts TEC. sec_tec: MFSN without search (T' = T). acoustic:
-spectrogram and MFCC only. classical: functionals with a linear SVM."""
+System = Literal["mfsn", "sec_tec", "coattention", "acoustic", "classical"]
+"""mfsn: search over how SEC adjusts TEC. sec_tec: MFSN without search (T' = T). coattention: one
+encoder, SEC's last level (CA-MSER). acoustic: spectrogram and MFCC only. classical: functionals
+with a linear SVM."""
+
+Operation = Literal[
+    "zero", "sum", "attention", "attention_r", "concat_fc", "concat_fc_r", "ism", "ism_r"
+]
+"""Operations of a Fusion Cell; `_r` is the reversed version: op_r(x, y) = op(y, x)."""
+
+Guide = Literal["spectrogram_and_mfcc", "mfcc"]
+"""What tells co-attention which frames count."""
+
+Mask = Literal["valid", "none"]
+"""Whether only frames of real audio count."""
 
 
 class ModelConfig(Config):
@@ -43,7 +55,12 @@ class ModelConfig(Config):
     """Add TEC to the cell's output, then LayerNorm, as BM-NAS does; assumed off (facts 2.3)."""
     align: bool = False
     """A projection and a LayerNorm before the cell, for frozen encoders; assumed off."""
-    mask: Literal["valid", "none"] = "valid"
+    streams: Literal["dual", "joint"] = "dual"
+    """dual: SEC and TEC have frame weights of their own (the paper). joint: one weight a frame for
+    both (its ablation; how the two are joined is assumed)."""
+    guide: Guide = "spectrogram_and_mfcc"
+    """What co-attention's frame weights are made from; mfcc leaves the spectrogram out of them."""
+    mask: Mask = "valid"
     """valid: attention and co-attention see only frames of real audio, and spectrogram and MFCC are
     zero elsewhere. none: padding counts, as in the
     published code, which pads at full level, however, and not at silence (facts 1.3)."""

@@ -8,8 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 from torch import Tensor
+
+
+class Slices(Protocol):
+    """Rows that are taken a slice at a time: a tensor, or what reads them from the store."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, part: slice) -> Tensor: ...
 
 
 @dataclass(frozen=True)

@@ -5,12 +5,10 @@ Shapes: B batch, T frames, D width.
 
 from __future__ import annotations
 
-from typing import Literal
-
 import torch
 from torch import Tensor
 
-Mask = Literal["valid", "none"]
+from mfsn.models.config import Mask
 
 # A share comes rounded to float32: 0.01 of 300 frames may turn out a little above 3. That error is
 # below 1e-5 frames; a true overhang is at least one 48,000th of a frame.

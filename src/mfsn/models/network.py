@@ -6,9 +6,11 @@
     TEC         -> Fusion Cells -> T' -> co-attention (TEC stream) -> h_tec -+
     S_N         -----------------------> co-attention (SEC stream) -> h_sec -+
 
-`mfsn` has all of it; `sec_tec` has no cells (T' = T); `acoustic` ends with h_s and h_m.
+`mfsn` has all of it; `sec_tec` has no cells (T' = T); `coattention` has the SEC stream alone and
+h_s and h_m of half the width (CA-MSER); `acoustic` ends with h_s and h_m.
 
-Shapes: B batch, T frames, D encoder width, P projection, E = 2 P (h_s, h_m), C classes.
+Shapes: B batch, T frames, D encoder width, P projection, E width of h_s and h_m (2 P; P in
+coattention), C classes.
 """
 
 from __future__ import annotations
@@ -21,60 +23,14 @@ from torch import Tensor, nn
 from mfsn.errors import ConfigError
 from mfsn.models.alexnet import load_imagenet
 from mfsn.models.cells import Fusion, FusionCell
-from mfsn.models.coattention import CoAttention, DualStreamCoAttention
 from mfsn.models.config import ModelConfig, System
-from mfsn.models.inputs import Features, InputShapes
-from mfsn.models.masking import keep_valid, valid_frames
-from mfsn.models.mfcc import MfccEncoder
-from mfsn.models.spectrogram import SpectrogramEncoder
-
-
-class AcousticPart(nn.Module):
-    """Spectrogram and MFCC: the part that all systems share."""
-
-    def __init__(self, config: ModelConfig, shapes: InputShapes) -> None:
-        super().__init__()
-        outputs = 2 * config.projection
-        self.spectrogram = SpectrogramEncoder(config, shapes.spectrogram_bins, outputs)
-        self.mfcc = MfccEncoder(config, shapes.mfcc_frames, shapes.mfcc_coefficients, outputs)
-
-    def forward(self, features: Features) -> tuple[Tensor, Tensor]:
-        """h_s and h_m, [B, E] each."""
-        h_s_BE = self.spectrogram(
-            features.spectrogram_BSF, features.utterance_max_B, features.valid_B
-        )
-        return h_s_BE, self.mfcc(features.mfcc_BMK, features.valid_B)
-
-
-class EncoderPart(nn.Module):
-    """SEC and TEC: fusion, where there is one, and dual-stream co-attention."""
-
-    def __init__(
-        self, config: ModelConfig, shapes: InputShapes, last_level: str, fusion: Fusion | None
-    ) -> None:
-        super().__init__()
-        self.mask = config.mask
-        self.last_level = last_level
-        self.fusion = fusion
-        self.coattention = DualStreamCoAttention(
-            sec=CoAttention(config.projection, shapes.sec_frames, shapes.sec_width, config.dropout),
-            tec=CoAttention(config.projection, shapes.tec_frames, shapes.tec_width, config.dropout),
-        )
-
-    def forward(self, features: Features, level: str, h_s_BE: Tensor, h_m_BE: Tensor) -> Tensor:
-        """h_sec and h_tec side by side, [B, 2 P]; `level` is the SEC level that is fused."""
-        assert features.tec_BTD is not None, "this system reads TEC"
-        sec_BTD, _ = self._speech(features.sec[self.last_level], features.valid_B)
-        tec_BTD, valid_BT = self._speech(features.tec_BTD, features.valid_B)
-        if self.fusion is not None:
-            tec_BTD = self.fusion(tec_BTD, features.sec, level, valid_BT)
-        hidden_BE: Tensor = self.coattention(h_s_BE, h_m_BE, sec_BTD, tec_BTD)
-        return hidden_BE
-
-    def _speech(self, encoder_BTD: Tensor, valid_B: Tensor) -> tuple[Tensor, Tensor]:
-        # The frames with zeros for padding, and the mark of those that are real audio.
-        valid_BT = valid_frames(valid_B, encoder_BTD.shape[1], self.mask)
-        return keep_valid(encoder_BTD, valid_BT), valid_BT
+from mfsn.models.inputs import Features, InputShapes, Slices
+from mfsn.models.parts import (
+    AcousticPart,
+    OneEncoderPart,
+    TwoEncoderPart,
+    refuse_other_frames,
+)
 
 
 class SerNetwork(nn.Module):
@@ -83,7 +39,7 @@ class SerNetwork(nn.Module):
     def __init__(
         self,
         acoustic: AcousticPart,
-        encoders: EncoderPart | None,
+        encoders: OneEncoderPart | TwoEncoderPart | None,
         head: nn.Module,
         choice_levels: Sequence[str],
     ) -> None:
@@ -169,7 +125,7 @@ class SerNetwork(nn.Module):
             )
 
     def fit_scaling(
-        self, spectrogram_BSF: Tensor, utterance_max_B: Tensor, valid_B: Tensor
+        self, spectrogram_BSF: Slices, utterance_max_B: Tensor, valid_B: Tensor
     ) -> None:
         """Set the spectrogram's scaling from training rows; see `SpectrogramScaling.fit`.
 
@@ -192,12 +148,13 @@ def build_network(
     """Make the network of a system with fresh weights.
 
     All weights come from torch's global generator in a fixed order, spectrogram and MFCC first: the
-    caller seeds it (`torch.manual_seed`), and systems with the same seed share their acoustic part.
+    caller seeds it (`torch.manual_seed`), and systems with the same seed share their acoustic part
+    (`coattention`, whose vectors are half as wide, its beginning).
 
     Args:
-        system: `mfsn`, `sec_tec` or `acoustic`.
+        system: `mfsn`, `sec_tec`, `coattention` or `acoustic`.
         config: sizes and readings.
-        shapes: sizes of the cached rows; those of SEC and TEC do not matter to `acoustic`.
+        shapes: sizes of the cached rows; those that a system does not read do not matter.
         classes: C.
         levels: SEC level names; the last is S_N.
         alpha_init_std: standard deviation of alpha at the start.
@@ -209,28 +166,33 @@ def build_network(
             because their frames differ, or ImageNet weights are asked for at another width than 1.
         ModelLoadError: if ImageNet weights cannot be loaded.
     """
-    if system not in ("mfsn", "sec_tec", "acoustic"):
-        raise ConfigError(f"system {system} has no network; choose mfsn, sec_tec or acoustic")
+    if system == "classical":
+        raise ConfigError("system classical has no network; choose another one")
     if not levels:
         raise ConfigError("there is no SEC level (params.yaml: sec.levels); name at least one")
-    acoustic = AcousticPart(config, shapes)
+    outputs = (1 if system == "coattention" else 2) * config.projection
+    acoustic = AcousticPart(config, shapes, outputs)
     if pretrained and config.alexnet_weights == "imagenet":
         load_imagenet(acoustic.spectrogram.alexnet)
-    encoders = None
-    if system != "acoustic":
-        fusion = _fusion(config, shapes, alpha_init_std) if system == "mfsn" else None
-        encoders = EncoderPart(config, shapes, levels[-1], fusion)
-    head = _head((4 if encoders is None else 6) * config.projection, config, classes)
+    encoders = _encoders(system, config, shapes, levels[-1], alpha_init_std)
+    hidden = {"acoustic": 4, "coattention": 3}.get(system, 6) * config.projection
+    head = _head(hidden, config, classes)
     return SerNetwork(acoustic, encoders, head, levels if system == "mfsn" else levels[-1:])
 
 
+def _encoders(
+    system: System, config: ModelConfig, shapes: InputShapes, last_level: str, alpha_init_std: float
+) -> OneEncoderPart | TwoEncoderPart | None:
+    if system == "acoustic":
+        return None
+    if system == "coattention":
+        return OneEncoderPart(config, shapes, last_level)
+    fusion = _fusion(config, shapes, alpha_init_std) if system == "mfsn" else None
+    return TwoEncoderPart(config, shapes, last_level, fusion)
+
+
 def _fusion(config: ModelConfig, shapes: InputShapes, alpha_init_std: float) -> Fusion:
-    if shapes.sec_frames != shapes.tec_frames:
-        raise ConfigError(
-            f"SEC has {shapes.sec_frames} frames a segment and TEC {shapes.tec_frames}, so they "
-            "cannot be fused frame by frame; choose two encoders with the same hop (params.yaml: "
-            "sec.model, tec.model), or system: sec_tec"
-        )
+    refuse_other_frames(shapes, "be fused frame by frame", "system: sec_tec")
     return Fusion(config, shapes.tec_width, shapes.sec_width, alpha_init_std)
 
 

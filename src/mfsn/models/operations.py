@@ -10,24 +10,16 @@ Shapes: B batch, T frames, D width.
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
 
 from mfsn.errors import ConfigError
+from mfsn.models.config import Operation
 
-OPERATIONS = (
-    "zero",
-    "sum",
-    "attention",
-    "attention_r",
-    "concat_fc",
-    "concat_fc_r",
-    "ism",
-    "ism_r",
-)
-"""Names in the order of alpha; `_r` is the reversed version: op_r(x, y) = op(y, x)."""
+OPERATIONS: tuple[Operation, ...] = get_args(Operation)
+"""Names in the order of alpha."""
 
 Ism = Literal["gated", "glu"]
 

@@ -19,6 +19,7 @@ from torch.nn.functional import interpolate
 from mfsn.errors import TrainingError
 from mfsn.models.alexnet import AlexNetFeatures
 from mfsn.models.config import ModelConfig
+from mfsn.models.inputs import Slices
 from mfsn.models.masking import keep_valid, valid_frames
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -49,7 +50,7 @@ class SpectrogramScaling(nn.Module):
         self.register_buffer("low_F", torch.full((bins,), math.nan))
         self.register_buffer("high_F", torch.full((bins,), math.nan))
 
-    def fit(self, level_BSF: Tensor, utterance_max_B: Tensor, valid_B: Tensor) -> None:
+    def fit(self, level_BSF: Slices, utterance_max_B: Tensor, valid_B: Tensor) -> None:
         """Take the smallest and largest level of each bin over all frames of real audio.
 
         Padding never counts, whatever `model.mask` says: its level is no level of speech.

@@ -10,8 +10,15 @@ from mfsn.report.run import Run
 SYSTEMS = {
     "mfsn": "MFSN: searched fusion of SEC and TEC, co-attention with spectrogram and MFCC",
     "sec_tec": "SEC + TEC: MFSN without search",
+    "coattention": "Co-attention: SEC's last level guided by spectrogram and MFCC",
     "acoustic": "acoustic: spectrogram and MFCC only",
     "classical": "classical: functionals with a linear SVM",
+}
+SEARCHES = {
+    "joint": "alpha and weights on the same batches",
+    "bilevel": "alpha on training data of its own",
+    "fixed": "none; the operations were given",
+    "random": "none; operations and level were drawn for each fold and seed",
 }
 NETWORKS = {
     "export": "the search's network itself (one training process)",
@@ -52,7 +59,7 @@ def facts(run: Run) -> list[tuple[str, str]]:
         ("Licence", "; ".join(sorted(set(run.manifest["licence"])))),
         ("Classes", ", ".join(run.classes)),
         ("System", SYSTEMS[about["system"]]),
-        *([("Network", NETWORKS[about["train"]["network"]])] if about["system"] == "mfsn" else []),
+        *_searched(about),
         ("Protocol", _protocol(about["protocol"])),
         ("Selection", f"{run.scores['selection']}: {RULES[run.scores['selection']]}"),
         ("Refit", REFITS[about["selection"]["refit"]]),
@@ -79,6 +86,14 @@ def warnings(run: Run) -> list[str]:
     if run.about["optimisation"]["shuffle_labels"]:
         found.append("Training labels were shuffled: scores must lie near chance.")
     return found
+
+
+def _searched(about: Mapping[str, Any]) -> list[tuple[str, str]]:
+    if about["system"] != "mfsn":
+        return []
+    search, network = about["search"], NETWORKS[about["train"]["network"]]
+    levels = f"; levels drawn from {', '.join(search['levels'])}" if search["levels"] else ""
+    return [("Search", SEARCHES[search["mode"]] + levels), ("Network", network)]
 
 
 def _protocol(protocol: Mapping[str, Any]) -> str:

@@ -10,6 +10,7 @@ from typing import Literal
 from pydantic import Field, field_validator, model_validator
 
 from mfsn.config import Config
+from mfsn.models.config import Operation
 
 Rule = Literal["held_out", "oracle_test", "last_epoch"]
 """Selection rules. held_out: best WA + UA on development utterances. oracle_test: best on the test
@@ -37,15 +38,32 @@ class OptimisationConfig(Config):
 class SearchConfig(Config):
     """The architecture search over the Fusion Cell's operations."""
 
-    mode: Literal["joint", "bilevel"] = "joint"
+    mode: Literal["joint", "bilevel", "fixed", "random"] = "joint"
     """joint: each step updates weights and alpha on the same batch (assumed, facts 2.4).
-    bilevel: first-order, alpha on a split of the training data of its own."""
+    bilevel: first-order, alpha on a split of the training data of its own. What the search must
+    beat, at the same budget: fixed, the operations named below; random, operations and one level
+    drawn for each fold and seed."""
+    operations: tuple[Operation, ...] = ()
+    """fixed: one operation for all Fusion Cells, or one a cell."""
+    levels: tuple[str, ...] = ()
+    """SEC levels that the Choice Cell draws from; all where none is named."""
     alpha_lr: float = Field(5.0, gt=0)
     """SGD on alpha; the paper prints 5, an exponent may have been lost (facts 2.4)."""
     alpha_init_std: float = Field(1e-3, ge=0)
     alpha_share: float = Field(0.5, gt=0, lt=1)
     """bilevel: share of the training speakers (utterances, where speakers are unknown or not
     kept apart) that trains alpha."""
+
+    @model_validator(mode="after")
+    def _operations_are_for_fixed(self) -> SearchConfig:
+        if bool(self.operations) != (self.mode == "fixed"):
+            raise ValueError(
+                "operations and mode: fixed go together; name at least one operation, or choose "
+                "another mode and operations: []"
+            )
+        if self.mode == "random" and self.levels:
+            raise ValueError("mode: random draws its level by itself; set levels: []")
+        return self
 
 
 class TrainConfig(Config):
@@ -56,6 +74,8 @@ class TrainConfig(Config):
     train the mixture from scratch with alpha fixed; levels are drawn as in the search. derived:
     train the chosen operations on the chosen level only (assumed: the level is part of the
     genotype)."""
+    derive_zero: bool = True
+    """derived: whether Zero, which drops TEC, may be the chosen operation."""
 
 
 class SelectionConfig(Config):

@@ -59,6 +59,11 @@ def make_network(
     return network
 
 
+def derived(operations: Sequence[str]) -> Fix:
+    """Fixes each Fusion Cell to one operation."""
+    return lambda network: network.derive(operations)
+
+
 def train_on_fold(
     unit: Unit,
     experiment: Experiment,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +36,7 @@ def describe_genotype(
         experiment: the parameters.
         network: with the weights that the rule chose.
         choices: of every rule; the others stand under `selected`.
-        levels: SEC level names in their order.
+        levels: SEC levels that were drawn from, in their order.
     """
     rule = experiment.selection.rule
     return {
@@ -67,16 +67,26 @@ def describe_cells(network: SerNetwork) -> list[dict[str, Any]]:
         {
             "alpha": cell.alpha_O.tolist(),
             "weights": weights,
-            "chosen": OPERATIONS[weights.index(max(weights))],
+            "chosen": _strongest(weights, zero=True),
             "entropy": entropy,
         }
         for cell, weights, entropy in columns
     ]
 
 
-def strongest(genotype: Mapping[str, Any]) -> list[str]:
-    """The operation with the largest weight in each Fusion Cell."""
-    return [cell["chosen"] for cell in genotype["cells"]]
+def strongest(genotype: Mapping[str, Any], *, zero: bool = True) -> list[str]:
+    """The operation with the largest weight in each Fusion Cell.
+
+    Args:
+        genotype: of a unit.
+        zero: whether Zero may be one of them.
+    """
+    return [_strongest(cell["weights"], zero) for cell in genotype["cells"]]
+
+
+def is_given(genotype: Mapping[str, Any]) -> bool:
+    """Whether the operations were given or drawn, not searched."""
+    return genotype["mode"] in ("fixed", "random")
 
 
 def read_genotype(search: Path, unit: Unit) -> dict[str, Any]:
@@ -90,3 +100,8 @@ def read_genotype(search: Path, unit: Unit) -> dict[str, Any]:
         raise TrainingError(f"{path} is missing; run `dvc repro search` to make it")
     genotype: dict[str, Any] = read_json(path)
     return genotype
+
+
+def _strongest(weights: Sequence[float], zero: bool) -> str:
+    allowed = {n: w for n, w in zip(OPERATIONS, weights, strict=True) if zero or n != "zero"}
+    return max(allowed, key=lambda name: allowed[name])

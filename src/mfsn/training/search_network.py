@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from mfsn.files import write_bytes, write_json
+from mfsn.training.architecture import architecture_of
 from mfsn.training.checkpoint import load_weights
 from mfsn.training.data import TrainingData
 from mfsn.training.experiment import Experiment
-from mfsn.training.fold_training import make_network, tidy, train_on_fold
+from mfsn.training.fold_training import derived, make_network, tidy, train_on_fold
 from mfsn.training.genotype import FILE, describe_genotype, strongest
 from mfsn.training.summary import describe_network
 from mfsn.training.units import Unit
@@ -19,17 +20,20 @@ def search_unit(unit: Unit, experiment: Experiment, data: TrainingData) -> str:
         A line for the terminal: epochs, development scores, level and operation.
 
     Raises:
+        ConfigError: as `mfsn.training.architecture.architecture_of`.
         TrainingError: as `mfsn.training.fold_training.train_on_fold`.
     """
-    trained = train_on_fold(unit, experiment, data)
-    network = make_network(experiment, data, pretrained=False)
+    space = architecture_of(unit, experiment.search, experiment.model.cells, data.levels)
+    fix = derived(space.operations) if space.operations else None
+    trained = train_on_fold(unit, experiment, data, fix, space.levels)
+    network = make_network(experiment, data, fix, pretrained=False)
     load_weights(trained.weights[experiment.selection.rule], network)
     for rule, weights in trained.weights.items():
         write_bytes(unit.folder / f"{rule}.safetensors", weights.read_bytes())
     write_json(unit.folder / "history.json", trained.history)
     if trained.refit_history:
         write_json(unit.folder / "refit.json", trained.refit_history)
-    genotype = describe_genotype(unit, experiment, network, trained.choices, data.levels)
+    genotype = describe_genotype(unit, experiment, network, trained.choices, space.levels)
     write_json(unit.folder / FILE, genotype)
     tidy(unit)
     choice = trained.choices[experiment.selection.rule]

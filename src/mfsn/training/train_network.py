@@ -16,8 +16,8 @@ from mfsn.training.checkpoint import load_weights
 from mfsn.training.config import Rule, TrainConfig
 from mfsn.training.data import TrainingData
 from mfsn.training.experiment import Experiment
-from mfsn.training.fold_training import Fix, Trained, make_network, tidy, train_on_fold
-from mfsn.training.genotype import read_genotype, strongest
+from mfsn.training.fold_training import Fix, Trained, derived, make_network, tidy, train_on_fold
+from mfsn.training.genotype import is_given, read_genotype, strongest
 from mfsn.training.loop import log_posteriors
 from mfsn.training.results import HISTORY, REFIT_HISTORY, Result, write_result
 from mfsn.training.selection import Choice
@@ -45,7 +45,7 @@ def train_network_unit(
         genotype = read_genotype(experiment.outputs.search, unit)
         fix = _fix(config, genotype)
     trained = _train(unit, experiment, config, data, genotype)
-    operations = strongest(genotype) if genotype else []
+    operations = _operations(config, genotype) if genotype else []
     rule, test = experiment.selection.rule, data.part(unit.fold.test)
     result = Result(
         history=trained.history,
@@ -53,7 +53,7 @@ def train_network_unit(
         choices=trained.choices,
         weights=trained.weights[rule].read_bytes(),
         about={
-            "network": config.network if genotype else "trained",
+            "network": _kind(config, genotype) if genotype else "trained",
             "operations": operations,
             "levels": list(data.levels),
             "shapes": asdict(data.shapes),
@@ -77,7 +77,7 @@ def _train(
         return train_on_fold(unit, experiment, data)
     if config.network == "export":
         return _searched(experiment.outputs.search / unit.name, genotype)
-    levels = [genotype["level"]] if config.network == "derived" else None
+    levels = [genotype["level"]] if config.network == "derived" else genotype["levels"]
     return train_on_fold(unit, experiment, data, _fix(config, genotype), levels)
 
 
@@ -94,12 +94,23 @@ def _searched(folder: Path, genotype: Genotype) -> Trained:
 
 
 def _fix(config: TrainConfig, genotype: Genotype) -> Fix | None:
+    if is_given(genotype) or config.network == "derived":
+        return derived(_operations(config, genotype))
     if config.network == "soft":
         alphas = [cell["alpha"] for cell in genotype["cells"]]
         return lambda network: network.freeze_architecture(alphas)
-    if config.network == "derived":
-        return lambda network: network.derive(strongest(genotype))
     return None
+
+
+def _kind(config: TrainConfig, genotype: Genotype) -> str:
+    """What a reader of the weights has to build: operations that were given stand alone."""
+    return "derived" if is_given(genotype) else config.network
+
+
+def _operations(config: TrainConfig, genotype: Genotype) -> list[str]:
+    """What is derived, or for the reader the strongest of the mixture."""
+    searched = config.network == "derived" and not is_given(genotype)
+    return strongest(genotype, zero=config.derive_zero or not searched)
 
 
 def _predict(

@@ -192,7 +192,7 @@ def make_run(searched: bool) -> dict[str, Any]:
         "segment": {"duration_s": 3.0},
         "model": {"projection": 32, "alexnet_weights": "random"},
         "optimisation": {"lr": 0.001, "class_weights": False, "shuffle_labels": False},
-        "search": {"mode": "joint"},
         "train": {"network": "export"},
+        "search": {"mode": "joint", "levels": []},
         "features": {"mfcc": digest},
     }

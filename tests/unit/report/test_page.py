@@ -275,6 +275,21 @@ def test_the_page_says_what_became_of_the_search(
     assert words in page_of(experiment).text
 
 
+@pytest.mark.parametrize(
+    ("search", "words"),
+    [
+        ({"mode": "joint", "levels": []}, "alpha and weights on the same batches"),
+        ({"mode": "random", "levels": []}, "operations and level were drawn for each fold"),
+        ({"mode": "fixed", "levels": ["low"]}, "the operations were given; levels drawn from low"),
+    ],
+)
+def test_the_page_says_how_was_searched(
+    experiment: Outputs, search: dict[str, Any], words: str
+) -> None:
+    change(experiment.models / "run.json", search=search)
+    assert words in page_of(experiment).text
+
+
 def test_the_level_is_that_of_the_model_that_was_tested(experiment: Outputs) -> None:
     """A network trained again after the search has an epoch and level of its own."""
     change(experiment.models / "session3-seed0" / "model.json", epoch=4, level="low")

@@ -14,10 +14,12 @@ import torch
 from mfsn.errors import ConfigError, TrainingError
 from mfsn.manifest import UTTERANCES, write_table
 from mfsn.training import fit
+from mfsn.training.architecture import architecture_of
 from mfsn.training.config import OptimisationConfig, SearchConfig, SelectionConfig
-from mfsn.training.data import Part, Rows, TrainingData, load_data
+from mfsn.training.data import Part, TrainingData, load_data
 from mfsn.training.fold_training import Trained, train_on_fold
 from mfsn.training.loop import Solver
+from mfsn.training.rows import Rows
 from mfsn.training.search import RESULT, run_search
 from mfsn.training.units import Unit, plan_units
 
@@ -89,13 +91,70 @@ def test_a_finished_search_is_not_run_again(toy: Any) -> None:
     assert not list(experiment.store.rglob("state.pt"))
 
 
-@pytest.mark.parametrize("system", ["sec_tec", "acoustic", "classical"])
+@pytest.mark.parametrize("system", ["sec_tec", "coattention", "acoustic", "classical"])
 def test_where_nothing_is_searched_it_says_so(toy: Any, system: str) -> None:
     experiment = toy(system=system)
     run_search(experiment, 1, quiet)
     assert set(content(experiment.outputs.search)) == {"search.json"}
     summary = json.loads((experiment.outputs.search / "search.json").read_text())
     assert summary == {"schema": 1, "system": system, "searched": False, "units": []}
+
+
+def genotype_of(experiment: Any, unit: str = "ses0-seed0") -> Any:
+    return json.loads((experiment.outputs.search / unit / RESULT).read_text())
+
+
+def test_given_operations_are_trained_without_a_search(toy: Any) -> None:
+    search = SearchConfig(mode="fixed", operations=("concat_fc_r",), levels=("mid", "low"))
+    experiment = toy(optimisation=THREE_EPOCHS, search=search)
+    run_search(experiment, 1, quiet)
+    genotype = genotype_of(experiment)
+    assert [cell["chosen"] for cell in genotype["cells"]] == ["concat_fc_r"]
+    assert genotype["levels"] == ["low", "mid"]
+    history = json.loads((experiment.outputs.search / "ses0-seed0" / "history.json").read_text())
+    assert all(set(entry["dev"]) == {"low", "mid"} for entry in history)
+    assert all(set(entry["levels_drawn"]) <= {"low", "mid"} for entry in history)
+    assert all(entry["entropy"] == [0.0] for entry in history)
+
+
+def test_random_genotypes_differ_between_units_and_come_again(toy: Any) -> None:
+    experiment = toy(optimisation=QUICK, search=SearchConfig(mode="random"), seeds=(0, 1, 2))
+    units = plan_units(experiment, "search", RESULT)
+    levels = ("low", "mid", "high")
+    drawn = [architecture_of(unit, experiment.search, 2, levels) for unit in units]
+    assert drawn == [architecture_of(unit, experiment.search, 2, levels) for unit in units]
+    assert len({space.operations for space in drawn}) > 1
+    assert len({space.levels for space in drawn}) > 1
+    assert all(len(space.operations or ()) == 2 and len(space.levels) == 1 for space in drawn)
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        ({"levels": ("deep",)}, r"search.levels names deep.*choose from low, mid, high"),
+        ({"mode": "fixed", "operations": ("sum", "zero")}, r"names 2 operations for 1 cells"),
+    ],
+)
+def test_a_space_that_is_not_there_is_refused(
+    toy: Any, values: dict[str, Any], sentence: str
+) -> None:
+    experiment = toy(optimisation=QUICK, search=SearchConfig(**values))
+    with pytest.raises(ConfigError, match=sentence):
+        run_search(experiment, 1, quiet)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"mode": "fixed"},
+        {"mode": "joint", "operations": ["sum"]},
+        {"mode": "random", "levels": ["low"]},
+        {"mode": "fixed", "operations": ["add"]},
+    ],
+)
+def test_contradicting_parameters_of_the_search_are_refused(values: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match=r"operations|levels"):
+        SearchConfig.parse(values, where="test")
 
 
 class Killed(BaseException):
@@ -165,7 +224,7 @@ def garbage(data: TrainingData, ids: tuple[str, ...]) -> TrainingData:
     """The same data with NaN for the features of utterances, and their labels turned round."""
     own = data.part(ids).rows_N
 
-    def spoil(rows: torch.Tensor) -> torch.Tensor:
+    def spoil(rows: Any) -> Any:
         return rows.index_fill(0, own, math.nan)
 
     rows = data.rows
@@ -177,6 +236,7 @@ def garbage(data: TrainingData, ids: tuple[str, ...]) -> TrainingData:
         utterance_max_N=spoil(rows.utterance_max_N),
         mfcc_NMK=spoil(rows.mfcc_NMK),
         valid_N=rows.valid_N,
+        device=rows.device,
     )
     labels = {name: 1 - label if name in ids else label for name, label in data.labels.items()}
     return replace(data, rows=spoilt, labels=labels)
@@ -245,7 +305,8 @@ def test_features_that_are_not_finite_stop_training_by_name(toy: Any) -> None:
     experiment = toy(optimisation=QUICK)
     data = load_data(experiment, "cpu")
     own = data.part(first_unit(experiment).fold.train[:1]).rows_N
-    rows = replace(data.rows, mfcc_NMK=data.rows.mfcc_NMK.index_fill(0, own, math.nan))
+    mfcc: Any = data.rows.mfcc_NMK
+    rows = replace(data.rows, mfcc_NMK=mfcc.index_fill(0, own, math.nan))
     with pytest.raises(TrainingError, match="fold ses0, seed 0, epoch 1, train: a loss"):
         train_first(experiment, replace(data, rows=rows))
 

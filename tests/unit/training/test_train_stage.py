@@ -24,6 +24,7 @@ from mfsn.training.config import (
     TrainConfig,
 )
 from mfsn.training.data import load_data
+from mfsn.training.genotype import strongest
 from mfsn.training.saved import load_network
 from mfsn.training.search import run_search
 from mfsn.training.train import run_train
@@ -35,6 +36,9 @@ WIDER = ModelConfig(
     mfcc_dropout=0.0,
 )  # fmt: skip
 """Wide enough that alpha has a gradient."""
+
+
+ENCODERS = {"sec_tec": {"sec", "tec"}, "coattention": {"sec"}, "acoustic": set()}
 
 
 def quiet(line: str) -> None:
@@ -147,16 +151,35 @@ def test_derived_keeps_one_operation_and_one_level(searched: Any) -> None:
     assert sorted(weights) == [0.0] * 7 + [1.0]
 
 
-@pytest.mark.parametrize("system", ["sec_tec", "acoustic"])
+@pytest.mark.parametrize("network", ["export", "soft", "derived"])
+def test_given_operations_are_what_every_network_has(toy: Any, network: str) -> None:
+    search = SearchConfig(mode="fixed", operations=("zero",))
+    experiment = toy(optimisation=QUICK, search=search)
+    run_search(experiment, 1, quiet)
+    run_train(experiment, TrainConfig(network=network, derive_zero=False), ClassicalConfig(), 1)
+    assert record_of(experiment)["operations"] == ["zero"]
+    cell = load_network(experiment.outputs.models / "ses0-seed0").network.cells[0]
+    assert cell.weights() == [1.0] + [0.0] * 7
+
+
+def test_zero_can_be_kept_out_of_the_derived_network(searched: Any) -> None:
+    path = searched.outputs.search / "ses0-seed0" / "genotype.json"
+    genotype = json.loads(path.read_text())
+    genotype["cells"][0]["weights"] = [0.5, 0.1, 0.2, 0.04, 0.04, 0.04, 0.04, 0.04]
+    assert strongest(genotype) == ["zero"]
+    assert strongest(genotype, zero=False) == ["attention"]
+
+
+@pytest.mark.parametrize("system", ["sec_tec", "coattention", "acoustic"])
 def test_systems_without_search_train_here(toy: Any, system: str) -> None:
     experiment = toy(system=system, optimisation=QUICK)
     lines = train(experiment)
     assert lines[-1] == "train: 3 units, 3 computed now, 0 from before"
     assert record_of(experiment)["operations"] == []
     about = json.loads((experiment.outputs.models / "run.json").read_text())
-    assert set(about["encoders"]) == ({"sec", "tec"} if system == "sec_tec" else set())
+    assert set(about["encoders"]) == ENCODERS[system]
     level = load_network(experiment.outputs.models / "ses2-seed0").level
-    assert level == ("high" if system == "sec_tec" else "acoustic")
+    assert level == ("acoustic" if system == "acoustic" else "high")
     assert train(experiment) == ["train: 3 units, 0 computed now, 3 from before"]
 
 

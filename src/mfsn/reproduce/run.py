@@ -1,0 +1,107 @@
+"""Running a table: each row is an experiment of DVC in a temporary folder.
+
+The workspace stays as it is, `dvc exp show` lists the rows, and what has run before comes from
+DVC's run-cache, from the feature cache and from the store's finished units.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from mfsn.errors import ReproduceError
+from mfsn.params import Params
+from mfsn.reproduce.plan import Row, Table, experiment_name, overrides
+
+Say = Callable[[str], None]
+
+
+def run_rows(
+    workspace: Path,
+    params: Params,
+    name: str,
+    table: Table,
+    *,
+    short: bool = False,
+    seeds: tuple[int, ...] = (),
+    say: Say = print,
+) -> dict[str, str]:
+    """Run every row, one after the other.
+
+    Args:
+        workspace: the checkout.
+        params: what its params.yaml holds.
+        name: of the table.
+        table: its plan.
+        short: fits of seconds.
+        seeds: instead of those in params.yaml.
+        say: takes a line about each row before it runs.
+
+    Returns:
+        Name of each row to that of its experiment.
+
+    Raises:
+        ReproduceError: if a row fails; those before it come from the caches when run again.
+    """
+    found = {}
+    for number, row in enumerate(table.rows, start=1):
+        say(f"{name}, row {number} of {len(table.rows)}: {row.label}")
+        found[row.name] = experiment_name(name, row, short)
+        _run(workspace, found[row.name], overrides(row, params, short, seeds), row)
+    return found
+
+
+def read_result(workspace: Path, experiment: str, path: Path) -> Any:
+    """A JSON output of a row's experiment, from DVC's cache.
+
+    Args:
+        workspace: the checkout.
+        experiment: its name.
+        path: of the output, relative to the checkout.
+
+    Raises:
+        ReproduceError: if the experiment or the output is not there.
+    """
+    import dvc.api
+    from dvc.exceptions import DvcException
+
+    try:
+        return json.loads(dvc.api.read(str(path), repo=str(workspace), rev=experiment))
+    except (DvcException, OSError) as error:
+        raise ReproduceError(
+            f"{path} of experiment {experiment} cannot be read ({error}); run the same "
+            "command again"
+        ) from error
+
+
+def _run(workspace: Path, experiment: str, changed: Mapping[str, Any], row: Row) -> None:
+    _dvc(workspace, "exp", "remove", "--quiet", experiment)  # DVC refuses a name that is taken
+    settings = [text for name, value in changed.items() for text in ("-S", _setting(name, value))]
+    done = _dvc(workspace, "exp", "run", "--temp", "--name", experiment, *settings)
+    if done:
+        raise ReproduceError(
+            f"row {row.name} ({row.label}) failed, as said above; mend it and run the same command "
+            "again: finished rows come from the cache"
+        )
+
+
+def _dvc(workspace: Path, *arguments: str) -> int:
+    quiet = subprocess.DEVNULL if "--quiet" in arguments else None
+    command = [sys.executable, "-m", "dvc", *arguments]
+    return subprocess.run(command, cwd=workspace, stderr=quiet, check=False).returncode
+
+
+def _setting(name: str, value: Any) -> str:
+    """As DVC's `--set-param` takes it: text plain, everything else as JSON."""
+    if isinstance(value, dict):
+        inner = ",".join(f"{key}:{_plain(v)}" for key, v in value.items())
+        return f"{name}={{{inner}}}"
+    return f"{name}={_plain(value)}"
+
+
+def _plain(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
