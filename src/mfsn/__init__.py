@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from mfsn.cache.reader import FeatureReader as FeatureReader
     from mfsn.corpora.protocols import make_folds as make_folds
+    from mfsn.corpus_features import open_features as open_features
     from mfsn.evaluation.metrics import scores as scores
     from mfsn.params import Params as Params
     from mfsn.params import load_params as load_params
@@ -24,10 +25,19 @@ _HOMES = {
     "Predictor": "mfsn.predict",
     "load_params": "mfsn.params",
     "make_folds": "mfsn.corpora.protocols",
+    "open_features": "mfsn.corpus_features",
     "scores": "mfsn.evaluation.metrics",
 }
 
-__all__ = ["FeatureReader", "Params", "Predictor", "load_params", "make_folds", "scores"]
+__all__ = [
+    "FeatureReader",
+    "Params",
+    "Predictor",
+    "load_params",
+    "make_folds",
+    "open_features",
+    "scores",
+]
 
 
 def __getattr__(name: str) -> Any:

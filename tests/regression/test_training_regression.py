@@ -19,7 +19,7 @@ def corpus() -> pd.DataFrame:
         for take in range(1 + "abcde".index(speaker))
     ]
     columns = ["utterance_id", "audio_sha256", "speaker", "emotion"]
-    return pd.DataFrame(records, columns=columns).assign(session=None, split=None)
+    return pd.DataFrame(records, columns=columns).assign(session=None, split=None, soft_label=None)
 
 
 def test_the_seeds_of_a_unit() -> None:

@@ -1,14 +1,11 @@
-"""Fold data: cached rows on one device, and the parts of a fold as indices into them.
+"""Fold data: the cached rows of a corpus, and the parts of a fold as indices into them.
 
-All rows of an experiment are read once and stay in the storage dtype (float16 for encoders); a
-batch is a selection by index, made float32. No Python runs per sample.
-
-Shapes: N segments, U utterances, B batch, T, S and M frames, D width, F bins, K coefficients.
+Shapes: N segments, U utterances.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -21,47 +18,15 @@ from torch import Tensor
 
 from mfsn.cache.digest import Digest
 from mfsn.models.inputs import Features, InputShapes
+from mfsn.training.columns import Column, StoredArray
 from mfsn.training.experiment import Experiment
+from mfsn.training.rows import Rows
 
 ACOUSTIC_LEVEL = "acoustic"
 """Stands where other systems name the SEC level, if a system reads no SEC."""
 
 Arrays = Mapping[str, Mapping[str, npt.NDArray[Any]]]
 """Extractor name to array name to rows."""
-
-
-@dataclass(frozen=True)
-class Rows:
-    """The cached rows of N segments on one device, in their storage dtype."""
-
-    sec: Mapping[str, Tensor]
-    """SEC level to [N, T, D], in the order of the levels; empty where the system reads none."""
-    tec_NTD: Tensor | None
-    spectrogram_NSF: Tensor
-    utterance_max_N: Tensor
-    mfcc_NMK: Tensor
-    valid_N: Tensor
-
-    def features(self, rows_B: Tensor, levels: Collection[str] | None = None) -> Features:
-        """A batch as float32.
-
-        Args:
-            rows_B: indices into the rows, on their device.
-            levels: SEC levels that will be read; all by default.
-        """
-
-        def take(rows: Tensor) -> Tensor:
-            return rows.index_select(0, rows_B).float()
-
-        wanted = [level for level in self.sec if levels is None or level in levels]
-        return Features(
-            sec={level: take(self.sec[level]) for level in wanted},
-            tec_BTD=None if self.tec_NTD is None else take(self.tec_NTD),
-            spectrogram_BSF=take(self.spectrogram_NSF),
-            utterance_max_B=take(self.utterance_max_N),
-            mfcc_BMK=take(self.mfcc_NMK),
-            valid_B=take(self.valid_N),
-        )
 
 
 def make_rows(
@@ -94,6 +59,7 @@ def make_rows(
         utterance_max_N=load(_utterance_max(arrays["spectrogram"]["max_db"], utterances)),
         mfcc_NMK=load(arrays["mfcc"]["mfcc"]),
         valid_N=load((valid_samples / samples).astype(np.float32)),
+        device=device,
     )
 
 
@@ -158,25 +124,22 @@ class TrainingData:
         )
 
 
-def load_data(experiment: Experiment, device: str) -> TrainingData:
-    """Read every row that the experiment's system needs, once.
+def load_data(experiment: Experiment, device: str, streaming: bool = False) -> TrainingData:
+    """The rows that the experiment's system needs.
+
+    Args:
+        experiment: names the digests.
+        device: where batches go, as torch names it.
+        streaming: leave the large arrays in the store and read each batch while the one before is
+            computed on, instead of reading all rows into the device's memory once.
 
     Raises:
         CacheError: if a row is missing or damaged, or a digest cannot be read.
     """
-    segments = experiment.segments
-    ids = segments["segment_id"].tolist()
     digests = experiment.digests
-    arrays = {name: experiment.reader(name).read(ids) for name in digests}
     return TrainingData(
-        rows=make_rows(
-            arrays,
-            segments["utterance_id"].tolist(),
-            segments["valid_samples"].to_numpy(),
-            experiment.segment.samples,
-            device,
-        ),
-        segments=segments,
+        rows=_open_rows(experiment, device, streaming),
+        segments=experiment.segments,
         labels=experiment.class_of,
         shapes=input_shapes(digests),
         levels=_levels(digests),
@@ -199,6 +162,31 @@ def input_shapes(digests: Mapping[str, Digest]) -> InputShapes:
         *list(shapes.get("tec", unread).values())[-1],
         *shapes["spectrogram"]["level_db"],
         *shapes["mfcc"]["mfcc"],
+    )
+
+
+def _open_rows(experiment: Experiment, device: str, streaming: bool) -> Rows:
+    segments = experiment.segments
+    ids, home = segments["segment_id"].tolist(), "cpu" if streaming else device
+    valid = segments["valid_samples"].to_numpy() / experiment.segment.samples
+    readers = {name: experiment.reader(name) for name in experiment.digests}
+    loudest = readers["spectrogram"].read(ids, ["max_db"])["max_db"]
+    columns: dict[tuple[str, str], Column] = {}
+    for extractor, arrays in experiment.arrays.items():
+        for array in arrays:
+            stored = StoredArray(readers[extractor], array.name, ids, device)
+            columns[extractor, array.name] = stored if streaming else stored.load()
+    tec = [column for (extractor, _), column in columns.items() if extractor == "tec"]
+    return Rows(
+        sec={level: column for (name, level), column in columns.items() if name == "sec"},
+        tec_NTD=tec[0] if tec else None,
+        spectrogram_NSF=columns["spectrogram", "level_db"],
+        utterance_max_N=torch.from_numpy(
+            _utterance_max(loudest, segments["utterance_id"].tolist())
+        ).to(home),
+        mfcc_NMK=columns["mfcc", "mfcc"],
+        valid_N=torch.from_numpy(valid.astype(np.float32)).to(home),
+        device=device,
     )
 
 

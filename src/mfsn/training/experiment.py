@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from mfsn.cache.digest import Digest
+from mfsn.cache.layout import row_bytes
+from mfsn.cache.spec import ArraySpec
 from mfsn.corpora.config import LabelsConfig, ProtocolConfig, SegmentConfig
 from mfsn.corpora.fold import some
 from mfsn.corpora.protocols import Fold, make_folds
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 EXTRACTORS: Mapping[System, tuple[str, ...]] = {
     "mfsn": ("sec", "tec", "spectrogram", "mfcc"),
     "sec_tec": ("sec", "tec", "spectrogram", "mfcc"),
+    "coattention": ("sec", "spectrogram", "mfcc"),
     "acoustic": ("spectrogram", "mfcc"),
     "classical": ("functionals",),
 }
@@ -92,6 +95,21 @@ class Experiment:
     def digests(self) -> dict[str, Digest]:
         """The digest of each extractor that the system reads."""
         return {name: Digest.read(self.outputs.digest(name)) for name in EXTRACTORS[self.system]}
+
+    @property
+    def arrays(self) -> dict[str, tuple[ArraySpec, ...]]:
+        """The arrays that the system reads of each extractor: of TEC the last, else all."""
+        of = {name: digest.arrays for name, digest in self.digests.items()}
+        return {name: arrays[-1:] if name == "tec" else arrays for name, arrays in of.items()}
+
+    @property
+    def feature_bytes(self) -> int:
+        """Bytes of all rows that the system reads."""
+        return sum(
+            len(self.digests[name].rows) * row_bytes(array)
+            for name, arrays in self.arrays.items()
+            for array in arrays
+        )
 
     @cached_property
     def folds(self) -> list[Fold]:

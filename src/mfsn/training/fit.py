@@ -14,8 +14,9 @@ from tqdm import tqdm
 from mfsn.models.network import SerNetwork
 from mfsn.training import checkpoint
 from mfsn.training.config import OptimisationConfig, Rule, SearchConfig, SelectionConfig
-from mfsn.training.data import Part, Rows
+from mfsn.training.data import Part
 from mfsn.training.loop import Solver, evaluate, require_finite
+from mfsn.training.rows import Rows
 from mfsn.training.selection import Choice, choose, finished
 
 log = logging.getLogger(__name__)
@@ -89,10 +90,7 @@ class _Training:
         self._task, self._rows, self._device, self._folder = task, rows, device, folder
         torch.manual_seed(task.seed)
         self._network = task.make_network().to(device)
-        own = task.scaling.rows_N
-        self._network.fit_scaling(
-            rows.spectrogram_NSF[own], rows.utterance_max_N[own], rows.valid_N[own]
-        )
+        self._network.fit_scaling(*rows.select_spectrogram(task.scaling.rows_N))
         self._solver = Solver(
             self._network, rows, task.levels,
             optimisation=task.optimisation, search=task.search, seed=task.seed,

@@ -25,9 +25,11 @@ from mfsn.evaluation.aggregation import decide
 from mfsn.evaluation.config import EvaluateConfig
 from mfsn.evaluation.metrics import scores
 from mfsn.models.cells import choose
+from mfsn.models.inputs import Features
 from mfsn.models.network import SerNetwork
 from mfsn.training.config import OptimisationConfig, SearchConfig
-from mfsn.training.data import Part, Rows
+from mfsn.training.data import Part
+from mfsn.training.rows import Rows
 
 EVALUATION_ROWS = 128
 """Segments scored at once."""
@@ -41,6 +43,18 @@ class EpochResult:
     """Mean over the training segments, each in the state the network had in its step."""
     levels_drawn: dict[str, int]
     """How many mini-batches each SEC level was drawn for."""
+
+
+@dataclass(frozen=True)
+class _Step:
+    """What a step of the solver is about."""
+
+    part: Part
+    batch: Tensor
+    """Indices into the part's segments."""
+    level: str
+    """The SEC level drawn."""
+    optimisers: list[torch.optim.Optimizer]
 
 
 class Solver:
@@ -87,14 +101,16 @@ class Solver:
             alpha_part: trains alpha (bilevel); begun anew as often as needed.
         """
         self._network.train()
-        drawn: Counter[str] = Counter()
         total = torch.zeros((), device=part.rows_N.device)
-        alpha_batches = None if alpha_part is None else self._endless_batches(alpha_part)
-        for batch in self._batches(part):
-            if alpha_part is not None and alpha_batches is not None:
-                self._step(alpha_part, next(alpha_batches), self._alpha, drawn)
-            optimisers = self._weights if alpha_batches else self._weights + self._alpha
-            total += self._step(part, batch, optimisers, drawn) * len(batch)
+        steps = list(self._plan(part, alpha_part))
+        wanted = [
+            (step.part.rows_N[step.batch], {step.level, *self._always_read}) for step in steps
+        ]
+        for step, features in zip(steps, self._rows.batches(wanted), strict=True):
+            loss = self._update(step, features)
+            if step.part is part:
+                total += loss * len(step.batch)
+        drawn = Counter(step.level for step in steps)
         return EpochResult(float(total) / len(part.rows_N), dict(sorted(drawn.items())))
 
     def state(self) -> dict[str, Any]:
@@ -108,26 +124,30 @@ class Solver:
             optimiser.load_state_dict(saved)
         self._generator.set_state(state["generator"])
 
-    def _step(
-        self,
-        part: Part,
-        batch: Tensor,
-        optimisers: list[torch.optim.Optimizer],
-        drawn: Counter[str],
-    ) -> Tensor:
-        level = choose(self._levels, self._generator)
-        drawn[level] += 1
-        features = self._rows.features(part.rows_N[batch], {level, *self._always_read})
-        logits_BC: Tensor = self._network(features, level)
+    def _plan(self, part: Part, alpha_part: Part | None) -> Iterator[_Step]:
+        """Draw the batches and levels of an epoch, so that rows can be read before their turn."""
+        alpha_batches = None if alpha_part is None else self._endless_batches(alpha_part)
+        for batch in self._batches(part):
+            if alpha_part is not None and alpha_batches is not None:
+                yield self._draw(alpha_part, next(alpha_batches), self._alpha)
+            optimisers = self._weights if alpha_batches else self._weights + self._alpha
+            yield self._draw(part, batch, optimisers)
+
+    def _draw(self, part: Part, batch: Tensor, optimisers: list[torch.optim.Optimizer]) -> _Step:
+        return _Step(part, batch, choose(self._levels, self._generator), optimisers)
+
+    def _update(self, step: _Step, features: Features) -> Tensor:
+        logits_BC: Tensor = self._network(features, step.level)
+        labels_B = step.part.segment_labels[step.batch]
         loss = functional.cross_entropy(
-            logits_BC, part.segment_labels[batch], self._class_weights(part, logits_BC)
+            logits_BC, labels_B, self._class_weights(step.part, logits_BC)
         )
         self._network.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
         if self._optimisation.clip_norm is not None:
             weights = self._network.weight_parameters()
             torch.nn.utils.clip_grad_norm_(weights, self._optimisation.clip_norm)
-        for optimiser in optimisers:
+        for optimiser in step.optimisers:
             optimiser.step()
         return loss.detach()
 
@@ -158,10 +178,8 @@ def log_posteriors(network: SerNetwork, rows: Rows, rows_N: Tensor) -> dict[str,
         rows_N: indices of the segments.
     """
     network.eval()
-    batches = [
-        network.logits_per_level(rows.features(batch))
-        for batch in torch.split(rows_N, EVALUATION_ROWS)
-    ]
+    requests = [(batch, None) for batch in torch.split(rows_N, EVALUATION_ROWS)]
+    batches = [network.logits_per_level(features) for features in rows.batches(requests)]
     return {
         level: torch.cat([logits[level] for logits in batches]).cpu().double().log_softmax(dim=1)
         for level in network.choice_levels

@@ -1,19 +1,14 @@
-"""Writing stage outputs: folders that are whole or absent, and how many units run at once."""
+"""Writing stage outputs: folders that are whole or absent."""
 
 from __future__ import annotations
 
 import contextlib
-import math
 import os
 import shutil
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
-import numpy as np
-
-from mfsn import runtime
 from mfsn.files import explain_full_disk
-from mfsn.training.experiment import Experiment
 
 
 @contextlib.contextmanager
@@ -40,27 +35,3 @@ def copy_files(source: Path, target: Path, leave: Collection[str] = ()) -> None:
     for path in sorted(source.iterdir()):
         if path.is_file() and path.name not in leave and not path.name.startswith("."):
             shutil.copyfile(path, target / path.name)
-
-
-def default_jobs(experiment: Experiment, units: int) -> int:
-    """How many units run at once when nobody says.
-
-    One on a GPU. Else `mfsn.runtime.jobs`, but no more than there are units, nor than half of the
-    memory can hold the rows of, since every worker holds them all.
-    """
-    if units <= 1 or runtime.device() != "cpu":
-        return 1
-    fitting = _memory_bytes() // 2 // max(_bytes_of_rows(experiment), 1)
-    return max(1, min(runtime.jobs(), units, fitting))
-
-
-def _bytes_of_rows(experiment: Experiment) -> int:
-    return sum(
-        len(digest.rows) * math.prod(array.shape) * np.dtype(array.dtype).itemsize
-        for digest in experiment.digests.values()
-        for array in digest.arrays
-    )
-
-
-def _memory_bytes() -> int:
-    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")

@@ -40,7 +40,7 @@ def run_units(units: Sequence[Unit], work: Work, jobs: int) -> Iterator[tuple[Un
     Args:
         units: what to compute.
         work: how.
-        jobs: processes at once; 1 computes in this process. Each holds the rows of the experiment.
+        jobs: processes at once; 1 computes in this process. Each opens `work`.
 
     Yields:
         A unit and the line about it, in the order in which they end.
@@ -81,7 +81,7 @@ def _run_in_workers(units: Sequence[Unit], work: Work, jobs: int) -> Iterator[tu
             if isinstance(error, BrokenProcessPool):
                 raise TrainingError(
                     "a worker process was killed, most often because memory ran out; run again "
-                    "with fewer --jobs: finished epochs are kept"
+                    "with fewer --jobs or less MFSN_MEMORY: finished epochs are kept"
                 ) from None
             raise
 

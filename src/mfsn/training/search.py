@@ -10,7 +10,8 @@ from typing import Any
 from mfsn import runtime
 from mfsn.files import read_json, write_json
 from mfsn.training.experiment import Experiment
-from mfsn.training.outputs import copy_files, default_jobs, replacing_folder
+from mfsn.training.memory import plan_memory
+from mfsn.training.outputs import copy_files, replacing_folder
 from mfsn.training.parallel import Do, run_units
 from mfsn.training.units import Unit, plan_units
 
@@ -38,8 +39,8 @@ def run_search(
     """
     units = plan_units(experiment, "search", RESULT) if experiment.system == "mfsn" else []
     waiting = [unit for unit in units if not unit.finished]
-    at_once = jobs or default_jobs(experiment, len(waiting))
-    for unit, line in run_units(waiting, SearchWork(experiment), at_once):
+    plan = plan_memory(experiment, len(waiting), jobs)
+    for unit, line in run_units(waiting, SearchWork(experiment, plan.streaming), plan.jobs):
         say(f"{unit.label}: {line}")
     with replacing_folder(experiment.outputs.search) as folder:
         for unit in units:
@@ -53,14 +54,17 @@ class SearchWork:
     """Searching units of an experiment."""
 
     experiment: Experiment
+    streaming: bool
+    """See `mfsn.training.memory.MemoryPlan`."""
 
     def open(self) -> Do:
-        """Read the rows of the corpus."""
+        """Read the rows of the corpus, or open the store."""
         from mfsn.training.data import load_data
+        from mfsn.training.rows import saying_share
         from mfsn.training.search_network import search_unit
 
-        data = load_data(self.experiment, runtime.device())
-        return lambda unit: search_unit(unit, self.experiment, data)
+        data = load_data(self.experiment, runtime.device(), self.streaming)
+        return saying_share(lambda unit: search_unit(unit, self.experiment, data), data.rows)
 
 
 def _write_unit(unit: Unit, experiment: Experiment, folder: Path) -> None:

@@ -15,7 +15,8 @@ from mfsn.files import write_json
 from mfsn.manifest import read_table, segment_predictions_schema, write_table
 from mfsn.training.config import ClassicalConfig, TrainConfig
 from mfsn.training.experiment import Experiment
-from mfsn.training.outputs import copy_files, default_jobs, replacing_folder
+from mfsn.training.memory import plan_memory
+from mfsn.training.outputs import copy_files, replacing_folder
 from mfsn.training.parallel import Do, run_units
 from mfsn.training.results import MODEL, PREDICTIONS
 from mfsn.training.units import plan_units
@@ -52,8 +53,9 @@ def run_train(
     waiting = [unit for unit in units if not unit.finished]
     exporting = experiment.system == "mfsn" and config.network == "export"
     # Exporting predicts the test parts and no more: sooner done than workers are started.
-    at_once = jobs or (1 if exporting else default_jobs(experiment, len(waiting)))
-    for unit, line in run_units(waiting, TrainWork(experiment, config, classical), at_once):
+    plan = plan_memory(experiment, len(waiting), jobs or (1 if exporting else None))
+    work = TrainWork(experiment, config, classical, plan.streaming)
+    for unit, line in run_units(waiting, work, plan.jobs):
         say(f"{unit.label}: {line}")
     schema = segment_predictions_schema(experiment.labels.classes)
     predictions = pd.concat([read_table(unit.folder / PREDICTIONS, schema) for unit in units])
@@ -73,9 +75,11 @@ class TrainWork:
     experiment: Experiment
     config: TrainConfig
     classical: ClassicalConfig
+    streaming: bool
+    """See `mfsn.training.memory.MemoryPlan`."""
 
     def open(self) -> Do:
-        """Read the rows of the corpus."""
+        """Read the rows of the corpus, or open the store."""
         if self.experiment.system == "classical":
             from mfsn.training.train_classical import load_functionals, train_classical_unit
 
@@ -83,10 +87,13 @@ class TrainWork:
             return lambda u: train_classical_unit(u, self.experiment, self.classical, functionals)
 
         from mfsn.training.data import load_data
+        from mfsn.training.rows import saying_share
         from mfsn.training.train_network import train_network_unit
 
-        data = load_data(self.experiment, runtime.device())
-        return lambda unit: train_network_unit(unit, self.experiment, self.config, data)
+        data = load_data(self.experiment, runtime.device(), self.streaming)
+        return saying_share(
+            lambda unit: train_network_unit(unit, self.experiment, self.config, data), data.rows
+        )
 
 
 def _decides(

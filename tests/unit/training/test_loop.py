@@ -14,8 +14,9 @@ from mfsn.errors import TrainingError
 from mfsn.models.inputs import Features
 from mfsn.models.network import SerNetwork
 from mfsn.training.config import OptimisationConfig, SearchConfig
-from mfsn.training.data import Part, Rows, make_rows
+from mfsn.training.data import Part, make_rows
 from mfsn.training.loop import Solver, evaluate, log_posteriors
+from mfsn.training.rows import Rows
 
 LEVELS = ("low", "mid", "high")
 

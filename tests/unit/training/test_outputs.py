@@ -1,4 +1,4 @@
-"""Output folders are whole or absent; jobs fit the machine."""
+"""Output folders are whole or absent."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ from typing import Any
 import pytest
 
 from mfsn.errors import CacheError, StorageFullError
-from mfsn.training import outputs
 from mfsn.training.config import OptimisationConfig
-from mfsn.training.outputs import copy_files, default_jobs, replacing_folder
+from mfsn.training.outputs import copy_files, replacing_folder
 from mfsn.training.search import run_search
 
 
@@ -55,27 +54,3 @@ def test_files_are_copied_but_for_folders_and_those_left(tmp_path: Path) -> None
         (source / name).write_text(name)
     copy_files(source, tmp_path / "copy", leave=("b.json",))
     assert [path.name for path in (tmp_path / "copy").iterdir()] == ["a.json"]
-
-
-@pytest.mark.parametrize(
-    ("units", "memory", "expected"),
-    [(9, 10**12, 4), (3, 10**12, 3), (1, 10**12, 1), (0, 10**12, 1), (9, 0, 1)],
-)
-def test_jobs_fit_units_processors_and_memory(
-    toy: Any, monkeypatch: pytest.MonkeyPatch, units: int, memory: int, expected: int
-) -> None:
-    monkeypatch.setenv("MFSN_JOBS", "4")
-    monkeypatch.setenv("MFSN_DEVICE", "cpu")
-    monkeypatch.setattr(outputs, "_memory_bytes", lambda: memory)
-    assert default_jobs(toy(), units) == expected
-
-
-def test_memory_is_reckoned_from_the_rows_that_are_read(
-    toy: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("MFSN_JOBS", "100")
-    monkeypatch.setenv("MFSN_DEVICE", "cpu")
-    # 48 segments: 12 x 8 float16 and a float32 of spectrogram, 10 x 3 float32 of MFCC.
-    bytes_of_rows = 48 * (12 * 8 * 2 + 4 + 10 * 3 * 4)
-    monkeypatch.setattr(outputs, "_memory_bytes", lambda: 2 * 5 * bytes_of_rows)
-    assert default_jobs(toy(system="acoustic"), 9) == 5

@@ -33,7 +33,9 @@ def arrays(rows: int) -> dict[str, dict[str, Any]]:
 def test_a_batch_is_the_asked_rows_as_float32() -> None:
     source = arrays(4)
     rows = make_rows(source, ["a", "b", "c", "d"], np.array([8, 4, 8, 2]), 8)
-    assert rows.sec["low"].dtype == torch.float16
+    low = rows.sec["low"]
+    assert isinstance(low, torch.Tensor)
+    assert low.dtype == torch.float16
     batch = rows.features(torch.tensor([3, 1]))
     assert list(batch.sec) == ["low", "mid", "high"]
     for level, values in batch.sec.items():
@@ -80,7 +82,11 @@ def test_a_part_holds_the_segments_and_labels_of_its_utterances(toy: Any) -> Non
 def test_rows_stand_in_the_order_of_the_segment_table(toy: Any) -> None:
     experiment = toy()
     data = load_data(experiment, "cpu")
-    for name, found in (("sec", data.rows.sec["mid"]), ("mfcc", data.rows.mfcc_NMK)):
+    columns: tuple[tuple[str, Any], ...] = (
+        ("sec", data.rows.sec["mid"]),
+        ("mfcc", data.rows.mfcc_NMK),
+    )
+    for name, found in columns:
         reader = experiment.reader(name)
         array = "mid" if name == "sec" else "mfcc"
         for index in (0, 7, len(data.segments) - 1):

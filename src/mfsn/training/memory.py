@@ -1,0 +1,75 @@
+"""How training fits into memory: how many units run at once, and where they have their features.
+
+Every unit that runs beside others holds all rows of the experiment. Where that does not fit, rows
+stay in the store and batches are read while the network computes: from the page cache, which all
+processes share, as far as that reaches. Results are the same to the bit.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+from mfsn import runtime
+from mfsn.training.experiment import Experiment
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class MemoryPlan:
+    """What `plan_memory` decided."""
+
+    jobs: int
+    """Units at once."""
+    streaming: bool
+    """Batches are read from the store during training, and rows are not held."""
+    feature_bytes: int
+    """All rows that the system reads."""
+    allowed_bytes: int
+    """What rows may take, of all units at once."""
+
+    def __str__(self) -> str:
+        size, allowed = _size(self.feature_bytes), _size(self.allowed_bytes)
+        holders = "one process" if self.jobs == 1 else f"each of {self.jobs} processes"
+        if self.streaming:
+            return (
+                f"{size} of features do not fit into memory for {holders} ({allowed} allowed): "
+                "batches are read from the store during training"
+            )
+        return f"{size} of features are held in memory by {holders} ({allowed} allowed)"
+
+
+def plan_memory(experiment: Experiment, units: int, jobs: int | None = None) -> MemoryPlan:
+    """Decide how units run, and say it in the log.
+
+    The classical baseline needs all of its rows at once: where they do not fit, fewer units run.
+
+    Args:
+        experiment: whose rows are to be read.
+        units: how many there are to compute.
+        jobs: units at once; by default one on a GPU, else `mfsn.runtime.jobs`, but no more than
+            there are units.
+
+    Raises:
+        ConfigError: if a variable of the environment is not understood; see `mfsn.runtime`.
+    """
+    if not units:
+        return MemoryPlan(1, False, 0, 0)
+    plan = _plan(experiment, units, jobs)
+    log.info("%s", plan)
+    return plan
+
+
+def _plan(experiment: Experiment, units: int, jobs: int | None) -> MemoryPlan:
+    device, needed = runtime.device(), experiment.feature_bytes
+    allowed = runtime.feature_memory_bytes(device)
+    at_once = min(units, jobs or (runtime.jobs() if device == "cpu" else 1))
+    if experiment.system == "classical":
+        fitting = max(1, allowed // max(needed, 1))
+        return MemoryPlan(jobs or min(at_once, fitting), False, needed, allowed)
+    return MemoryPlan(at_once, needed * at_once > allowed, needed, allowed)
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.1f} MB"
