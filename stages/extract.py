@@ -1,11 +1,15 @@
 """Stage `extract@NAME`: bring an extractor's rows into the store; its digest goes to DVC."""
 
 import sys
+from functools import partial
 
 from _start import run
-from mfsn.cache.owners import register_owner
+from mfsn.cache.owners import note_use, register_owner
 from mfsn.features.extraction import extract
+from mfsn.features.ray_cluster import ray_address
+from mfsn.features.ray_engine import RayEngine
 from mfsn.features.registry import make_extractor
+from mfsn.features.waveform import waveform_store
 from mfsn.manifest import SEGMENTS, read_table
 from mfsn.params import Stage
 from mfsn.workspace import main_checkout, store_root
@@ -17,11 +21,14 @@ def extract_one(stage: Stage) -> None:
     outputs, segment, root = stage.outputs, stage.params.segment, store_root()
     segments = read_table(outputs.segments, SEGMENTS)
     config = getattr(stage.params, name)
-    extractor = make_extractor(name, config, segment.sample_rate_hz, segment.samples)
-    digest = extract(extractor, segments, segment, root)
+    make = partial(make_extractor, name, config, segment.sample_rate_hz, segment.samples)
+    address = ray_address()
+    engine = RayEngine(address, make, segment, root) if address else None
+    digest = extract(make(), segments, segment, root, engine)
     path = outputs.digest(name)
     digest.write(path)
     register_owner(root, main_checkout(), path.relative_to(outputs.workspace), digest.store)
+    note_use(root, outputs.segments, waveform_store(segment, root).spec.directory)
 
 
 if __name__ == "__main__":

@@ -146,14 +146,15 @@ def test_an_experiment_in_a_temporary_folder_extracts_nothing(project: Any) -> N
     assert not any(f"Running stage 'extract@{name}'" in done.stdout for name in EXTRACTORS)
 
 
-def test_queued_experiments_at_once_extract_each_row_once(project: Any) -> None:
+def test_four_queued_experiments_at_once_extract_each_row_once(project: Any) -> None:
     before = project.rows()
-    for decay in ("0.03", "0.04"):
+    for decay in ("0.03", "0.04", "0.05", "0.06"):
         changes = ["-S", "mfcc.coefficients=16", "-S", f"optimisation.weight_decay={decay}"]
-        project.dvc("exp", "run", "--queue", "--name", f"decay-{decay[2:]}", *changes)
-    project.dvc("exp", "run", "--run-all", "--jobs", "2")
+        name = f"decay-{decay[2:]}"
+        project.dvc("exp", "run", "--queue", "--name", name, *changes, "extract@mfcc")
+    project.dvc("exp", "run", "--run-all", "--jobs", "4")
     status = project.dvc("queue", "status").stdout
-    assert status.count("Success") == 2, status
+    assert status.count("Success") == 4, status
     grown = {folder: n for folder, n in project.rows().items() if n != before.get(folder)}
     segments = len(pd.read_parquet(project.root / "data/prepared/toy/segments.parquet"))
     assert [(folder.split("/")[0], n) for folder, n in grown.items()] == [("mfcc", segments)]

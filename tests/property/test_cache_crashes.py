@@ -102,6 +102,33 @@ def test_committed_rows_survive_every_history(history: list[tuple[Appended, int 
         assert_whole_again(Store(Path(root), SPEC))
 
 
+@settings(deadline=None, max_examples=30)
+@given(st.sets(st.integers(0, 11), min_size=1), st.integers(0, 40))
+def test_a_repair_that_is_killed_loses_no_intact_row(damaged: set[int], moment: int) -> None:
+    with (
+        tempfile.TemporaryDirectory() as root,
+        mock.patch.object(layout, "MOST_ROWS_PER_SHARD", 4),
+    ):
+        store = Store(Path(root), SPEC)
+        with dying(None):
+            append(store, list(range(12)))
+        for row in damaged:
+            flip(store.path / f"low/c.{row // 4}.0", (row % 4) * 8)
+        with dying(moment):
+            verify(store.root, repair=True)
+        with dying(None):
+            verify(store.root, repair=True)
+        there = assert_right(Store(Path(root), SPEC))
+        assert there == {KEYS[row] for row in range(12) if row not in damaged}
+        assert_whole_again(Store(Path(root), SPEC))
+
+
+def flip(path: Path, position: int) -> None:
+    content = bytearray(path.read_bytes())
+    content[position] ^= 1
+    path.write_bytes(content)
+
+
 def assert_whole_again(store: Store) -> None:
     with dying(None):
         append(store, list(range(len(KEYS))))

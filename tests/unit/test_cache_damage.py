@@ -6,6 +6,7 @@ import json
 import logging
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mfsn.cache import layout
+from mfsn.cache import layout, marker
 from mfsn.cache.digest import Digest
 from mfsn.cache.owners import register_owner
 from mfsn.cache.spec import ArraySpec, StoreSpec
 from mfsn.cache.store import Store
+from mfsn.cache.trouble import counted
 from mfsn.cache.verify import verify
+from mfsn.cache.writer import write_shard
 from mfsn.errors import CacheError, DamagedRowError, MissingRowError
 from mfsn.manifest import SEGMENTS, write_table
 
@@ -86,6 +89,10 @@ def truncate_the_shard(store: Store) -> None:
     path.write_bytes(path.read_bytes()[:-1])
 
 
+def cut_the_shard(store: Store) -> None:
+    os.truncate(store.path / "low/c.1.0.0", STRIDE + ROW_BYTES + 1)
+
+
 def delete_the_shard(store: Store) -> None:
     (store.path / "high/c.1.0.0").unlink()
 
@@ -135,6 +142,7 @@ IN_PLACE: list[tuple[Damage, set[str]]] = [
 
 VISIBLE: list[Damage] = [
     truncate_the_shard,
+    cut_the_shard,
     delete_the_shard,
     delete_the_marker,
     cut_the_marker,
@@ -146,6 +154,9 @@ VISIBLE: list[Damage] = [
 """Damage after which the markers no longer promise the rows of shard 1."""
 
 ALL = [*IN_PLACE, *((damage, SECOND) for damage in VISIBLE)]
+
+SALVAGED: dict[Damage, set[str]] = {truncate_the_shard: set(), cut_the_shard: set(KEYS[5:8])}
+"""Damage that hides the whole shard from readers, of which repair loses so much."""
 
 
 def readable(store: Store) -> set[str]:
@@ -176,7 +187,7 @@ def test_repair_leaves_exactly_the_lost_rows_to_be_computed(
     damage(store)
     verify(store.root, repair=True)
     missing = store.missing(KEYS)
-    assert set(missing) == lost
+    assert set(missing) == SALVAGED.get(damage, lost)
     append(store, missing)
     assert readable(Store(store.root, SPEC)) == set(KEYS)
     assert verify(store.root, extractor="sec").is_sound
@@ -192,13 +203,116 @@ def test_verify_finds_what_the_markers_do_not_show(store: Store, damage: Damage)
     assert verify(store.root) == report  # without repair nothing is changed
 
 
-@pytest.mark.parametrize("damage", [damage for damage in VISIBLE if damage != delete_the_marker])
+OF_SHARDS = (truncate_the_shard, cut_the_shard, delete_the_shard)
+
+
+@pytest.mark.parametrize("damage", [d for d in VISIBLE if d not in (*OF_SHARDS, delete_the_marker)])
 def test_verify_names_a_marker_that_does_not_count(store: Store, damage: Damage) -> None:
     damage(store)
     problems = [p for p in verify(store.root).problems if p.where == SPEC.directory]
     assert len(problems) == 1
     assert "commit marker 000001.json does not count" in problems[0].what
-    assert "extract@sec" in problems[0].remedy
+    assert "`mfsn cache verify --repair`" in problems[0].remedy
+
+
+@pytest.mark.parametrize("damage", OF_SHARDS)
+def test_verify_says_how_much_of_a_shard_is_left(store: Store, damage: Damage) -> None:
+    damage(store)
+    (problem,) = verify(store.root).problems
+    said: dict[Damage, str] = {
+        truncate_the_shard: "the index of low not as written",
+        cut_the_shard: "3 rows of low not as written, the index of low not as written",
+        delete_the_shard: "the shard of high with 4 rows is missing",
+    }
+    assert (problem.where, problem.what) == (f"{SPEC.directory}: shard 1", said[damage])
+
+
+def test_verify_finds_a_missing_marker_without_a_digest(store: Store) -> None:
+    delete_the_marker(store)
+    found = [problem.where for problem in verify(store.root).problems]
+    assert found == [f"{SPEC.directory}/{array}/c.1.0.0" for array in ("low", "high")]
+
+
+def test_verify_finds_rows_that_stand_twice(store: Store) -> None:
+    twice(store, KEYS[4:7])
+    (problem,) = verify(store.root).problems
+    assert problem.what == "3 rows in another shard as well"
+    verify(store.root, repair=True)
+    assert verify(store.root).is_sound
+    assert verify(store.root).rows == len(KEYS)
+    assert readable(store) == set(KEYS)
+
+
+def twice(store: Store, keys: list[str]) -> None:
+    """Commit rows once more, as a kill between the two halves of a repair leaves them."""
+    found = layout.load(store.path)
+    assert found is not None
+    marker.write(found, write_shard(found, 3, keys, rows([KEYS.index(key) for key in keys])))
+    layout.make_room(found, 4 * 3 + len(keys))
+
+
+@pytest.mark.parametrize("text", ["", "{}", '{"shape": [1]}'])
+def test_a_damaged_description_of_an_array_is_found_and_written_anew(
+    store: Store, text: str
+) -> None:
+    path = store.path / "low/zarr.json"
+    before = path.read_bytes()
+    path.write_text(text)
+    assert readable(store) == set(KEYS)
+    (problem,) = verify(store.root).problems
+    assert problem.where == f"{SPEC.directory}/low/zarr.json"
+    verify(store.root, repair=True)
+    assert path.read_bytes() == before
+    assert verify(store.root).is_sound
+
+
+def test_a_writer_mends_the_description_of_an_array(store: Store) -> None:
+    path = store.path / "low/zarr.json"
+    path.write_text("{")
+    key = SPEC.row_key("another", 0)
+    with store.writer() as writer:
+        writer.append([key], rows([0]))
+    assert json.loads(path.read_text())["shape"][0] == 13
+
+
+def test_a_running_writer_has_left_nothing_behind(store: Store) -> None:
+    with store.writer():
+        (store.path / "low/c.3.0.0").write_bytes(b"half")
+        assert verify(store.root).is_sound
+    assert not verify(store.root).is_sound
+
+
+@pytest.mark.parametrize("claims", [1, 3])
+def test_a_forged_marker_cannot_claim_rows_that_do_not_exist(store: Store, claims: int) -> None:
+    """Two more rows fit the last shard; a third one fits no shard at all."""
+    found = layout.load(store.path)
+    assert found is not None
+    (*_, last), _ = marker.read_all(found)
+    claimed = [SPEC.row_key(f"never computed {number}", 0) for number in range(claims)]
+    sums = {name: (*values, *[0] * claims) for name, values in last.checksums.items()}
+    marker.write(found, replace(last, keys=(*last.keys, *claimed), checksums=sums))
+    for key in claimed:
+        with pytest.raises(DamagedRowError):
+            store.read([key])
+    of_shard, *_ = verify(store.root).problems
+    assert f"{counted(claims, 'row')} of low not as written" in of_shard.what
+    verify(store.root, repair=True)
+    assert verify(store.root).is_sound
+    assert set(store.committed()) == readable(store) == set(KEYS)
+
+
+@pytest.mark.parametrize("spoil", ["keys", "checksums"])
+def test_a_forged_marker_that_contradicts_itself_does_not_count(store: Store, spoil: str) -> None:
+    found = layout.load(store.path)
+    assert found is not None
+    (first, *_), _ = marker.read_all(found)
+    forged = {
+        "keys": replace(first, keys=(first.keys[0], *first.keys[:3])),
+        "checksums": replace(first, checksums={"low": first.checksums["low"]}),
+    }
+    marker.write(found, forged[spoil])
+    assert readable(Store(store.root, SPEC)) == set(KEYS[4:])
+    assert "cannot be read" in verify(store.root).problems[0].what
 
 
 @pytest.mark.parametrize("damage", VISIBLE)
@@ -211,13 +325,13 @@ def test_the_next_writer_drops_the_commit_and_takes_the_rows_again(
     with caplog.at_level(logging.WARNING):
         append(reopened, reopened.missing(KEYS))
     assert ("000001.json is dropped" in caplog.text) == (damage != delete_the_marker)
-    assert ("(4 rows)" in caplog.text) == (damage in (truncate_the_shard, delete_the_shard))
+    assert ("(4 rows)" in caplog.text) == (damage in OF_SHARDS)
     assert readable(reopened) == set(KEYS)
 
 
 def test_a_damaged_row_names_the_commands_that_replace_it(store: Store) -> None:
     flip_a_row(store)
-    expected = "1 rows do not match.*verify --repair`, then `dvc repro.*extract@sec` replaces"
+    expected = "1 row not as written.*verify --repair` computes"
     with pytest.raises(DamagedRowError, match=expected):
         store.read(KEYS)
 
@@ -225,7 +339,7 @@ def test_a_damaged_row_names_the_commands_that_replace_it(store: Store) -> None:
 def test_a_shard_that_vanishes_under_a_reader_is_a_missing_row(store: Store) -> None:
     store.read(KEYS)
     delete_the_shard(store)
-    with pytest.raises(MissingRowError, match="deleted while it was in use"):
+    with pytest.raises(MissingRowError, match="4 of 10 rows are not in the store"):
         store.read(KEYS)
 
 
@@ -234,9 +348,11 @@ def test_what_a_killed_writer_left_is_removed(store: Store, leftover: str) -> No
     path = store.path / leftover
     path.write_bytes(b"half")
     assert readable(Store(store.root, SPEC)) == set(KEYS)
-    assert verify(store.root).is_sound
+    (problem,) = verify(store.root).problems
+    assert problem.where == f"{SPEC.directory}/{leftover}"
     append(store, KEYS)
     assert not path.exists()
+    assert verify(store.root).is_sound
 
 
 def test_verify_counts_what_it_read(store: Store) -> None:
@@ -267,9 +383,9 @@ def test_verify_finds_rows_that_a_digest_names_and_nobody_has(store: Store) -> N
     register_owner(store.root, checkout, Path("sec.json"), digest.store)
     assert verify(store.root).is_sound
     delete_the_marker(store)
-    (problem,) = verify(store.root).problems
-    assert problem.what == f"it names 4 rows that are not in {SPEC.directory}"
-    assert "extract@sec" in problem.remedy
+    *_, problem = verify(store.root).problems
+    assert problem.what == f"it names 4 rows not in {SPEC.directory}"
+    assert problem.remedy.startswith(f"`mfsn cache verify --repair` in {checkout} computes")
 
 
 def test_verify_finds_a_digest_whose_directory_was_deleted(store: Store) -> None:
@@ -277,7 +393,7 @@ def test_verify_finds_a_digest_whose_directory_was_deleted(store: Store) -> None
     Digest.of(SPEC, {}, {"u#0": KEYS[0]}).write(checkout / "sec.json")
     register_owner(store.root, checkout, Path("sec.json"), SPEC.directory)
     store.path.rename(checkout / "away")
-    assert "it names 1 rows" in verify(store.root).problems[0].what
+    assert "it names 1 row not in" in verify(store.root).problems[0].what
 
 
 def test_verify_asks_the_digest_which_rows_it_names(store: Store) -> None:
@@ -288,8 +404,8 @@ def test_verify_asks_the_digest_which_rows_it_names(store: Store) -> None:
     register_owner(store.root, checkout, Path("sec.json"), other.directory)
     assert verify(store.root).is_sound
     delete_the_marker(store)
-    (problem,) = verify(store.root).problems
-    assert problem.what == f"it names 1 rows that are not in {SPEC.directory}"
+    *_, problem = verify(store.root).problems
+    assert problem.what == f"it names 1 row not in {SPEC.directory}"
 
 
 def test_verify_reports_lost_rows_once_whatever_was_tried_in_between(store: Store) -> None:
@@ -299,8 +415,8 @@ def test_verify_reports_lost_rows_once_whatever_was_tried_in_between(store: Stor
     for directory in (SPEC.directory, other.directory):
         register_owner(store.root, checkout, Path("sec.json"), directory)
     delete_the_marker(store)
-    (problem,) = verify(store.root).problems
-    assert problem.where == str(checkout / "sec.json")
+    named = [p for p in verify(store.root).problems if p.where == str(checkout / "sec.json")]
+    assert len(named) == 1
 
 
 def test_verify_finds_the_directory_of_a_segment_table_by_its_keys(tmp_path: Path) -> None:
@@ -317,8 +433,8 @@ def test_verify_finds_the_directory_of_a_segment_table_by_its_keys(tmp_path: Pat
     assert verify(tmp_path / "store").is_sound
     (tmp_path / "store" / seconds[3].directory).rename(tmp_path / "away")
     (problem,) = verify(tmp_path / "store").problems
-    assert problem.what == "it names 1 rows that are not in waveform"
-    assert "`dvc repro --force --single-item segment`" in problem.remedy
+    assert problem.what == "it names 1 row not in waveform"
+    assert f"in {tmp_path} computes" in problem.remedy
 
 
 def write_segments(path: Path, keys: list[str]) -> None:

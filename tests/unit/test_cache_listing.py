@@ -50,6 +50,7 @@ def test_entries_say_what_is_there(tmp_path: Path) -> None:
     assert entry.about == {"weights": "random weights"}
     assert entry.recipe == {"extractor": "sec", "version": 1}
     assert [array.name for array in entry.arrays] == ["low", "high"]
+    assert entry.levels == "low high: 2 float16"
     assert entries[spec("sec", 2).directory].rows == 0
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from mfsn.cache.lock import WAIT_VARIABLE, exclusive, wait_s
+from mfsn.cache.lock import WAIT_VARIABLE, exclusive, is_held, wait_s
 from mfsn.errors import ConfigError, StoreBusyError
 
 
@@ -34,6 +34,13 @@ def test_the_lock_is_given_back(tmp_path: Path) -> None:
         raise KeyError
     with exclusive(tmp_path):
         pass
+
+
+def test_whether_somebody_writes_can_be_asked(tmp_path: Path) -> None:
+    assert not is_held(tmp_path)
+    with exclusive(tmp_path):
+        assert is_held(tmp_path)
+    assert not is_held(tmp_path)
 
 
 def test_directories_do_not_block_each_other(tmp_path: Path) -> None:

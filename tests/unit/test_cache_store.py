@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -87,10 +88,16 @@ def test_a_missing_row_names_the_command_that_computes_it(store: Store) -> None:
         store.read(KEYS[:2])
 
 
-def test_a_full_shard_is_committed_at_once_and_a_short_one_at_the_end(store: Store) -> None:
+def test_a_full_shard_is_committed_beside_the_next_and_a_short_one_at_the_end(
+    store: Store,
+) -> None:
     with store.writer() as writer:
         writer.append(KEYS[:6], rows(list(range(6))))
-        assert set(Store(store.root, SPEC).committed()) == set(KEYS[:4])
+        deadline = time.monotonic() + 60
+        while not (there := set(Store(store.root, SPEC).committed())):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        assert there == set(KEYS[:4])
     assert set(Store(store.root, SPEC).committed()) == set(KEYS[:6])
 
 
@@ -208,7 +215,7 @@ def test_another_schema_is_refused_and_left_alone(store: Store) -> None:
     content["attributes"]["mfsn"]["schema"] = 2
     described.write_text(json.dumps(content))
     before = {path: path.stat().st_mtime_ns for path in store.path.rglob("*")}
-    with pytest.raises(StoreVersionError, match="has schema 2, this version of mfsn reads 1"):
+    with pytest.raises(StoreVersionError, match="a newer mfsn wrote this store"):
         store.read(KEYS[:1])
     with pytest.raises(StoreVersionError):
         append(store, [1])
@@ -218,7 +225,7 @@ def test_another_schema_is_refused_and_left_alone(store: Store) -> None:
 def test_a_garbled_description_is_one_sentence(store: Store) -> None:
     append(store, [0])
     (store.path / "zarr.json").write_text("{")
-    with pytest.raises(CacheError, match="delete the directory"):
+    with pytest.raises(CacheError, match="verify --repair` in the checkout that uses it"):
         store.read(KEYS[:1])
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+import re
+import shutil
 from pathlib import Path
 from typing import NoReturn
 
@@ -11,9 +13,11 @@ import numpy as np
 import pytest
 
 from mfsn.cache import layout
+from mfsn.cache.digest import Digest
+from mfsn.cache.reader import FeatureReader
 from mfsn.cache.spec import ArraySpec, StoreSpec
 from mfsn.cache.store import Store
-from mfsn.cache.trouble import explaining, refill, repair_and_refill
+from mfsn.cache.trouble import counted, explaining, refill
 from mfsn.cache.verify import verify
 from mfsn.errors import CacheError, StorageFullError, StoreBusyError
 
@@ -83,6 +87,71 @@ def test_a_folder_that_vanishes_while_writing_is_one_sentence(store: Store, tmp_
         writer.append(KEYS, ROWS)
 
 
+def test_a_share_that_is_unmounted_while_writing_is_one_sentence(
+    store: Store, tmp_path: Path
+) -> None:
+    """Writing into the empty folder that is left would succeed, and be lost."""
+    with pytest.raises(CacheError, match="cannot be reached"), store.writer() as writer:
+        store.path.rename(tmp_path / "away")
+        writer.append(KEYS, ROWS)
+    shutil.rmtree(store.path)
+    (tmp_path / "away").rename(store.path)
+    assert_intact_and_usable(store)
+
+
+def test_a_share_that_is_unmounted_while_reading_is_one_sentence(
+    store: Store, tmp_path: Path
+) -> None:
+    store.read(KEYS[:1])
+    store.path.rename(tmp_path / "away")
+    with pytest.raises(CacheError, match=r"cannot be reached .* bring the folder back"):
+        store.read(KEYS[:1])
+    (tmp_path / "away").rename(store.path)
+    assert_intact_and_usable(store)
+
+
+@pytest.mark.parametrize("number", [errno.ESTALE, errno.EIO, errno.ENOTCONN, errno.EACCES])
+def test_a_store_that_fails_while_training_reads_is_one_sentence(
+    store: Store, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    digest = Digest.of(SPEC, {}, {"u0#0": KEYS[0], "u1#0": KEYS[1]})
+    digest.write(store.root / "tec.json")
+    reader = FeatureReader.open(store.root / "tec.json", store.root)
+
+    def fail(*_: object) -> NoReturn:
+        raise OSError(number, os.strerror(number))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "preadv", fail)
+        with pytest.raises(CacheError, match=re.escape(os.strerror(number))) as raised:
+            reader.read(["u0#0", "u1#0"])
+    assert "\n" not in str(raised.value)
+    assert len(reader.read(["u1#0"])["last"]) == 1
+
+
+def test_verify_of_a_store_that_fails_is_one_sentence(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> NoReturn:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr("mfsn.cache.shard.check", fail)
+    with pytest.raises(CacheError, match=r"cannot be reached \(Input/output error\)"):
+        verify(store.root)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
+def test_a_repair_on_a_full_disk_loses_nothing(store: Store) -> None:
+    shard = store.path / "last/c.0.0"
+    shard.write_bytes(bytes([shard.read_bytes()[0] ^ 1]) + shard.read_bytes()[1:])
+    (store.path / f"last/.c.1.0.{os.getpid()}.partial").symlink_to("/dev/full")
+    with pytest.raises(StorageFullError, match="no space left"):
+        verify(store.root, repair=True)
+    assert len(store.read(KEYS[1:2])["last"]) == 1  # the intact row of the damaged shard
+    verify(store.root, repair=True)
+    assert set(store.committed()) == {KEYS[1]}
+
+
 def test_a_read_that_fails_is_one_sentence(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> NoReturn:
         raise OSError(errno.EIO, "Input/output error")
@@ -99,4 +168,8 @@ def test_errors_of_mfsn_pass_unchanged(tmp_path: Path) -> None:
 
 def test_commands_name_the_stage_that_makes_the_rows() -> None:
     assert refill("waveform") == "`dvc repro --force --single-item segment`"
-    assert repair_and_refill("sec").endswith("then `dvc repro --force --single-item extract@sec`")
+    assert refill("sec") == "`dvc repro --force --single-item extract@sec`"
+
+
+def test_one_row_is_not_rows() -> None:
+    assert [counted(number, "row") for number in (0, 1, 2)] == ["0 rows", "1 row", "2 rows"]

@@ -52,7 +52,9 @@ def test_help_imports_nothing_heavy() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stderr.strip() == "[]"
     commands = {line.split()[0] for line in done.stdout.partition("Commands:")[2].splitlines()[1:]}
-    assert commands == {"preset", "corpus", "folds", "cache", "inspect", "predict"}
+    assert commands == {
+        "preset", "corpus", "folds", "cache", "doctor", "inspect", "predict", "reproduce",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -156,7 +158,14 @@ def store(workspace: Path, tmp_path: Path) -> Store:
 def test_the_store_is_listed(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("cache", "ls") == 0
     cells = re.split(" {2,}", capsys.readouterr().out.splitlines()[1])
-    assert cells[:5] == [store.spec.directory, "random/toy", "random weights", "values", "3"]
+    assert cells[:5] == [
+        store.spec.directory,
+        "random/toy",
+        "random weights",
+        "values: 2x3 float32",
+        "3",
+    ]
+    assert cells[6] == "nobody"
 
 
 def test_a_sound_store_verifies(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
@@ -171,8 +180,9 @@ def test_a_damaged_store_is_told_and_repaired(
     shard = next(p for p in store.path.rglob("*") if p.is_file() and value in p.read_bytes())
     shard.write_bytes(shard.read_bytes().replace(value, np.float32(8).tobytes()))
     assert run("cache", "verify") == 1
-    assert "checksum" in capsys.readouterr().out
-    assert run("cache", "verify", "--repair") == 1
+    assert "1 row of values not as written" in capsys.readouterr().out
+    assert run("cache", "verify", "--repair") == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "nothing is left to mend"
     assert run("cache", "verify") == 0
 
 

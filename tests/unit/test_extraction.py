@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping, Sequence
+import threading
+import tracemalloc
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -18,6 +20,7 @@ from mfsn.cache import layout
 from mfsn.cache.digest import Digest
 from mfsn.cache.spec import ArraySpec
 from mfsn.cache.store import Store
+from mfsn.cache.writer import Writer, write_shard
 from mfsn.corpora.config import SegmentConfig
 from mfsn.errors import (
     CacheError,
@@ -27,7 +30,7 @@ from mfsn.errors import (
     RangeError,
 )
 from mfsn.features.base import Float32, Int64
-from mfsn.features.extraction import extract
+from mfsn.features.extraction import Item, RowMaker, extract
 from mfsn.features.waveform import waveform_store
 from mfsn.manifest import SEGMENTS, segment_id
 
@@ -295,3 +298,95 @@ def test_no_segments_give_an_empty_digest(root: Path) -> None:
     empty = segmented(root)[:0]
     assert extract(Toy(), empty, CONFIG, root).rows == {}
     assert extract(Whole(), empty, CONFIG, root).rows == {}
+
+
+class Wide(Toy):
+    """A row of 16 kB from a wave of as many bytes."""
+
+    arrays = (ArraySpec("wave", (4000,), "float32", ("sample",)),)
+
+    def extract(self, waves_BT: Float32, valid_B: Int64) -> dict[str, npt.NDArray[Any]]:
+        return {"wave": np.ascontiguousarray(waves_BT[:, ::2])}
+
+
+def peak_bytes(root: Path, rows: int) -> int:
+    """What an extraction of so many rows takes at most."""
+    config = SegmentConfig(duration_s=1.0, sample_rate_hz=8000)
+    store = waveform_store(config, root)
+    shas = [f"sha {row}" for row in range(rows)]
+    keys = [store.spec.row_key(sha, 0) for sha in shas]
+    full = np.full(1, config.samples, np.int64)
+    counts = dict.fromkeys(("valid_samples", "clipped_samples", "total_samples"), full)
+    with store.writer() as writer:
+        for number, key in enumerate(keys):
+            wave = np.full((1, config.samples), number + 1, np.int16)
+            writer.append([key], {"wave": wave, **counts})
+    places = zip(shas, keys, strict=True)
+    table = pd.DataFrame(
+        [(f"{sha}#0", sha, 0, 0, config.samples, 0, sha, key) for sha, key in places],
+        columns=SEGMENTS.names,
+    )
+    tracemalloc.start()
+    try:
+        extract(Wide(), table, config, root)
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def test_memory_does_not_grow_with_the_corpus(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """But for its names and keys: 250 rows more take less than a quarter of what they hold."""
+    monkeypatch.setattr(layout, "MOST_ROWS_PER_SHARD", 16)
+    few, many = (peak_bytes(root / str(rows), rows) for rows in (50, 300))
+    assert few > 32 * 16_000  # two shards: what is measured is there
+    assert many - few < 62 * 16_000
+
+
+def test_waves_are_read_while_the_extractor_computes(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    segments, has_read_on = segmented(root), threading.Event()
+    read_rows, reads = Store.read, []
+
+    def read_and_tell(store: Store, *arguments: Any) -> Any:
+        if store.spec.extractor == "waveform":
+            reads.append(arguments)
+            if len(reads) == 2:
+                has_read_on.set()
+        return read_rows(store, *arguments)
+
+    class Waiting(Toy):
+        def extract(self, waves_BT: Float32, valid_B: Int64) -> dict[str, npt.NDArray[Any]]:
+            assert has_read_on.wait(10)
+            return super().extract(waves_BT, valid_B)
+
+    monkeypatch.setattr(Store, "read", read_and_tell)
+    assert len(extract(Waiting(), segments, CONFIG, root).rows) == SEGMENT_COUNT
+
+
+def test_another_engine_is_given_what_is_missing(root: Path) -> None:
+    segments, toy = segmented(root), Toy(batch_rows=2)
+    extract(toy, segments[:3], CONFIG, root)
+
+    class Elsewhere:
+        """Writes one shard after another and commits them the other way round."""
+
+        def fill(
+            self,
+            writer: Writer,
+            items: Sequence[Item],
+            batch_rows: int,
+            progress: Callable[[int], object],
+        ) -> None:
+            maker, markers = RowMaker(Toy(batch_rows), waveform_store(CONFIG, root), 8), []
+            for first in range(0, len(items), 3):
+                shard = maker.whole(items[first : first + 3])
+                markers.append(write_shard(writer.layout, writer.reserve(), *shard))
+            for marker in reversed(markers):
+                writer.commit(marker)
+                progress(len(marker.keys))
+
+    found = read(root, extract(toy, segments, CONFIG, root, Elsewhere()))
+    other = root.parent / "other"
+    expected = read(other, extract(Toy(batch_rows=2), segmented(other), CONFIG, other))
+    assert found == expected

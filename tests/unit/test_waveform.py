@@ -182,12 +182,12 @@ def test_another_cut_lies_in_another_directory(corpus: Corpus) -> None:
     assert corpus.decoded == []
 
 
-def test_a_damaged_wave_names_the_segment_stage(corpus: Corpus) -> None:
+def test_a_damaged_wave_names_the_command_that_cuts_it_again(corpus: Corpus) -> None:
     table = corpus.segment("short")
     store = waveform_store(CONFIG, corpus.store)
     path = store.path / "wave" / "c.0.0"
     path.write_bytes(bytes(path.stat().st_size))
-    with pytest.raises(DamagedRowError, match="--single-item segment"):
+    with pytest.raises(DamagedRowError, match="mfsn cache verify --repair"):
         read_utterance(store, table)
 
 

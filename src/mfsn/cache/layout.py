@@ -98,12 +98,13 @@ def load(path: Path) -> Layout | None:
         arrays = tuple(parse_array(array) for array in attributes["arrays"])
         spec = StoreSpec(attributes["extractor"], attributes["recipe"], arrays)
         layout = Layout(path, spec, int(attributes["rows_per_shard"]))
-    except (ValueError, KeyError, TypeError) as error:
+        is_whole = isinstance(attributes["about"], dict) and layout.rows_per_shard > 0
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         if isinstance(error, StoreVersionError):
             raise
-        raise _unreadable(path) from error
-    if path.parts[-2:] != tuple(spec.directory.split("/")):
-        raise _unreadable(path)
+        raise unreadable(path) from error
+    if not is_whole or path.parts[-2:] != tuple(spec.directory.split("/")):
+        raise unreadable(path)
     return layout
 
 
@@ -161,18 +162,32 @@ def make_room(layout: Layout, rows: int) -> None:
     """Let every array's declared length reach at least `rows`.
 
     Runs before the commit: to a plain Zarr reader too long an array ends in fill values, too
-    short a one hides rows.
+    short a one hides rows. A description that is damaged is written anew.
     """
-    for array in layout.spec.arrays:
+    for array in misdescribed(layout, rows):
         path = layout.path / array.name / "zarr.json"
-        if files.read_json(path)["shape"][0] < rows:
-            files.write_json(path, _array_metadata(layout, array, rows))
+        files.write_json(path, _array_metadata(layout, array, rows))
+
+
+def misdescribed(layout: Layout, rows: int) -> list[ArraySpec]:
+    """The arrays whose zarr.json is damaged, missing, or declares fewer than `rows` rows."""
+    return [array for array in layout.spec.arrays if _declared_rows(layout, array) < rows]
 
 
 def directories(root: Path, extractor: str | None = None) -> Iterator[Path]:
     """All store directories below a root, or those of one extractor, sorted."""
     for described in sorted(root.glob(f"{extractor or '*'}/*/zarr.json")):
         yield described.parent
+
+
+def _declared_rows(layout: Layout, array: ArraySpec) -> int:
+    """How long an array is to a plain Zarr reader; -1 where it is not described as it should be."""
+    try:
+        described = files.read_json(layout.path / array.name / "zarr.json")
+        rows = int(described["shape"][0])
+    except (FileNotFoundError, ValueError, KeyError, TypeError, IndexError):
+        return -1
+    return rows if described == _array_metadata(layout, array, rows) else -1
 
 
 def _array_metadata(layout: Layout, array: ArraySpec, rows: int) -> dict[str, Any]:
@@ -198,16 +213,19 @@ def _array_metadata(layout: Layout, array: ArraySpec, rows: int) -> dict[str, An
     }
 
 
-def _refuse_other_schema(path: Path, schema: Any) -> None:
-    if schema != SCHEMA:
-        raise StoreVersionError(
-            f"{path}: the store has schema {schema}, this version of mfsn reads {SCHEMA}; use the "
-            "version of mfsn that wrote it, or name another store with MFSN_STORE"
-        )
-
-
-def _unreadable(path: Path) -> CacheError:
+def unreadable(path: Path) -> CacheError:
+    """What to say of a directory whose description is damaged."""
     return CacheError(
-        f"{path}: its zarr.json does not describe this directory; delete the directory and run "
-        "`dvc repro --force` to fill it again"
+        f"{path}: its zarr.json does not describe this directory; `mfsn cache verify --repair` in "
+        "the checkout that uses it writes it anew, its rows are kept"
     )
+
+
+def _refuse_other_schema(path: Path, schema: Any) -> None:
+    if not isinstance(schema, int) or schema < SCHEMA:
+        raise ValueError("no schema that ever was")
+    if schema > SCHEMA:
+        raise StoreVersionError(
+            f"{path}: a newer mfsn wrote this store (schema {schema}, this one knows {SCHEMA}); "
+            "upgrade mfsn, or name another store with MFSN_STORE"
+        )

@@ -31,6 +31,15 @@ class Entry:
     users: tuple[str, ...]
     """Checkouts with a digest that names its rows, or did before a parameter changed, sorted."""
 
+    @property
+    def levels(self) -> str:
+        """The arrays, those alike together: `low mid high: 149x768 float16`."""
+        alike: dict[str, list[str]] = {}
+        for array in self.arrays:
+            kind = " ".join(["x".join(map(str, array.shape)), array.dtype]).strip()
+            alike.setdefault(kind, []).append(array.name)
+        return "; ".join(f"{' '.join(names)}: {kind}" for kind, names in alike.items())
+
 
 def list_store(store_root: Path) -> list[Entry]:
     """All store directories, sorted by extractor and hash; empty where there is no store.

@@ -30,12 +30,26 @@ def exclusive(directory: Path) -> Iterator[None]:
         CacheError: if the lock file cannot be made.
         ConfigError: as `wait_s`.
     """
-    with explaining(directory):
-        directory.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(directory / ".lock", os.O_RDWR | os.O_CREAT, 0o666)
+    descriptor = _open(directory)
     try:
         _acquire(descriptor, directory, wait_s())
+        while not _lies_there(descriptor, directory):
+            os.close(descriptor)
+            descriptor = _open(directory)
+            _acquire(descriptor, directory, wait_s())
         yield
+    finally:
+        os.close(descriptor)
+
+
+def is_held(directory: Path) -> bool:
+    """Whether a process is writing to a store directory at this moment."""
+    try:
+        descriptor = os.open(directory / ".lock", os.O_RDONLY)
+    except FileNotFoundError:
+        return False
+    try:
+        return not _try(descriptor, directory)
     finally:
         os.close(descriptor)
 
@@ -59,6 +73,20 @@ def wait_s() -> float:
 
 def _is_queued_experiment() -> bool:
     return "/.dvc/tmp/exps/" in Path.cwd().resolve().as_posix() + "/"
+
+
+def _open(directory: Path) -> int:
+    with explaining(directory):
+        directory.mkdir(parents=True, exist_ok=True)
+        return os.open(directory / ".lock", os.O_RDWR | os.O_CREAT, 0o666)
+
+
+def _lies_there(descriptor: int, directory: Path) -> bool:
+    """Whether it still is the lock: garbage collection removes empty directories with theirs."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), (directory / ".lock").stat())
+    except FileNotFoundError:
+        return False
 
 
 def _acquire(descriptor: int, directory: Path, patience_s: float) -> None:

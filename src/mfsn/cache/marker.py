@@ -7,6 +7,8 @@ that was cut off, edited, renamed or brought from another directory counts as ab
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,10 +38,20 @@ class Refused:
 
     shard: int
     reason: str
+    marker: Marker | None = None
+    """What it says, where its seal is right and only its shards are not."""
 
 
 def write(layout: Layout, marker: Marker) -> None:
-    """Commit a shard; its files are on disk already."""
+    """Commit a shard; its files are on disk already.
+
+    Raises:
+        FileNotFoundError: if the store directory is no longer there.
+        StorageFullError: if the disk is full.
+    """
+    if not (layout.path / "zarr.json").is_file():
+        # A share that was unmounted leaves an empty folder, to which writing would succeed.
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(layout.path))
     content = _content(marker)
     seal = _seal(layout, marker.shard, content)
     files.write_json(layout.marker(marker.shard), {**content, "seal": seal})
@@ -76,16 +88,21 @@ def _read(layout: Layout, path: Path) -> Marker | Refused | None:
         seal = content.pop("seal")
         if seal != _seal(layout, shard, content):
             return Refused(shard, "its seal does not match its content")
-        marker = _parse(shard, content)
+        marker = _parse(layout, shard, content)
         reason = _wrong_size(layout, marker)
+    except FileNotFoundError:
+        return None  # another process has just taken the shard out
     except (ValueError, KeyError, TypeError, AttributeError):
         return Refused(shard, "it cannot be read")
-    return Refused(shard, reason) if reason else marker
+    return Refused(shard, reason, marker) if reason else marker
 
 
-def _parse(shard: int, content: Any) -> Marker:
-    checksums = {name: tuple(values) for name, values in content["checksums"].items()}
-    return Marker(shard, tuple(content["keys"]), checksums, content["sizes"])
+def _parse(layout: Layout, shard: int, content: Any) -> Marker:
+    keys, names = tuple(map(str, content["keys"])), [array.name for array in layout.spec.arrays]
+    checksums = {name: tuple(map(int, content["checksums"][name])) for name in names}
+    if len({len(keys), *map(len, checksums.values())}) > 1 or len(set(keys)) < len(keys):
+        raise ValueError("not one checksum an array for each key")
+    return Marker(shard, keys, checksums, {name: int(content["sizes"][name]) for name in names})
 
 
 def _wrong_size(layout: Layout, marker: Marker) -> str | None:

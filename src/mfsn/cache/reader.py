@@ -9,8 +9,9 @@ from typing import Any
 import numpy.typing as npt
 
 from mfsn.cache.digest import Digest
+from mfsn.cache.owners import note_use
 from mfsn.cache.store import Store
-from mfsn.cache.trouble import refill
+from mfsn.cache.trouble import fill
 from mfsn.errors import MissingRowError
 
 
@@ -41,8 +42,9 @@ class FeatureReader:
         if lost:
             raise MissingRowError(
                 f"{digest_path} names {lost} rows that are not in {store.path} (deleted, or the "
-                f"store lies elsewhere: MFSN_STORE); {refill(digest.extractor)} computes them"
+                f"store lies elsewhere: MFSN_STORE); {fill(digest.extractor)}"
             )
+        note_use(store_root, digest_path, digest.store)
         return cls(digest, store)
 
     def read(

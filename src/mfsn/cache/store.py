@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import os
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -17,7 +19,7 @@ from mfsn.cache import shard as shards
 from mfsn.cache.lock import exclusive
 from mfsn.cache.marker import Marker
 from mfsn.cache.spec import ArraySpec, StoreSpec
-from mfsn.cache.trouble import explaining, refill, repair_and_refill
+from mfsn.cache.trouble import REPAIR, counted, explaining, fill, refill, unreachable
 from mfsn.cache.writer import Writer, recover
 from mfsn.errors import CacheError, DamagedRowError, MissingRowError
 
@@ -93,9 +95,8 @@ class Store:
             with explaining(self.path):
                 self._create_once(about or {})
                 recover(self._layout)
-            writer = Writer(self._layout, self.committed())
-            yield writer
-            writer.finish()
+            with Writer(self._layout, self.committed()) as writer:
+                yield writer
 
     def read(
         self, keys: Sequence[str], arrays: Sequence[str] | None = None
@@ -114,6 +115,17 @@ class Store:
             DamagedRowError: if a row's bytes do not match their checksum.
             CacheError: if an array is not one of the directory's, or it cannot be reached.
         """
+        try:
+            return self._read_known(keys, arrays)
+        except MissingRowError:
+            if self._known and not self.path.is_dir():
+                raise unreachable(self.path, os.strerror(errno.ENOENT)) from None
+            self.committed()  # `mfsn cache gc` may have written their shard anew
+            return self._read_known(keys, arrays)
+
+    def _read_known(
+        self, keys: Sequence[str], arrays: Sequence[str] | None
+    ) -> dict[str, npt.NDArray[Any]]:
         addresses = self._addresses(keys)
         with explaining(self.path):
             return {array.name: self._read(array, addresses) for array in self._chosen(arrays)}
@@ -132,7 +144,7 @@ class Store:
         if lost:
             raise MissingRowError(
                 f"{self.path}: {lost} of {len(keys)} rows are not in the store (deleted, or the "
-                f"store lies elsewhere: MFSN_STORE); {refill(self.spec.extractor)} computes them"
+                f"store lies elsewhere: MFSN_STORE); {fill(self.spec.extractor)}"
             )
         return [self._known[key] for key in keys]
 
@@ -168,8 +180,8 @@ class Store:
 
     def _rows_damaged(self, path: Path, positions: Sequence[int]) -> DamagedRowError:
         return DamagedRowError(
-            f"{path}: {len(positions)} rows do not match their checksum (the first is row "
-            f"{min(positions)}); {repair_and_refill(self.spec.extractor)} replaces them"
+            f"{path}: {counted(len(positions), 'row')} not as written (the first is row "
+            f"{min(positions)}); {REPAIR} computes what is damaged again"
         )
 
 

@@ -9,9 +9,13 @@ from pathlib import Path
 
 from mfsn.errors import CacheError, MfsnError
 from mfsn.files import explain_full_disk
+from mfsn.workspace import remote_address
 
 WAVEFORM = "waveform"
 """The extractor name under which the segment stage keeps waves."""
+
+REPAIR = "`mfsn cache verify --repair`"
+"""The command that replaces damaged rows."""
 
 _READ_ONLY = {errno.EACCES, errno.EPERM, errno.EROFS}
 
@@ -22,9 +26,16 @@ def refill(extractor: str) -> str:
     return f"`dvc repro --force --single-item {stage}`"
 
 
-def repair_and_refill(extractor: str) -> str:
-    """The commands that replace damaged rows."""
-    return f"`mfsn cache verify --repair`, then {refill(extractor)}"
+def fill(extractor: str) -> str:
+    """How an extractor's missing rows come back: copied where they are shared, or computed."""
+    computed = f"{refill(extractor)} computes them"
+    address = remote_address()
+    return f"`mfsn cache pull` copies them from {address}, or {computed}" if address else computed
+
+
+def counted(number: int, noun: str) -> str:
+    """A number and what it counts, as in `1 row` and `2 rows`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 @contextlib.contextmanager
@@ -47,7 +58,17 @@ def explaining(path: Path) -> Iterator[None]:
                 f"{path}: the store cannot be used here ({said}); give this user the right to read "
                 "and write, or move the store with MFSN_STORE"
             ) from error
-        raise CacheError(
-            f"{path}: the store cannot be reached ({said}); bring the folder back, or move the "
-            "store with MFSN_STORE, and run the same command again"
-        ) from error
+        raise unreachable(path, said) from error
+
+
+def unreachable(path: Path, said: str) -> CacheError:
+    """What to say of a folder that cannot be reached, such as that of a share that went away.
+
+    Args:
+        path: the folder.
+        said: what the operating system says about it.
+    """
+    return CacheError(
+        f"{path}: the store cannot be reached ({said}); bring the folder back, or move the store "
+        "with MFSN_STORE, and run the same command again"
+    )

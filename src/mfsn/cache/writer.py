@@ -1,9 +1,16 @@
-"""Appending rows: whole shards, flushed to disk, then one commit marker for all arrays."""
+"""Appending rows: whole shards, flushed to disk, then one commit marker for all arrays.
+
+A shard is written by a thread of its own while the next one is filled. Memory holds these two
+shards and no more.
+"""
 
 from __future__ import annotations
 
 import logging
+import shutil
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -13,15 +20,20 @@ from mfsn.cache import marker as markers
 from mfsn.cache import shard as shards
 from mfsn.cache.layout import Layout, dtype_of, make_room
 from mfsn.cache.marker import Marker
-from mfsn.cache.spec import ArraySpec
+from mfsn.cache.storable import storable
 from mfsn.cache.trouble import explaining
-from mfsn.errors import CacheError, RangeError
+
+Arrays = Mapping[str, npt.NDArray[Any]]
+
+STAGING = ".staging"
+"""Folder inside a store directory for shards of other processes, until they are moved in."""
 
 log = logging.getLogger(__name__)
 
 
 def recover(layout: Layout) -> None:
     """Remove what a killed writer left, and commits that no longer hold; needs the lock."""
+    shutil.rmtree(layout.path / STAGING, ignore_errors=True)
     for partial in layout.path.rglob("*.partial"):
         partial.unlink()
     sound, refused = markers.read_all(layout)
@@ -35,8 +47,40 @@ def recover(layout: Layout) -> None:
         markers.drop(layout, number)
 
 
+def write_shard(layout: Layout, shard: int, keys: Sequence[str], arrays: Arrays) -> Marker:
+    """Write a shard of every array and flush it to disk; its rows are not there until committed.
+
+    Needs no lock as long as nobody else writes a shard of this number: see `Writer.reserve`.
+
+    Args:
+        layout: where.
+        shard: its number.
+        keys: one content key a row, from 1 to `layout.rows_per_shard`.
+        arrays: array name to (rows, *shape of a row); floats are cast to the stored dtype.
+
+    Returns:
+        What commits it: see `Writer.commit`.
+
+    Raises:
+        RangeError: if a value is not finite, or does not fit the stored dtype.
+        StorageFullError: if the disk is full.
+        CacheError: if the arrays are not those of the store, or it cannot be written.
+    """
+    rows = storable(layout.spec, keys, arrays)
+    checksums, sizes = {}, {}
+    with explaining(layout.path):
+        for array in layout.spec.arrays:
+            path = layout.shard(array, shard)
+            checksums[array.name] = shards.write(path, rows[array.name], layout.rows_per_shard)
+            sizes[array.name] = path.stat().st_size
+    return Marker(shard, tuple(keys), checksums, sizes)
+
+
 class Writer:
     """Collects rows and commits them shard by shard; made by `Store.writer`, under its lock.
+
+    As a context it ends with every row committed; or, after an exception, with those of the shards
+    that were full.
 
     Args:
         layout: an existing directory without leftovers.
@@ -44,16 +88,29 @@ class Writer:
     """
 
     def __init__(self, layout: Layout, committed: Iterable[str]) -> None:
-        self._layout = layout
+        self.layout = layout
         self._there = set(committed)
-        self._keys: list[str] = []
         self._next_shard = max(layout.shard_numbers(), default=-1) + 1
-        self._buffers = {
-            array.name: np.empty((layout.rows_per_shard, *array.shape), dtype_of(array))
-            for array in layout.spec.arrays
-        }
+        self._filling, self._spare = _Buffer(layout), _Buffer(layout)
+        self._thread = ThreadPoolExecutor(1, "mfsn-writer")
+        self._in_flight: Future[None] | None = None
 
-    def append(self, keys: Sequence[str], arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+    def __enter__(self) -> Writer:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            if kind is None:
+                self.finish()
+        finally:
+            _join(self._thread)
+
+    def append(self, keys: Sequence[str], arrays: Arrays) -> None:
         """Add rows; a key whose row is there already stays as it is.
 
         Args:
@@ -65,89 +122,86 @@ class Writer:
             StorageFullError: if the disk is full.
             CacheError: if the arrays are not those of the store, or it cannot be written.
         """
-        storable = {array.name: self._storable(array, arrays) for array in self._layout.spec.arrays}
-        self._refuse_other_lengths(keys, storable)
+        rows = storable(self.layout.spec, keys, arrays)
         for row, key in enumerate(keys):
             if key not in self._there:
-                self._take(key, {name: rows[row] for name, rows in storable.items()})
+                self._filling.take(key, rows, row)
+                self._there.add(key)
+                if len(self._filling.keys) == self.layout.rows_per_shard:
+                    self._send()
+        if self._in_flight is not None and self._in_flight.done():
+            self._settle()
 
     def finish(self) -> None:
-        """Commit the rows that are left, as a short shard.
+        """Commit the rows that are left, as a short shard, and wait until all are.
 
         Raises:
             StorageFullError: if the disk is full.
             CacheError: if the store cannot be written.
         """
-        if self._keys:
-            self._commit()
+        if self._filling.keys:
+            self._send()
+        self._settle()
 
-    def withdraw(self, marker: Marker) -> None:
-        """Take back a commit, so that its rows can be appended again."""
-        markers.drop(self._layout, marker.shard)
-        self._there.difference_update(marker.keys)
-
-    def _take(self, key: str, row: Mapping[str, npt.NDArray[Any]]) -> None:
-        for name, values in row.items():
-            self._buffers[name][len(self._keys)] = values
-        self._keys.append(key)
-        self._there.add(key)
-        if len(self._keys) == self._layout.rows_per_shard:
-            self._commit()
-
-    def _commit(self) -> None:
-        with explaining(self._layout.path):
-            keys, shard = tuple(self._keys), self._next_shard
-            checksums = {
-                array.name: self._write_shard(array, shard, len(keys))
-                for array in self._layout.spec.arrays
-            }
-            make_room(self._layout, shard * self._layout.rows_per_shard + len(keys))
-            sizes = {
-                array.name: self._layout.shard(array, shard).stat().st_size
-                for array in self._layout.spec.arrays
-            }
-            markers.write(self._layout, Marker(shard, keys, checksums, sizes))
-        self._keys = []
+    def reserve(self) -> int:
+        """The next free number of a shard, for `write_shard` anywhere; it is not given twice."""
         self._next_shard += 1
+        return self._next_shard - 1
 
-    def _write_shard(self, array: ArraySpec, shard: int, rows: int) -> tuple[int, ...]:
-        path = self._layout.shard(array, shard)
-        return shards.write(path, self._buffers[array.name][:rows], self._layout.rows_per_shard)
+    def commit(self, marker: Marker) -> None:
+        """Let the rows of a shard be there.
 
-    def _storable(
-        self, array: ArraySpec, arrays: Mapping[str, npt.NDArray[Any]]
-    ) -> npt.NDArray[Any]:
-        rows = arrays.get(array.name)
-        where = f"{self._layout.spec.extractor}: array {array.name}"
-        if rows is None or rows.shape[1:] != array.shape or not _is_castable(rows, array):
-            found = "nothing" if rows is None else f"{rows.dtype} rows of shape {rows.shape[1:]}"
-            raise CacheError(
-                f"{where} holds {array.dtype} rows of shape {array.shape}, but the extractor gave "
-                f"{found}; correct its `arrays`"
-            )
-        return _cast(rows, array, where) if rows.dtype.kind == "f" else rows
+        Args:
+            marker: from `write_shard`; its files lie in this directory, flushed to disk.
 
-    def _refuse_other_lengths(
-        self, keys: Sequence[str], arrays: Mapping[str, npt.NDArray[Any]]
-    ) -> None:
-        for name, rows in arrays.items():
-            if len(rows) != len(keys):
-                raise CacheError(
-                    f"{self._layout.spec.extractor}: array {name} has {len(rows)} rows for "
-                    f"{len(keys)} keys; every key takes one"
-                )
+        Raises:
+            StorageFullError: if the disk is full.
+            CacheError: if the store cannot be written.
+        """
+        with explaining(self.layout.path):
+            make_room(self.layout, marker.shard * self.layout.rows_per_shard + len(marker.keys))
+            markers.write(self.layout, marker)
 
+    def _send(self) -> None:
+        """Hand the filled shard to the thread, once it has written the one before."""
+        self._settle()
+        full, self._filling, self._spare = self._filling, self._spare, self._filling
+        self._filling.keys.clear()
+        self._in_flight = self._thread.submit(self._write, full, self.reserve())
 
-def _is_castable(rows: npt.NDArray[Any], array: ArraySpec) -> bool:
-    stored = np.dtype(array.dtype)
-    return rows.dtype == stored or (rows.dtype.kind == "f" and stored.kind == "f")
+    def _write(self, full: _Buffer, shard: int) -> None:
+        self.commit(write_shard(self.layout, shard, full.keys, full.rows()))
+
+    def _settle(self) -> None:
+        """Wait for the shard in flight; what went wrong with it is raised here."""
+        in_flight, self._in_flight = self._in_flight, None
+        if in_flight is not None:
+            in_flight.result()
 
 
-def _cast(rows: npt.NDArray[Any], array: ArraySpec, where: str) -> npt.NDArray[Any]:
-    largest = float(np.finfo(array.dtype).max)
-    if not (np.abs(rows) <= largest).all():
-        raise RangeError(
-            f"{where} has values that are not finite or beyond the {largest:g} that {array.dtype} "
-            "can hold; look at the audio, or choose a wider dtype in params.yaml"
-        )
-    return rows.astype(dtype_of(array), copy=False)
+class _Buffer:
+    """Rows on their way into one shard."""
+
+    def __init__(self, layout: Layout) -> None:
+        self.keys: list[str] = []
+        self._arrays = {
+            array.name: np.empty((layout.rows_per_shard, *array.shape), dtype_of(array))
+            for array in layout.spec.arrays
+        }
+
+    def take(self, key: str, arrays: Arrays, row: int) -> None:
+        for name, values in self._arrays.items():
+            values[len(self.keys)] = arrays[name][row]
+        self.keys.append(key)
+
+    def rows(self) -> Arrays:
+        return {name: values[: len(self.keys)] for name, values in self._arrays.items()}
+
+
+def _join(thread: ThreadPoolExecutor) -> None:
+    """Wait for the shard in flight even if interrupted, since the lock goes after it."""
+    try:
+        thread.shutdown()
+    except KeyboardInterrupt:
+        _join(thread)
+        raise

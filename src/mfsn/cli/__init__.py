@@ -9,12 +9,23 @@ from collections.abc import Sequence
 
 import typer
 
-from mfsn.cli import cache, corpus, inspect, predict, preset
+from mfsn.cli import cache, corpus, inspect, predict, preset, reproduce, sharing, upkeep, verify
 from mfsn.cli.console import app
 from mfsn.errors import MfsnError
 from mfsn.files import explain_denied
 
-__all__ = ["cache", "corpus", "inspect", "main", "predict", "preset"]
+__all__ = [
+    "cache",
+    "corpus",
+    "inspect",
+    "main",
+    "predict",
+    "preset",
+    "reproduce",
+    "sharing",
+    "upkeep",
+    "verify",
+]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -2,25 +2,96 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mfsn.cli.console import app
 
+if TYPE_CHECKING:
+    from mfsn.report.source import Source
+
 
 @app.command()
 def inspect(
-    utterance: Annotated[str, typer.Argument(help="Utterance id, as in the manifest.")],
-    out: Annotated[Path | None, typer.Option(help="PNG to write.", show_default="ID.png")] = None,
+    utterances: Annotated[
+        list[str] | None, typer.Argument(metavar="UTTERANCE...", help="Ids, as in the manifest.")
+    ] = None,
+    *,
+    sample: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="N random ones of each class instead.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of --sample.")] = 0,
+    wrong: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="The N most confident mistakes instead.")
+    ] = None,
+    html: Annotated[
+        bool, typer.Option("--html", help="One page to look around in; without ids, of all.")
+    ] = False,
+    with_audio: Annotated[
+        bool, typer.Option("--with-audio", help="Take licensed recordings into the page.")
+    ] = False,
+    out: Annotated[
+        Path | None, typer.Option(help="PNG, folder or page.", show_default="in data/inspect/")
+    ] = None,
 ) -> None:
-    """Draw an utterance's features and prediction as PNG."""
+    """Look at utterances: audio, features, prediction; as PNG or as a page.
+
+    The page plays recordings that are free to share; --with-audio says that you may have others
+    in it.
+    """
+    asked = sum(bool(choice) for choice in (utterances, sample, wrong))
+    if asked > 1 or (not asked and not html):
+        raise typer.BadParameter("name utterances, or use one of --sample N, --wrong N and --html")
+    if with_audio and not html:
+        raise typer.BadParameter("--with-audio belongs to --html; a picture has no sound")
     from mfsn.params import load_params
-    from mfsn.report.inspect import inspect_utterance
+    from mfsn.report.source import open_source
     from mfsn.workspace import find_workspace
 
-    path = out or Path("".join(c if c.isalnum() or c in "-_." else "_" for c in utterance) + ".png")
     workspace = find_workspace()
-    inspect_utterance(workspace, load_params(workspace), utterance, path)
-    typer.echo(str(path))
+    source = open_source(workspace, load_params(workspace))
+    ids = _choose(source, utterances or [], sample, seed, wrong)
+    if html:
+        _write_page(source, ids, with_audio, out)
+    else:
+        _draw(source, ids, out)
+
+
+def _choose(
+    source: Source, utterances: Sequence[str], sample: int | None, seed: int, wrong: int | None
+) -> list[str]:
+    from mfsn.report import choice
+
+    if utterances:
+        return choice.named(source, utterances)
+    if sample:
+        return choice.sample(source.manifest, sample, seed)
+    return choice.most_wrong(source, wrong) if wrong else choice.for_page(source)
+
+
+def _draw(source: Source, ids: Sequence[str], out: Path | None) -> None:
+    from mfsn.report.inspect import draw_pictures
+
+    paths = draw_pictures(source, ids, out)
+    for name, path in zip(ids, paths, strict=True):
+        decision = source.decision_of(name)
+        said = f"{decision}; {decision.origin}" if decision else "no prediction"
+        typer.echo(f"{_short(path)}: label {source.facts_of(name)['emotion']}, {said}")
+
+
+def _write_page(source: Source, ids: Sequence[str], with_audio: bool, out: Path | None) -> None:
+    from mfsn.report.inspect import write_page
+    from mfsn.sharing.licence import is_free_to_share
+
+    path = write_page(source, ids, (lambda _: True) if with_audio else is_free_to_share, out)
+    shown = f"{len(ids)} of {len(source.manifest)} utterances"
+    typer.echo(f"{_short(path)}: {shown}, {path.stat().st_size / 1e6:.1f} MB")
+
+
+def _short(path: Path) -> Path:
+    """Relative to the current folder where it lies below."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_absolute() and path.is_relative_to(here) else path

@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
+import torch
 from torch import Tensor
 
 from mfsn.cache.spec import Dtype
 from mfsn.errors import RangeError
+from mfsn.features.gpu import to_host
 
 TOLERANCE: Mapping[Dtype, float] = {"float16": 2e-3, "float32": 1e-4}
 """Largest difference between processors in a row, relative to its largest magnitude, where the
 computation itself is in float32: the rounding of the dtype, with room for the order of sums."""
+
+_TORCH_DTYPES: Mapping[Dtype, torch.dtype] = {"float16": torch.float16, "float32": torch.float32}
 
 
 def to_storage(values: Tensor, dtype: Dtype, what: str) -> npt.NDArray[Any]:
@@ -28,17 +31,15 @@ def to_storage(values: Tensor, dtype: Dtype, what: str) -> npt.NDArray[Any]:
     Raises:
         RangeError: if a value is not finite, or is not after the cast.
     """
-    computed = values.detach().float().cpu().numpy()
-    with np.errstate(over="ignore"):
-        stored: npt.NDArray[Any] = computed.astype(dtype)
-    if not np.isfinite(stored).all():
-        raise RangeError(_explain(computed, dtype, what))
-    return stored
+    stored = values.detach().to(_TORCH_DTYPES[dtype])
+    if not torch.isfinite(stored).all():
+        raise RangeError(_explain(values.detach().float(), dtype, what))
+    array: npt.NDArray[Any] = to_host(stored).numpy()
+    return array
 
 
-def _explain(computed: npt.NDArray[Any], dtype: Dtype, what: str) -> str:
-    if not np.isfinite(computed).all():
+def _explain(computed: Tensor, dtype: Dtype, what: str) -> str:
+    if not torch.isfinite(computed).all():
         return f"{what}: the computation gave NaN or infinity; set its precision to float32"
-    largest = float(np.abs(computed).max())
-    limit = float(np.finfo(dtype).max)
+    largest, limit = float(computed.abs().max()), torch.finfo(_TORCH_DTYPES[dtype]).max
     return f"{what}: {largest:g} does not fit {dtype} (up to {limit:g}); set its dtype to float32"

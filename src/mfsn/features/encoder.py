@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from mfsn import runtime
 from mfsn.cache.spec import ArraySpec
@@ -19,12 +19,17 @@ from mfsn.errors import ConfigError
 from mfsn.features.base import Float32, Int64
 from mfsn.features.casting import to_storage
 from mfsn.features.config import EncoderConfig
+from mfsn.features.convolutions import in_bfloat16
 from mfsn.features.framing import require
+from mfsn.features.gpu import BATCH_ROWS, Captured, Forward, is_gpu, normalised, to_device
 from mfsn.features.pretrained import load_encoder
 
 # Relative to the row's largest magnitude, between processors (float32: another order of sums;
 # bfloat16: 8 bits of mantissa in every layer).
 _TOLERANCE = {"float32": 2e-3, "bfloat16": 1e-1}
+
+# What the identity says of a precision: rows of the former way, autocast, are others.
+_PRECISIONS = {"float32": "float32", "bfloat16": "bfloat16 weights and activations"}
 
 
 class EncoderExtractor:
@@ -36,6 +41,8 @@ class EncoderExtractor:
     Wav2Vec2FeatureExtractor). Frames of padding are stored as they come; readers know the valid
     ones. Hidden states are numbered as transformers numbers them; the last of encoders that
     normalise before their layers (the large ones) lacks the final LayerNorm.
+
+    On a GPU batches are larger and the pass is launched as one graph.
     """
 
     name: ClassVar[str]
@@ -60,14 +67,18 @@ class EncoderExtractor:
         self._config = config
         self._samples = samples
         self._preprocessor = encoder.preprocessor
+        self._identity = encoder.identity()
         self._device = runtime.device()
-        self._model = encoder.model.to(self._device)
+        self._run: Forward = self._chosen
+        if is_gpu(self._device):
+            self.batch_rows, self._run = BATCH_ROWS, Captured(self._chosen)
+        self._dtype: torch.dtype = getattr(torch, config.precision)
+        self._model = self._prepared(encoder.model)
         self._receptive_field = _receptive_field(encoder.config)
         self._check(sample_rate_hz)
-        shapes = [tuple(hidden.shape[1:]) for hidden in self._hidden_states(*self._silence())]
+        shapes = [tuple(hidden.shape[1:]) for hidden in self._pass(self._silence())]
         self._levels = {n: self._index(n, i, len(shapes)) for n, i in config.levels.items()}
         self._shapes = {name: shapes[index] for name, index in self._levels.items()}
-        self._identity = encoder.identity()
         self._weights = "random weights" if encoder.random else "pretrained"
 
     @property
@@ -76,7 +87,7 @@ class EncoderExtractor:
         return {
             **self._identity,
             "levels": dict(self._levels),
-            "precision": self._config.precision,
+            "precision": _PRECISIONS[self._config.precision],
             "dtype": self._config.dtype,
         }
 
@@ -103,49 +114,58 @@ class EncoderExtractor:
         Raises:
             RangeError: if an activation is not finite or does not fit the storage dtype.
         """
-        hidden_states = self._hidden_states(waves_BT, valid_B)
-        return {
-            name: to_storage(hidden_states[index], self._config.dtype, f"{self.name} {name}")
-            for name, index in self._levels.items()
-        }
+        with torch.inference_mode():
+            levels = self._run(self._inputs(waves_BT, valid_B))
+            return {
+                name: to_storage(values, self._config.dtype, f"{self.name} {name}")
+                for name, values in levels.items()
+            }
 
-    @torch.inference_mode()
-    def _hidden_states(self, waves_BN: Float32, valid_B: Int64) -> tuple[Tensor, ...]:
+    def _prepared(self, model: nn.Module) -> nn.Module:
+        model.to(self._device)
+        if self._config.precision == "float32":
+            return model
+        return in_bfloat16(model, self.batch_rows if is_gpu(self._device) else 1)
+
+    def _chosen(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        hidden_states = self._pass(inputs)
+        return {name: hidden_states[index] for name, index in self._levels.items()}
+
+    def _pass(self, inputs: Mapping[str, Tensor]) -> tuple[Tensor, ...]:
         # TensorFloat-32 and self-tuned kernels would make rows depend on the GPU and the day.
         with (
+            torch.inference_mode(),
             torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False),
-            torch.autocast(
-                self._device.partition(":")[0],
-                dtype=torch.bfloat16,
-                enabled=self._config.precision == "bfloat16",
-            ),
         ):
-            inputs = self._inputs(waves_BN, valid_B)
             hidden: tuple[Tensor, ...] = self._model(
                 **inputs, output_hidden_states=True
             ).hidden_states
         return hidden
 
     def _inputs(self, waves_BN: Float32, valid_B: Int64) -> dict[str, Tensor]:
-        values_BN = np.full_like(waves_BN, self._preprocessor.padding_value)
-        mask_BN = np.zeros(waves_BN.shape, np.int64)
-        for row, (wave, valid) in enumerate(zip(waves_BN, valid_B, strict=True)):
-            heard = max(int(valid), 1)
-            values_BN[row, :heard] = self._preprocess(wave[:heard])
-            # At least one frame must be attended to, or the softmax divides by nothing.
-            mask_BN[row, : max(heard, self._receptive_field)] = 1
-        inputs = {"input_values": torch.from_numpy(values_BN).to(self._device)}
+        heard_B = np.maximum(valid_B, 1)
+        inputs = {"input_values": self._normalised(waves_BN, heard_B).to(self._dtype)}
         if self._preprocessor.return_attention_mask:
+            # At least one frame must be attended to, or the softmax divides by nothing.
+            attended_B = np.maximum(heard_B, self._receptive_field)
+            mask_BN = (np.arange(waves_BN.shape[1]) < attended_B[:, None]).astype(np.int64)
             inputs["attention_mask"] = torch.from_numpy(mask_BN).to(self._device)
         return inputs
 
-    def _preprocess(self, wave: Float32) -> Float32:
-        rate = self._preprocessor.sampling_rate
-        values: Float32 = self._preprocessor(wave, sampling_rate=rate)["input_values"][0]
-        return values
+    def _normalised(self, waves_BN: Float32, heard_B: Int64) -> Tensor:
+        preprocessor = self._preprocessor
+        if is_gpu(self._device) and preprocessor.do_normalize:
+            heard = torch.from_numpy(heard_B).to(self._device)
+            return normalised(to_device(waves_BN, self._device), heard, preprocessor.padding_value)
+        values_BN = np.full_like(waves_BN, preprocessor.padding_value)
+        for row, (wave, heard) in enumerate(zip(waves_BN, heard_B, strict=True)):
+            clip = wave[:heard]
+            processed = preprocessor(clip, sampling_rate=preprocessor.sampling_rate)
+            values_BN[row, :heard] = processed["input_values"][0]
+        return to_device(values_BN, self._device)
 
-    def _silence(self) -> tuple[Float32, Int64]:
-        return np.zeros((1, self._samples), np.float32), np.array([self._samples])
+    def _silence(self) -> dict[str, Tensor]:
+        return self._inputs(np.zeros((1, self._samples), np.float32), np.array([self._samples]))
 
     def _check(self, sample_rate_hz: int) -> None:
         hears = self._preprocessor.sampling_rate

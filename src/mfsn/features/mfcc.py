@@ -11,11 +11,13 @@ import torch
 import torchaudio
 from torch import Tensor
 
+from mfsn import runtime
 from mfsn.cache.spec import ArraySpec
 from mfsn.features.base import Float32, Int64
 from mfsn.features.casting import TOLERANCE, to_storage
 from mfsn.features.config import MfccConfig
 from mfsn.features.framing import require, whole_frames, whole_samples
+from mfsn.features.gpu import BATCH_ROWS, is_gpu, to_device
 
 
 class MfccTransform:
@@ -25,8 +27,8 @@ class MfccTransform:
     with area-normalised filters, dB with `top_db` below the row's maximum, orthonormal DCT-II.
     """
 
-    def __init__(self, config: MfccConfig, sample_rate_hz: int) -> None:
-        """Prepare windows, filters and the DCT.
+    def __init__(self, config: MfccConfig, sample_rate_hz: int, device: str = "cpu") -> None:
+        """Prepare windows, filters and the DCT on a device, where the waves are then expected.
 
         Raises:
             ConfigError: if the hop is not a whole number of samples, there are more coefficients
@@ -37,11 +39,11 @@ class MfccTransform:
             f"mfcc.coefficients {config.coefficients}: there are {config.mel_bins} mel_bins only",
         )
         self.hop = whole_samples(config.hop_ms, sample_rate_hz, "mfcc.hop_ms")
-        self._mel_power = _mel_power(config, sample_rate_hz, self.hop)
+        self._mel_power = _mel_power(config, sample_rate_hz, self.hop).to(device)
         self._to_db = torchaudio.transforms.AmplitudeToDB("power", top_db=config.top_db)
         self._dct_MK = torchaudio.functional.create_dct(
             config.coefficients, config.mel_bins, norm="ortho"
-        )
+        ).to(device)
 
     def __call__(self, waves_BT: Tensor) -> Tensor:
         """MFCC [B, frames, coefficients]; 1 + samples // hop frames."""
@@ -90,7 +92,10 @@ class MfccExtractor:
         """
         self.tolerance = TOLERANCE[config.dtype]
         self._config = config
-        self._transform = MfccTransform(config, sample_rate_hz)
+        self._device = runtime.device()
+        if is_gpu(self._device):
+            self.batch_rows = BATCH_ROWS
+        self._transform = MfccTransform(config, sample_rate_hz, self._device)
         self._frames = whole_frames(samples, self._transform.hop, "mfcc.hop_ms")
 
     @property
@@ -116,5 +121,5 @@ class MfccExtractor:
         Raises:
             RangeError: if a coefficient is not finite (the wave is not).
         """
-        mfcc_BTK = self._transform(torch.from_numpy(waves_BT))[:, : self._frames]
+        mfcc_BTK = self._transform(to_device(waves_BT, self._device))[:, : self._frames]
         return {"mfcc": to_storage(mfcc_BTK, self._config.dtype, "mfcc")}

@@ -11,11 +11,13 @@ import torch
 import torchaudio
 from torch import Tensor
 
+from mfsn import runtime
 from mfsn.cache.spec import ArraySpec
 from mfsn.features.base import Float32, Int64
 from mfsn.features.casting import TOLERANCE, to_storage
 from mfsn.features.config import SpectrogramConfig
 from mfsn.features.framing import require, whole_frames, whole_samples
+from mfsn.features.gpu import BATCH_ROWS, is_gpu, to_device
 
 
 class SpectrogramExtractor:
@@ -55,6 +57,9 @@ class SpectrogramExtractor:
         self.tolerance = TOLERANCE[config.dtype]
         self._config = config
         self._frames = whole_frames(samples, hop, "spectrogram.hop_ms")
+        self._device = runtime.device()
+        if is_gpu(self._device):
+            self.batch_rows = BATCH_ROWS
         self._magnitude = torchaudio.transforms.Spectrogram(
             n_fft=config.n_fft,
             win_length=window,
@@ -62,7 +67,7 @@ class SpectrogramExtractor:
             window_fn=torch.hamming_window,
             power=1.0,
             pad_mode="constant",
-        )
+        ).to(self._device)
 
     @property
     def parameters(self) -> Mapping[str, Any]:
@@ -90,7 +95,7 @@ class SpectrogramExtractor:
         Raises:
             RangeError: if a level is not finite (the wave is not).
         """
-        level_BFS = self._level(torch.from_numpy(waves_BT))
+        level_BFS = self._level(to_device(waves_BT, self._device))
         kept_BSF = level_BFS[:, : self._config.bins, : self._frames].transpose(1, 2)
         return {
             "level_db": to_storage(kept_BSF, self._config.dtype, "spectrogram level_db"),

@@ -1,0 +1,53 @@
+"""A size budget: rows that were used least recently go first, all rows of a digest together."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from mfsn.cache.need import NOW, Need
+from mfsn.cache.plan import DirectoryPlan, Evicted
+
+
+def evict(
+    plans: Sequence[DirectoryPlan], needed: Mapping[str, Need], room: int, force: bool
+) -> tuple[list[DirectoryPlan], list[Evicted]]:
+    """Add needed rows to what goes, until the rest fits.
+
+    Rows that two digests share were used when the later one was.
+
+    Args:
+        plans: what goes anyway.
+        needed: what is needed of each directory, and when it was last used.
+        room: bytes that all directories may take together.
+        force: evict what is in use now, too, after all else.
+
+    Returns:
+        The plans with more rows to go, and what was added.
+    """
+    found = {plan.name: plan for plan in plans}
+    size = sum(plan.contents.bytes - plan.freed for plan in plans)
+    evicted = []
+    for (used, name), keys in sorted(_groups(plans, needed, force).items()):
+        if size <= room:
+            break
+        before = found[name]
+        found[name] = replace(before, unneeded=before.unneeded | frozenset(keys))
+        size -= found[name].freed - before.freed
+        evicted.append(Evicted(name, len(keys), used))
+    return list(found.values()), evicted
+
+
+def _groups(
+    plans: Sequence[DirectoryPlan], needed: Mapping[str, Need], force: bool
+) -> dict[tuple[float, str], list[str]]:
+    """Last use and directory to the rows that can go together."""
+    groups: dict[tuple[float, str], list[str]] = defaultdict(list)
+    for plan in plans:
+        need = needed.get(plan.name, Need())
+        for key, shard in plan.contents.home.items():
+            used = need.used(key)
+            if key not in plan.unneeded and used is not None and (force or used != NOW):
+                groups[used or plan.contents.committed_at[shard], plan.name].append(key)
+    return dict(groups)

@@ -1,0 +1,85 @@
+"""Taking rows out of a store directory: whole shards first, then shards written anew.
+
+Kill it at any moment and no needed row is lost: a shard that is written anew is committed before
+the old one goes. Rows that stand in both for a moment are dropped from the older one next time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from collections.abc import Sequence, Set
+from pathlib import Path
+
+from mfsn.cache import layout as layouts
+from mfsn.cache import marker as markers
+from mfsn.cache.contents import Contents
+from mfsn.cache.layout import Layout
+from mfsn.cache.lock import exclusive
+from mfsn.cache.marker import Marker
+from mfsn.cache.plan import DirectoryPlan
+from mfsn.cache.store import Store
+from mfsn.cache.trouble import explaining
+from mfsn.cache.writer import write_shard
+
+
+def free(store_root: Path, plan: DirectoryPlan, before: float) -> None:
+    """Do what is planned for a directory; rows that came in the meantime stay.
+
+    Args:
+        store_root: root of the feature cache.
+        plan: what goes.
+        before: leftovers of killed writers go if they are older (seconds since the epoch).
+
+    Raises:
+        StoreBusyError: if another process writes there.
+        DamagedRowError: if a row of a shard that is written anew does not match its checksum.
+        StorageFullError: if there is no room for the shard that is written anew.
+        CacheError: if the directory cannot be read or written.
+    """
+    path = plan.contents.layout.path
+    with exclusive(path), explaining(path):
+        layout = layouts.load(path)
+        if layout is None:
+            return
+        now = Contents.of(layout, before)
+        for leftover in now.leftovers:
+            leftover.unlink()
+        for marker in now.empty(plan.unneeded):
+            markers.drop(layout, marker.shard)
+        sparse = now.sparse(plan.unneeded, plan.everything)
+        _rewrite(Store(store_root, layout.spec), now, sparse, plan.unneeded)
+        if plan.vanishes and not any(layout.commits.iterdir()):
+            _remove(layout)
+
+
+def _rewrite(
+    store: Store, contents: Contents, sparse: Sequence[Marker], unneeded: Set[str]
+) -> None:
+    """Write the rows that stay into new shards; an old one goes when all of its rows are there."""
+    layout = contents.layout
+    keys = [key for marker in sparse for key in contents.kept(marker, unneeded)]
+    waiting = {marker.shard: set(contents.kept(marker, unneeded)) for marker in sparse}
+    number = max(layout.shard_numbers(), default=-1) + 1
+    for first in range(0, len(keys), layout.rows_per_shard):
+        some = keys[first : first + layout.rows_per_shard]
+        _commit(store, layout, number, some)
+        number += 1
+        for shard, missing in list(waiting.items()):
+            missing.difference_update(some)
+            if not missing:
+                markers.drop(layout, shard)
+                del waiting[shard]
+
+
+def _commit(store: Store, layout: Layout, shard: int, keys: Sequence[str]) -> None:
+    marker = write_shard(layout, shard, keys, store.read(keys))
+    layouts.make_room(layout, shard * layout.rows_per_shard + len(keys))
+    markers.write(layout, marker)
+
+
+def _remove(layout: Layout) -> None:
+    (layout.path / "zarr.json").unlink()
+    shutil.rmtree(layout.path)
+    with contextlib.suppress(OSError):  # other directories of the extractor
+        layout.path.parent.rmdir()

@@ -1,0 +1,114 @@
+"""Garbage collection: frees what no working tree, job, branch, tag, experiment or stash needs.
+
+First a plan, which only looks; then the plan is carried out, each directory under its lock. DVC's
+run-cache forgets the digests whose rows went, so that `dvc repro` computes them again instead of
+bringing back a digest without rows.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
+from pathlib import Path
+
+from tqdm import tqdm
+
+from mfsn.cache.budget import evict
+from mfsn.cache.compaction import free
+from mfsn.cache.contents import Contents, all_contents
+from mfsn.cache.dvc_cache import RunCacheEntry, cache_folder, run_cache
+from mfsn.cache.need import Need, needs
+from mfsn.cache.owners import forget, last_use
+from mfsn.cache.plan import DirectoryPlan, Evicted, Plan, Wish
+from mfsn.cache.references import References
+from mfsn.cache.runs import run_folders
+from mfsn.errors import CacheError, MfsnError
+
+
+def make_plan(store_root: Path, current: Path | None, wish: Wish) -> Plan:
+    """Decide what can go; nothing is changed.
+
+    Args:
+        store_root: root of the feature cache.
+        current: the main checkout of the present workspace; None outside of one.
+        wish: what is asked for.
+
+    Raises:
+        CacheError: if the store cannot be read.
+    """
+    before = time.time() - wish.grace_s
+    contents, remarks = all_contents(store_root, before)
+    references = References(store_root, current, wish.scope)
+    needed = needs(references, last_use(store_root))
+    plans = [_plan(each, needed, before, wish) for each in contents]
+    old, kept = run_folders(store_root, before)
+    evicted: list[Evicted] = []
+    if wish.budget is not None:
+        plans, evicted = evict(plans, needed, wish.budget - kept, wish.force)
+    forgotten = () if wish.scope.run_cache else _dangling(references, plans)
+    return Plan(
+        store_root=store_root,
+        before=before,
+        directories=tuple(plans),
+        runs=tuple(old),
+        runs_kept=kept,
+        run_cache=tuple(forgotten),
+        evicted=tuple(evicted),
+        gone=(*references.gone, *wish.scope.forgotten),
+        remarks=(*remarks, *references.remarks),
+        budget=wish.budget,
+    )
+
+
+def carry_out(plan: Plan) -> list[str]:
+    """Do what is planned.
+
+    Returns:
+        A sentence about each directory, folder or entry that had to be left, and why.
+    """
+    steps: list[tuple[str, Callable[[], object]]] = [
+        (str(entry.file), entry.forget) for entry in plan.run_cache
+    ]
+    steps += [(checkout, partial(forget, plan.store_root, checkout)) for checkout in plan.gone]
+    for directory in plan.directories:
+        if not directory.is_idle:
+            steps.append((directory.name, partial(free, plan.store_root, directory, plan.before)))
+    steps += [(folder.path.name, folder.remove) for folder in plan.runs]
+    left = []
+    for name, step in tqdm(steps, "gc", unit="step", disable=None):
+        try:
+            step()
+        except CacheError as error:
+            left.append(f"{name} is left: {error}")
+    return left
+
+
+def _plan(
+    contents: Contents, needed: Mapping[str, Need], before: float, wish: Wish
+) -> DirectoryPlan:
+    need = needed.get(contents.layout.spec.directory, Need())
+    unneeded = {key for key in contents.home if need.used(key) is None}
+    young = {key for key in unneeded if contents.committed_at[contents.home[key]] >= before}
+    return DirectoryPlan(
+        contents=contents,
+        unneeded=frozenset(unneeded - young),
+        young=frozenset(young),
+        is_young=(contents.layout.path / "zarr.json").stat().st_mtime >= before,
+        sources=tuple(sorted(need.sources)),
+        everything=wish.compact or wish.budget is not None,
+    )
+
+
+def _dangling(references: References, plans: Iterable[DirectoryPlan]) -> Iterator[RunCacheEntry]:
+    """Run-cache entries that bring back a digest which names a row that goes."""
+    going = {plan.name: plan.unneeded for plan in plans if plan.unneeded}
+    caches = {cache_folder(checkout): checkout for checkout in references.checkouts}
+    for cache, checkout in caches.items() if going else ():
+        for entry in run_cache(cache):
+            for output in entry.outputs:
+                with contextlib.suppress(MfsnError):  # without its content DVC restores nothing
+                    store, keys = references.content(checkout, output)
+                    if not keys.isdisjoint(going.get(store, ())):
+                        yield entry

@@ -1,0 +1,242 @@
+"""What needs rows of the store: working trees, running and queued jobs, git history.
+
+Whatever cannot be read keeps more than it may need, and says so: the directories that it can have
+named, whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mfsn.cache import layout as layouts
+from mfsn.cache.dvc_cache import (
+    Output,
+    cache_folder,
+    content,
+    digests_of,
+    extractor_of,
+    is_readable,
+    outputs_in,
+    run_cache,
+)
+from mfsn.cache.history import Commit, commits
+from mfsn.cache.layout import Layout
+from mfsn.cache.owners import Owner, owners, rows_named
+from mfsn.cache.trouble import WAVEFORM
+from mfsn.errors import CacheError, MfsnError
+
+Keys = frozenset[str] | None
+"""Row keys; None is every row of the directory."""
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Something that needs rows of one store directory."""
+
+    checkout: str
+    source: str
+    """Where the need comes from, for people: `working tree`, `refs/heads/main`, `running job`."""
+    digest: str
+    """The digest, relative to its workspace."""
+    store: str
+    """The directory below the store root."""
+    keys: Keys
+    in_use: bool = False
+    """Named by a workspace where somebody works or a job runs now."""
+
+
+@dataclass(frozen=True)
+class Scope:
+    """How far references are followed."""
+
+    whole_history: bool = False
+    """Every ancestor of a branch, tag or experiment counts, not only these commits."""
+    run_cache: bool = False
+    """What DVC's run-cache can bring back counts too."""
+    forgotten: tuple[str, ...] = ()
+    """Checkouts that own nothing any more, whatever their notes say."""
+
+
+class References:
+    """Finds everything that needs rows of a store.
+
+    Args:
+        store_root: root of the feature cache.
+        current: the main checkout of the present workspace, registered or not; None for none.
+        scope: how far to look.
+
+    Attributes:
+        remarks: sentences about what could not be read, filled while iterating.
+    """
+
+    def __init__(self, store_root: Path, current: Path | None, scope: Scope) -> None:
+        self.remarks: list[str] = []
+        self._root = store_root
+        self._current = str(current.resolve()) if current else None
+        self._scope = scope
+        self._owners = [o for o in owners(store_root) if o.checkout not in scope.forgotten]
+        self._read: dict[str, tuple[str, frozenset[str]]] = {}
+
+    @property
+    def gone(self) -> list[str]:
+        """Checkouts that are gone from the disk, sorted."""
+        left = {owner.checkout for owner in self._owners if owner.presence != "gone"}
+        return sorted({owner.checkout for owner in self._owners} - left)
+
+    @property
+    def checkouts(self) -> list[Path]:
+        """The checkouts that are there, sorted."""
+        there = {owner.checkout for owner in self._owners if owner.presence == "there"}
+        here = {self._current} if self._current else set()
+        return sorted(Path(name) for name in there | here)
+
+    def __iter__(self) -> Iterator[Reference]:
+        """All references; one digest may be named by many."""
+        for name in sorted({o.checkout for o in self._owners if o.presence != "there"}):
+            yield from self._absent(name)
+        for checkout in self.checkouts:
+            yield from self._present(checkout)
+
+    def content(self, checkout: Path, output: Output) -> tuple[str, frozenset[str]]:
+        """The directory and rows that a digest of an earlier run names.
+
+        Raises:
+            MfsnError: if DVC's cache lacks it, or it cannot be read.
+        """
+        if output.md5 not in self._read:
+            path = content(cache_folder(checkout), output.md5)
+            store, keys = rows_named(path, output.extractor, self._root)
+            self._read[output.md5] = store, frozenset(keys)
+        return self._read[output.md5]
+
+    def _present(self, checkout: Path) -> Iterator[Reference]:
+        if not is_readable(checkout):
+            self.remarks.append(
+                f"{checkout} cannot be read by this user; all rows that its notes name are spared"
+            )
+            yield from self._noted([o for o in self._owners if o.checkout == str(checkout)])
+            return
+        yield from self._of_workspace(checkout, checkout, "working tree")
+        for workspace in _jobs(checkout):
+            yield from self._of_workspace(workspace, checkout, "running job")
+        yield from self._of_git(checkout)
+
+    def _absent(self, checkout: str) -> Iterator[Reference]:
+        noted = [owner for owner in self._owners if owner.checkout == checkout]
+        if checkout in self.gone:
+            self.remarks.append(f"{checkout} is gone from the disk; it owns nothing any more")
+            return
+        self.remarks.append(
+            f"{checkout} cannot be reached from here; all rows of its {len(noted)} notes are "
+            f"spared; if it is gone for good: `mfsn cache gc --forget {checkout}`"
+        )
+        yield from self._noted(noted)
+
+    def _noted(self, noted: list[Owner]) -> Iterator[Reference]:
+        for owner in noted:
+            yield Reference(owner.checkout, "note", owner.digest, owner.store, None)
+
+    def _of_workspace(self, workspace: Path, checkout: Path, source: str) -> Iterator[Reference]:
+        in_use = workspace != checkout or str(checkout) == self._current
+        for path in digests_of(workspace):
+            name = path.relative_to(workspace).as_posix()
+            try:
+                store, keys = rows_named(path, extractor_of(name), self._root)
+            except (MfsnError, OSError) as error:
+                self.remarks.append(f"{error}; until then all rows of this extractor are spared")
+                for layout in self._layouts(extractor_of(name)):
+                    yield _whole(checkout, source, name, layout, in_use)
+            else:
+                yield Reference(str(checkout), source, name, store, frozenset(keys), in_use)
+
+    def _of_git(self, checkout: Path) -> Iterator[Reference]:
+        try:
+            found = list(commits(checkout, self._scope.whole_history))
+        except CacheError as error:
+            self.remarks.append(f"{error}; all rows that its notes name are spared")
+            yield from self._noted([o for o in self._owners if o.checkout == str(checkout)])
+            return
+        for commit in found:
+            for output in outputs_in(commit.lock):
+                yield from self._of_output(checkout, commit.names[0], output)
+            yield from self._of_queue(checkout, commit)
+        if self._scope.run_cache:
+            for entry in run_cache(cache_folder(checkout)):
+                for output in entry.outputs:
+                    yield from self._of_output(checkout, "run-cache", output)
+
+    def _of_output(self, checkout: Path, source: str, output: Output) -> Iterator[Reference]:
+        try:
+            store, keys = self.content(checkout, output)
+        except (MfsnError, OSError):
+            fitting = self._fitting(output.extractor, output.params)
+            fitting = fitting or self._layouts(output.extractor)
+            if fitting:
+                named = ", ".join(layout.spec.directory for layout in fitting)
+                self._remark_once(
+                    f"{checkout}: {output.path} of {source} is not in DVC's cache; everything that "
+                    f"it can have named is spared ({named}); `dvc fetch -aT` brings it back"
+                )
+            for layout in fitting:
+                yield _whole(checkout, source, output.path, layout)
+        else:
+            yield Reference(str(checkout), source, output.path, store, keys)
+
+    def _of_queue(self, checkout: Path, commit: Commit) -> Iterator[Reference]:
+        """Rows that a queued experiment will find by its parameters, whichever it needs."""
+        if commit.queued is not None:
+            extractors = {path.parent.name for path in layouts.directories(self._root)}
+            for extractor in sorted(extractors):
+                for layout in self._fitting(extractor, commit.queued):
+                    yield _whole(checkout, "queued experiment", "", layout, in_use=True)
+
+    def _fitting(self, extractor: str, params: Mapping[str, Any]) -> list[Layout]:
+        return [layout for layout in self._layouts(extractor) if _fits(layout, params)]
+
+    def _layouts(self, extractor: str) -> list[Layout]:
+        found = []
+        for path in layouts.directories(self._root, extractor):
+            try:
+                found.append(layouts.load(path))
+            except CacheError:  # of another version: no part of a plan either
+                continue
+        return [layout for layout in found if layout is not None]
+
+    def _remark_once(self, sentence: str) -> None:
+        if sentence not in self.remarks:
+            self.remarks.append(sentence)
+
+
+def _whole(
+    checkout: Path, source: str, digest: str, layout: Layout, in_use: bool = False
+) -> Reference:
+    return Reference(str(checkout), source, digest, layout.spec.directory, None, in_use)
+
+
+def _jobs(checkout: Path) -> list[Path]:
+    """Workspaces of experiments that run now, or were killed and left theirs."""
+    temporary = checkout / ".dvc" / "tmp" / "exps"
+    return sorted(p.parent for depth in ("*", "*/*") for p in temporary.glob(f"{depth}/dvc.yaml"))
+
+
+def _fits(layout: Layout, params: Mapping[str, Any]) -> bool:
+    """Whether rows with these sections of params.yaml may lie in a directory.
+
+    The name of an encoder decides nothing: its weights do, which nobody sees without loading them.
+    """
+    extractor = layout.spec.extractor
+    config = layouts.about(layout).get("config", {})
+    asked = dict(params.get(extractor) or {})
+    for name in ("model", "revision"):
+        asked.pop(name, None)
+    known = layout.spec.recipe.get("segment", {})
+    segment = params.get("segment") or {}
+    described = extractor == WAVEFORM or bool(asked)
+    return (
+        described
+        and all(config.get(name) == value for name, value in asked.items())
+        and all(known.get(name, value) == value for name, value in segment.items())
+    )

@@ -1,0 +1,163 @@
+"""`mfsn cache gc`, `mfsn cache why` and `mfsn doctor`."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mfsn.cli.console import app, cache_app, finish, show
+from mfsn.cli.quantities import parse_bytes, parse_duration, show_bytes, show_duration
+from mfsn.errors import ConfigError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from mfsn.cache.plan import DirectoryPlan, Plan
+    from mfsn.doctor.estimate import Work
+
+BUDGET_VARIABLE = "MFSN_STORE_BUDGET"
+
+
+@cache_app.command("gc")
+def cache_gc(
+    *,
+    delete: Annotated[
+        bool, typer.Option("--delete", "--yes", help="Do it; without, only say what would go.")
+    ] = False,
+    grace: Annotated[str, typer.Option(help="Spare what is younger: 12h, 7d, 0.")] = "7d",
+    compact: Annotated[
+        bool, typer.Option("--compact", help="Write every partly needed shard anew.")
+    ] = False,
+    budget: Annotated[
+        str | None,
+        typer.Option(envvar=BUDGET_VARIABLE, help="Evict what was read least recently: 50GB."),
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Let the budget evict what is in use here, too.")
+    ] = False,
+    forget: Annotated[
+        list[str] | None, typer.Option(help="A checkout that is gone for good; can be repeated.")
+    ] = None,
+    all_commits: Annotated[
+        bool, typer.Option("--all-commits", help="Spare what any commit of the history names.")
+    ] = False,
+    run_cache: Annotated[
+        bool, typer.Option("--run-cache", help="Spare what DVC's run-cache can bring back.")
+    ] = False,
+) -> None:
+    """Free what no checkout, branch, tag, experiment or job needs; a dry run without --delete."""
+    from mfsn.cache.gc import carry_out, make_plan
+    from mfsn.cache.plan import Wish
+    from mfsn.cache.references import Scope
+    from mfsn.workspace import store_root
+
+    root = store_root()
+    wish = Wish(
+        grace_s=parse_duration(grace, "--grace"),
+        compact=compact,
+        budget=parse_bytes(budget, "--budget") if budget else None,
+        force=force,
+        scope=Scope(all_commits, run_cache, _known_checkouts(root, forget or [])),
+    )
+    plan = make_plan(root, _here(), wish)
+    show([_HEADER, *(_row(directory) for directory in plan.directories)])
+    left = carry_out(plan) if delete else []
+    finish([*_told(plan, delete), *left], plan.fits and not left)
+
+
+@cache_app.command("why")
+def cache_why(
+    asked: Annotated[
+        str, typer.Argument(metavar="SEGMENT|EXTRACTOR", help="A segment, utterance or extractor.")
+    ],
+) -> None:
+    """Say which part of a key changed, from what to what."""
+    from mfsn.doctor.why import why
+    from mfsn.workspace import find_workspace, store_root
+
+    typer.echo("\n".join(why(asked, find_workspace(), store_root())))
+
+
+@app.command()
+def doctor() -> None:
+    """Estimate disk, memory and time of a run, and check all it needs; status 1 if it cannot be."""
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")  # it looks, and downloads nothing
+    from mfsn.doctor.examine import examine
+    from mfsn.workspace import find_workspace, store_root
+
+    found = examine(find_workspace(), store_root())
+    show([("ok" if f.is_good else "NO", f.what, f.found) for f in found.findings])
+    if found.works:
+        typer.echo()
+        show([_WORK_HEADER, *(_work_row(work) for work in found.works)])
+    finish(["", *(found.problems or ["ready to run"])], not found.problems)
+
+
+_WORK_HEADER = ("extractor", "rows", "in the store", "bytes a row", "will write", "about")
+
+
+def _work_row(work: Work) -> tuple[object, ...]:
+    seconds = "?" if work.seconds is None else show_duration(work.seconds)
+    name, written = work.spec.extractor, show_bytes(work.bytes)
+    return (name, work.rows, work.there, work.row_bytes, written, seconds)
+
+
+_HEADER = ("directory", "rows", "size", "needed", "young", "unneeded", "frees", "needed by")
+
+
+def _row(plan: DirectoryPlan) -> tuple[object, ...]:
+    counts = (plan.needed, len(plan.young), len(plan.unneeded))
+    by = ", ".join(plan.sources[:3]) + (", ..." if len(plan.sources) > 3 else "")
+    size, rows = show_bytes(plan.contents.bytes), len(plan.contents.home)
+    return (plan.name, rows, size, *counts, show_bytes(plan.freed), by or "nothing")
+
+
+def _told(plan: Plan, deleted: bool) -> Iterator[str]:
+    yield from plan.remarks
+    for rows in plan.evicted:
+        ago = show_duration(time.time() - rows.used) + " ago" if rows.used < time.time() else "now"
+        yield f"{rows.directory}: the budget evicts {rows.rows} rows, last used {ago}"
+    if plan.runs:
+        size = show_bytes(sum(folder.bytes for folder in plan.runs))
+        yield f"runs: {len(plan.runs)} working folders of search and train, {size}"
+    if plan.run_cache:
+        yield f"DVC's run-cache forgets {len(plan.run_cache)} digests whose rows go"
+    left = sum(directory.left for directory in plan.directories)
+    if left:
+        yield f"{show_bytes(left)} stay in shards that are needed for the better part (--compact)"
+    after = show_bytes(plan.bytes - plan.freed)
+    if not plan.fits:
+        yield (
+            f"{after} remain, more than the budget of {show_bytes(plan.budget or 0)}: the rest is "
+            "in use here or younger than --grace; --force evicts what is in use"
+        )
+    verb = "freed" if deleted else "would be freed"
+    yield f"{show_bytes(plan.freed)} of {show_bytes(plan.bytes)} {verb}, {after} remain" + (
+        "" if deleted else "; nothing was deleted: --delete does it"
+    )
+
+
+def _known_checkouts(root: Path, names: list[str]) -> tuple[str, ...]:
+    from mfsn.cache.owners import owners
+
+    known = sorted({owner.checkout for owner in owners(root)})
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise ConfigError(
+            f"--forget {unknown[0]}: no such checkout is noted; known are {', '.join(known)}"
+        )
+    return tuple(names)
+
+
+def _here() -> Path | None:
+    from mfsn.errors import WorkspaceError
+    from mfsn.workspace import main_checkout
+
+    try:
+        return main_checkout()
+    except WorkspaceError:
+        return None

@@ -1,0 +1,1 @@
+"""Looking ahead and looking back: what a run will take, and why rows have the keys they have."""

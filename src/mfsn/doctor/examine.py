@@ -1,0 +1,101 @@
+"""`mfsn doctor`: disk, memory and time of a run, and whether everything it needs is here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from mfsn import runtime
+from mfsn.cache.trouble import explaining
+from mfsn.doctor.checks import Finding, check_environment, free_bytes, is_writable
+from mfsn.doctor.estimate import Work, extractor_work, feature_bytes, waves_work
+from mfsn.doctor.size import Size, corpus_size
+from mfsn.errors import MfsnError
+from mfsn.features.registry import EXTRACTORS
+from mfsn.params import Params, load_params, outputs_of
+
+HEADROOM = 1.02
+"""Shards carry an index and markers beside their rows."""
+
+
+@dataclass(frozen=True)
+class Examination:
+    """What `examine` found."""
+
+    findings: tuple[Finding, ...]
+    works: tuple[Work, ...]
+    """Waves and extractors in the order of the pipeline; empty where there is no corpus."""
+
+    @property
+    def problems(self) -> list[str]:
+        """Why a run would not end well, one sentence each; empty where it would."""
+        bad = [finding for finding in self.findings if not finding.is_good]
+        return [f"it will not run: {finding.what}: {finding.found}" for finding in bad]
+
+
+def examine(workspace: Path, store_root: Path) -> Examination:
+    """Look at the environment, the corpus, the store and the encoders.
+
+    Nothing is written, but for the checkpoint of a random-weight encoder that is not there yet.
+
+    Raises:
+        ConfigError: if params.yaml cannot be read.
+    """
+    params = load_params(workspace)
+    findings = list(check_environment(params, workspace))
+    try:
+        size = corpus_size(params, outputs_of(params, workspace))
+    except MfsnError as error:
+        return Examination((*findings, Finding("corpus", str(error), is_good=False)), ())
+    findings.append(Finding("corpus", _described(params, size)))
+    works = [waves_work(params, size, store_root)]
+    for name in EXTRACTORS:
+        try:
+            with explaining(store_root):
+                works.append(extractor_work(name, params, size, store_root))
+        except MfsnError as error:
+            findings.append(Finding(name, str(error), is_good=False))
+    findings += [*_room(works, store_root), _memory(params, works), _time(works)]
+    return Examination(tuple(findings), tuple(works))
+
+
+def _described(params: Params, size: Size) -> str:
+    counts = f"{size.utterances} utterances, {size.segments} segments"
+    return f"{params.corpus.name}: {counts}, {size.duration_s / 3600:.2f} h (from {size.source})"
+
+
+def _room(works: list[Work], store_root: Path) -> Iterator[Finding]:
+    needed = sum(work.bytes for work in works) * HEADROOM
+    free = free_bytes(store_root)
+    found = f"{needed / 1e9:.2f} GB will be written to {store_root}, {free / 1e9:.2f} GB are free"
+    if needed > free:
+        found += "; free some space, or move the store with MFSN_STORE"
+    yield Finding("disk", found, is_good=needed <= free)
+    if not is_writable(store_root):
+        yield Finding("store", f"{store_root} cannot be written by this user", is_good=False)
+
+
+def _memory(params: Params, works: list[Work]) -> Finding:
+    try:
+        device = runtime.device()
+        jobs = runtime.jobs() if device == "cpu" else 1
+        allowed = runtime.feature_memory_bytes(device)
+    except MfsnError as error:
+        return Finding("memory", str(error), is_good=False)
+    needed = feature_bytes(params, works)
+    held = f"{needed / 1e9:.2f} GB of features for {params.system}, in each of {jobs} processes"
+    if needed * jobs <= allowed:
+        return Finding("memory", f"{held}: they fit ({allowed / 1e9:.2f} GB allowed)")
+    if params.system == "classical":
+        return Finding("memory", f"{held}: fewer fits run at once", is_good=needed <= allowed)
+    why = f"more than the {allowed / 1e9:.2f} GB allowed"
+    return Finding("memory", f"{held}, {why}: training reads them from the store as it goes")
+
+
+def _time(works: list[Work]) -> Finding:
+    known = [work.seconds for work in works if work.seconds is not None]
+    unknown = [work.spec.extractor for work in works if work.seconds is None]
+    besides = f", {', '.join(unknown)} besides" if unknown else ""
+    found = f"about {sum(known) / 60:.1f} min until all rows are there (estimated){besides}"
+    return Finding("time", f"{found}; training is not part of it")

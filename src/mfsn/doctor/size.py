@@ -1,0 +1,108 @@
+"""How large the corpus is: counted where it is prepared, else estimated from its headers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from mfsn import audio
+from mfsn.corpora.base import get_reader
+from mfsn.corpora.config import SegmentConfig
+from mfsn.corpora.demo_plan import plan_demo
+from mfsn.corpora.facts import CorpusFacts
+from mfsn.errors import AudioError, CorpusError, ManifestError
+from mfsn.manifest import SEGMENTS, UTTERANCES, read_table
+from mfsn.params import Params
+from mfsn.workspace import Outputs, corpus_root, corpus_variable
+
+PROBED = 200
+"""Headers that are read of a corpus that is not prepared; the others are taken to be alike."""
+SPOKEN_S = 3.1
+"""Mean duration of an utterance of the demo, which is spoken when it is first needed."""
+
+
+@dataclass(frozen=True)
+class Size:
+    """The size of a corpus."""
+
+    utterances: int
+    segments: int
+    duration_s: float
+    source: str
+    """Where the numbers come from."""
+    table: pd.DataFrame | None
+    """The segment table, where there is one that fits the parameters."""
+    example: Path | None
+    """A recording, to measure decoding with."""
+
+
+def corpus_size(params: Params, outputs: Outputs) -> Size:
+    """Count, or estimate.
+
+    Raises:
+        CorpusError: if there is no corpus, or its folder cannot be understood.
+    """
+    root = corpus_root(params.corpus.name)
+    try:
+        manifest = read_table(outputs.manifest, UTTERANCES)
+    except ManifestError:
+        return _probed(params, root)
+    durations = manifest["duration_s"].to_numpy()
+    example = next((root / path for path in manifest["path"] if (root / path).is_file()), None)
+    table = _segment_table(outputs, params.segment)
+    count = len(table) if table is not None else _segments(durations, params.segment)
+    source = "segment table" if table is not None else "manifest"
+    return Size(len(manifest), count, float(durations.sum()), source, table, example)
+
+
+def _segment_table(outputs: Outputs, segment: SegmentConfig) -> pd.DataFrame | None:
+    """The segment table, unless it is missing or was cut otherwise."""
+    try:
+        table = read_table(outputs.segments, SEGMENTS)
+    except ManifestError:
+        return None
+    on_grid = (table["start_sample"] % segment.samples == 0).all()
+    return table if on_grid and (table["valid_samples"] <= segment.samples).all() else None
+
+
+def _probed(params: Params, root: Path) -> Size:
+    reader = get_reader(params.corpus.reader)
+    files = reader.files(root) if root.is_dir() else []
+    if not files:
+        return _spoken(params, reader.facts, root)
+    paths = [root / utterance.path for utterance in reader.utterances(root, files)]
+    chosen = paths[:: max(1, len(paths) // PROBED)]
+    durations = []
+    for path in chosen:
+        try:
+            durations.append(audio.probe(path).duration_s)
+        except AudioError:  # `mfsn corpus check` names them all
+            continue
+    share = len(paths) / max(len(durations), 1)
+    segments = round(_segments(durations, params.segment) * share)
+    source = f"{len(durations)} headers; all utterances, not yet selected by label"
+    return Size(len(paths), segments, sum(durations) * share, source, None, chosen[0])
+
+
+def _spoken(params: Params, facts: CorpusFacts, root: Path) -> Size:
+    """The demo, before it is spoken; any other corpus is missing."""
+    if params.corpus.reader != "demo":
+        found = "holds no recordings" if root.is_dir() else "does not exist"
+        raise CorpusError(
+            f"corpus {params.corpus.name}: {root} {found}; {facts.obtain}, or set "
+            f"{corpus_variable(params.corpus.name)} to the folder that holds it"
+        )
+    count = len(plan_demo())
+    duration = count * SPOKEN_S
+    # The last segment of an utterance is half full on the average.
+    segments = round(duration / params.segment.duration_s + count / 2)
+    source = "the demo's plan; the first run speaks it"
+    return Size(count, segments, duration, source, None, None)
+
+
+def _segments(durations: Iterable[float], segment: SegmentConfig) -> int:
+    return sum(max(1, math.ceil(duration / segment.duration_s)) for duration in durations)

@@ -1,0 +1,46 @@
+"""What params.yaml asks of the store."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mfsn.cache.spec import StoreSpec
+from mfsn.cache.trouble import WAVEFORM
+from mfsn.features.base import Extractor, store_spec
+from mfsn.features.registry import EXTRACTORS, make_extractor
+from mfsn.features.waveform import segment_recipe, waveform_store
+from mfsn.params import Params
+
+ALL = (WAVEFORM, *EXTRACTORS)
+"""Everything whose rows lie in the store."""
+
+
+def extractor_of(name: str, params: Params) -> Extractor:
+    """The extractor that params.yaml describes.
+
+    Args:
+        name: one of `EXTRACTORS`.
+        params: all of params.yaml.
+
+    Raises:
+        ConfigError: if its parameters contradict each other or the segment.
+        ModelLoadError: if its encoder cannot be loaded.
+    """
+    segment = params.segment
+    return make_extractor(name, getattr(params, name), segment.sample_rate_hz, segment.samples)
+
+
+def spec_of(extractor: Extractor, params: Params) -> StoreSpec:
+    """The identity that an extractor's rows have with the segments of params.yaml."""
+    return store_spec(extractor, segment_recipe(params.segment))
+
+
+def wanted_spec(name: str, params: Params, store_root: Path) -> StoreSpec:
+    """The identity that params.yaml gives rows, waves included.
+
+    Raises:
+        ConfigError, ModelLoadError: as `extractor_of`.
+    """
+    if name == WAVEFORM:
+        return waveform_store(params.segment, store_root).spec
+    return spec_of(extractor_of(name, params), params)

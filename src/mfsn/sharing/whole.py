@@ -1,0 +1,71 @@
+"""`--all`: everything that a store or a remote holds, whichever corpus it is from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from mfsn.cache import layout as layouts
+from mfsn.cache.digest import Digest
+from mfsn.cache.store import Store
+from mfsn.errors import RemoteError
+from mfsn.sharing.bundles import RemoteStore, remote_digests
+from mfsn.sharing.corpus import PreparedCorpus
+from mfsn.sharing.remote import Remote
+
+
+def whole_store(store_root: Path) -> list[Digest]:
+    """All rows of a store, each named by its key.
+
+    Raises:
+        CacheError: if a directory cannot be read.
+    """
+    found = (layouts.load(path) for path in layouts.directories(store_root))
+    return [
+        Digest.of(layout.spec, layouts.about(layout), _by_key(Store(store_root, layout.spec)))
+        for layout in found
+        if layout is not None
+    ]
+
+
+def whole_remote(remote: Remote) -> list[Digest]:
+    """All rows of a remote, each named by its key.
+
+    Raises:
+        RemoteError: if it cannot be read, or holds nothing.
+    """
+    found = [_with_rows(remote, digest) for digest in remote_digests(remote)]
+    if not found:
+        raise RemoteError(
+            f"{remote.address} holds no features that `mfsn cache push` wrote; correct the address"
+        )
+    return found
+
+
+def restrictions_of_all(corpus: PreparedCorpus, digests: Sequence[Digest]) -> list[str]:
+    """Why rows of a whole store are not free to share, one clause a reason.
+
+    Args:
+        corpus: any of the workspace, whose corpora tell the licences.
+        digests: from `whole_store`.
+
+    Raises:
+        CacheError, ManifestError: if what the stages wrote cannot be read.
+    """
+    corpora = corpus.neighbours()
+    clauses = [clause for one in corpora for clause in one.restrictions()]
+    known = {key for one in corpora for key in one.row_keys()}
+    unknown = sum(len(set(digest.rows) - known) for digest in digests)
+    if unknown:
+        clauses.append(f"{unknown} rows of the store that no corpus of this workspace names")
+    return clauses
+
+
+def _by_key(store: Store) -> dict[str, str]:
+    return {key: key for key in store.committed()}
+
+
+def _with_rows(remote: Remote, digest: Digest) -> Digest:
+    bundles = RemoteStore(remote, digest.spec).bundles()
+    return replace(digest, rows={key: key for bundle in bundles for key in bundle.keys})

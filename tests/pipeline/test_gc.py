@@ -1,0 +1,64 @@
+"""`mfsn cache gc` with real git and DVC: what can be gone back to stays, what was removed goes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+pytestmark = [pytest.mark.pipeline, pytest.mark.xdist_group("pipeline")]
+
+DELETED, BRANCHED, QUEUED = 12, 14, 16
+
+
+@pytest.fixture(autouse=True)
+def restored(project: Any) -> Iterator[None]:
+    """Leave no experiment, branch or queue behind."""
+    yield
+    project.dvc("exp", "remove", "--all-commits", check=False)
+    project.dvc("exp", "remove", "--queue", check=False)
+    project.run("git", "branch", "-D", "branched", check=False)
+
+
+def extract(project: Any, coefficients: int, name: str) -> None:
+    """Extract MFCC in an experiment of its own, in a temporary workspace."""
+    change = f"mfcc.coefficients={coefficients}"
+    project.dvc("exp", "run", "--temp", "--name", name, "-S", change, "extract@mfcc")
+
+
+def kept(project: Any) -> set[int]:
+    """The coefficients of which the store has rows."""
+    found = set()
+    for path in project.store.glob("mfcc/*/zarr.json"):
+        if any((path.parent / "commits").glob("*.json")):
+            about = json.loads(path.read_text())["attributes"]["mfsn"]["about"]
+            found.add(about["config"]["coefficients"])
+    return found
+
+
+def collect(project: Any) -> str:
+    output: str = project.run("mfsn", "cache", "gc", "--grace", "0", "--delete").stdout
+    return output
+
+
+def test_branches_and_the_queue_keep_their_rows_and_a_removed_experiment_loses_them(
+    project: Any,
+) -> None:
+    for coefficients in (DELETED, BRANCHED, QUEUED):
+        extract(project, coefficients, f"exp-{coefficients}")
+    collect(project)
+    assert kept(project) == {DELETED, BRANCHED, QUEUED, 40}  # refs/exps
+
+    changes = ["-S", f"mfcc.coefficients={QUEUED}", "-S", "optimisation.weight_decay=0.5"]
+    project.dvc("exp", "run", "--queue", *changes)
+    project.dvc("exp", "branch", f"exp-{BRANCHED}", "branched")
+    project.dvc("exp", "remove", *(f"exp-{n}" for n in (DELETED, BRANCHED, QUEUED)))
+    said = collect(project)
+    assert kept(project) == {BRANCHED, QUEUED, 40}
+    assert "queued experiment" in said
+    assert "DVC's run-cache forgets" in said
+
+    extract(project, DELETED, "again")  # not brought back without its rows, but computed
+    assert kept(project) == {DELETED, BRANCHED, QUEUED, 40}

@@ -1,0 +1,211 @@
+"""Extraction on a Ray cluster whose actors are killed: rows and digests as on one machine."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mfsn.cache.digest import Digest
+from mfsn.cache.store import Store
+from mfsn.cache.verify import verify
+
+pytestmark = pytest.mark.xdist_group("ray")
+
+CHECKOUT = Path(__file__).parents[2]
+ROWS, ROWS_PER_SHARD, COMPARED = 40, 4, 2
+IN_FLIGHT = 2 * ROWS_PER_SHARD
+"""Rows that an actor may have in hand."""
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[str]:
+    """The address of a cluster of two processors."""
+    program = [sys.executable, str(Path(__file__).with_name("ray_cluster_here.py"))]
+    with subprocess.Popen(
+        program,
+        env={**os.environ, "RAY_USAGE_STATS_ENABLED": "0"},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        address = process.stdout.readline().strip()
+        assert address, "the cluster did not start"
+        yield address
+        process.communicate()
+
+
+@pytest.fixture(scope="module")
+def local(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The store of the same extraction on this machine alone."""
+    root = tmp_path_factory.mktemp("local")
+    assert on_one_machine(root) == (0, "")
+    return root
+
+
+def start(root: Path, program: str, *arguments: str) -> subprocess.Popen[str]:
+    module = ["-m", f"tests.pipeline.{program}"]
+    command = [sys.executable, "-W", "error", *module, str(root), *arguments]
+    environment = {**os.environ, "MFSN_THREADS": "1", "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(
+        command, cwd=CHECKOUT, env=environment, stderr=subprocess.PIPE, text=True
+    )
+
+
+def on_ray(root: Path, cluster: str) -> tuple[int, str]:
+    """Exit status and what was said on stderr."""
+    return ended(start(root, "toy_on_ray", cluster))
+
+
+def on_one_machine(root: Path) -> tuple[int, str]:
+    return ended(start(root, "toy_extraction"))
+
+
+def ended(process: subprocess.Popen[str]) -> tuple[int, str]:
+    _, said = process.communicate(timeout=120)
+    return process.returncode, said
+
+
+def lay_fuses(root: Path, *moments: str) -> None:
+    (root / "fuses").mkdir()
+    for number, moment in enumerate(moments):
+        (root / "fuses" / f"{moment}-{number}").touch()
+
+
+def computed(root: Path) -> int:
+    return (root / "computed").stat().st_size if (root / "computed").exists() else 0
+
+
+def actors(root: Path) -> list[int]:
+    """Processes of actors that are alive."""
+    numbers = [int(path.name) for path in (root / "actors").glob("*")]
+    return [number for number in numbers if Path("/proc", str(number)).exists()]
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def committed(root: Path) -> int:
+    return verify(root, extractor="mfcc").rows
+
+
+def assert_same(root: Path, local: Path) -> None:
+    """Digest and rows have the bytes of the local run, each row once, nothing left over."""
+    assert (root / "all.json").read_bytes() == (local / "all.json").read_bytes()
+    digest = Digest.read(root / "all.json")
+    ours, theirs = Store(root, digest.spec), Store(local, digest.spec)
+    keys = list(digest.rows.values())
+    for name, rows in theirs.read(keys).items():
+        np.testing.assert_array_equal(ours.read(keys)[name].view(np.uint8), rows.view(np.uint8))
+    report = verify(root, extractor="mfcc")
+    assert (report.problems, report.rows) == ((), ROWS)
+    assert_nothing_left_over(root, local)
+
+
+def assert_nothing_left_over(root: Path, local: Path) -> None:
+    directory = Digest.read(local / "all.json").store
+    assert {path.name for path in (root / directory).iterdir()} == {
+        path.name for path in (local / directory).iterdir()
+    }
+    assert not list(root.rglob("*.partial"))
+
+
+def test_rows_are_those_of_one_machine(tmp_path: Path, cluster: str, local: Path) -> None:
+    status, said = on_ray(tmp_path, cluster)
+    assert status == 0, said
+    assert computed(tmp_path) == ROWS
+    assert len(list((tmp_path / "actors").glob("*"))) == 2
+    assert_same(tmp_path, local)
+
+
+def test_the_shards_of_killed_actors_are_computed_again(
+    tmp_path: Path, cluster: str, local: Path
+) -> None:
+    moments = ("starting", "computing", "sums", "peak", "written")
+    lay_fuses(tmp_path, *moments)
+    status, said = on_ray(tmp_path, cluster)
+    assert status == 0, said
+    assert said.count("an actor died; another one takes its place") == len(moments)
+    assert not list((tmp_path / "fuses").iterdir())
+    assert computed(tmp_path) <= ROWS + len(moments) * IN_FLIGHT
+    assert_same(tmp_path, local)
+
+
+def test_actors_killed_at_random_moments(tmp_path: Path, cluster: str, local: Path) -> None:
+    moments, kills = random.Random(0), 0
+    process = start(tmp_path, "toy_on_ray", cluster)
+    while process.poll() is None:
+        time.sleep(moments.uniform(0, 0.2))
+        for actor in actors(tmp_path)[:1] if kills < 2 else []:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(actor, signal.SIGKILL)
+                kills += 1
+    _, said = process.communicate()
+    assert process.returncode == 0, said
+    assert kills
+    assert_same(tmp_path, local)
+
+
+def test_rows_that_kill_every_actor_end_in_one_sentence(
+    tmp_path: Path, cluster: str, local: Path
+) -> None:
+    (tmp_path / "poison").touch()
+    status, said = on_ray(tmp_path, cluster)
+    assert status == 1
+    last = said.splitlines()[-1]
+    assert last.startswith("3 Ray actors died at the same rows"), said
+    assert "Traceback" not in said
+    assert committed(tmp_path) == ROWS - ROWS_PER_SHARD
+    assert_nothing_left_over(tmp_path, local)
+
+
+def test_an_error_in_an_actor_is_that_of_one_machine(
+    tmp_path: Path, cluster: str, local: Path
+) -> None:
+    lay_fuses(tmp_path, "disk")
+    status, said = on_ray(tmp_path, cluster)
+    assert status == 1
+    assert said.splitlines()[-1] == "the disk of the test is full; free some space"
+    assert "Traceback" not in said
+    assert_nothing_left_over(tmp_path, local)
+
+
+def test_a_mistake_in_an_actor_shows_where_it_is(tmp_path: Path, cluster: str) -> None:
+    lay_fuses(tmp_path, "bug")
+    status, said = on_ray(tmp_path, cluster)
+    assert status == 1
+    assert "ZeroDivisionError" in said
+    assert "toy_on_ray.py" in said
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGKILL])
+def test_an_interrupted_driver_keeps_finished_shards(
+    tmp_path: Path, cluster: str, local: Path, sent: signal.Signals
+) -> None:
+    process = start(tmp_path, "toy_on_ray", cluster)
+    wait_until(lambda: process.poll() is not None or committed(tmp_path) > 0)
+    process.send_signal(sent)
+    process.communicate()
+    assert process.returncode == (130 if sent == signal.SIGINT else -sent)
+    kept = committed(tmp_path)
+    assert 0 < kept < ROWS
+    wait_until(lambda: not actors(tmp_path))
+    before = computed(tmp_path)
+    assert on_one_machine(tmp_path) == (0, "")
+    assert computed(tmp_path) - before == ROWS - kept + min(kept, COMPARED)
+    assert_same(tmp_path, local)
