@@ -14,11 +14,12 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mfsn.report.utterance import Utterance
+from mfsn.report.utterance import RANGE_DB, Utterance
 
 SIZE_IN = (11.0, 8.0)
 DPI = 150
 TITLE_LENGTH = 130
+NOT_EXTRACTED = "not extracted yet: run `dvc repro`"
 INK, MUTED, LINE, ACCENT, SHADE = "#1a1c1e", "#5d646b", "#dfe2e5", "#1f5f8b", "#eceae4"
 SERIES = ("#1b6ca8", "#d1661f", "#26875a", "#a03f8c", "#8a6d0a", "#2b9aa8", "#c0392b", "#5b5bc0")
 STYLE: dict[Any, Any] = {
@@ -56,10 +57,11 @@ def _draw(utterance: Utterance) -> Figure:
     timed: list[Axes] = [figure.add_subplot(grid[0, 0])]
     timed += [figure.add_subplot(grid[row, 0], sharex=timed[0]) for row in (1, 2, 3)]
     _draw_wave(timed[0], utterance)
-    _draw_rows(timed[1], utterance.spectrogram_db, utterance, utterance.bin_hz / 1000)
-    timed[1].set(title="Spectrogram", ylabel="frequency (kHz)")
-    _draw_rows(timed[2], _spread(utterance.mfcc), utterance)
-    timed[2].set(title="MFCC", ylabel="coefficient")
+    level_db, khz = _audible(utterance.spectrogram_db), utterance.bin_hz / 1000
+    _draw_rows(timed[1], "Spectrogram", level_db, utterance, khz)
+    timed[1].set(ylabel="frequency (kHz)")
+    _draw_rows(timed[2], "MFCC", utterance.spread_mfcc, utterance)
+    timed[2].set(ylabel="coefficient")
     _draw_activity(timed[3], utterance)
     for axes in timed:
         _mark_segments(axes, utterance)
@@ -84,58 +86,68 @@ def _draw_wave(axes: Axes, utterance: Utterance) -> None:
     axes.set(title="Waveform", ylabel="amplitude", ylim=(-1.05 * limit, 1.05 * limit))
 
 
-def _draw_rows(axes: Axes, rows: Array, utterance: Utterance, step: float = 1.0) -> None:
+def _draw_rows(
+    axes: Axes, title: str, rows: Array | None, utterance: Utterance, step: float = 1.0
+) -> None:
     """Segments' frames one after the other; bins or coefficients upwards, `step` apart."""
+    if rows is None:
+        _say(axes, title, NOT_EXTRACTED)
+        return
     frames = np.concatenate(list(rows)).T
     seconds = len(rows) * utterance.segment.duration_s
     extent = (0.0, seconds, -0.5 * step, (len(frames) - 0.5) * step)
     axes.imshow(frames, origin="lower", aspect="auto", extent=extent, interpolation="nearest")
+    axes.set_title(title)
 
 
-def _spread(mfcc: Array) -> Array:
-    """Each coefficient in units of its own deviation, since the first dwarf the others."""
-    deviation = mfcc.std(axis=(0, 1), keepdims=True)
-    spread: Array = (mfcc - mfcc.mean(axis=(0, 1), keepdims=True)) / np.maximum(deviation, 1e-6)
-    return spread.clip(-3, 3)
+def _audible(level_db: Array | None) -> Array | None:
+    return None if level_db is None else level_db.clip(min=level_db.max() - RANGE_DB)
 
 
 def _draw_activity(axes: Axes, utterance: Utterance) -> None:
-    for index, (level, distance_ST) in enumerate(utterance.activity.items()):
-        total = distance_ST.size
-        seconds = (np.arange(total) + 0.5) / total * len(distance_ST) * utterance.segment.duration_s
-        relative = distance_ST.ravel() / max(float(distance_ST.mean()), 1e-12)
-        axes.plot(seconds, relative, color=SERIES[index % len(SERIES)], linewidth=1, label=level)
-    axes.set(title="Activity: distance from the mean frame", ylabel="relative to its mean")
+    title = "Activity: distance from the mean frame"
+    if not utterance.levels:
+        _say(axes, title, NOT_EXTRACTED)
+        return
+    for index, (name, level) in enumerate(utterance.levels.items()):
+        total, distance = level.distance_ST.size, level.distance_ST.ravel()
+        seconds = (np.arange(total) + 0.5) / total * utterance.segments
+        relative = distance / max(float(distance.mean()), 1e-12)
+        axes.plot(
+            seconds * utterance.segment.duration_s, relative,
+            color=SERIES[index % len(SERIES)], linewidth=1, label=name,
+        )  # fmt: skip
+    axes.set(title=title, ylabel="relative to its mean")
     axes.legend(loc="lower right", bbox_to_anchor=(1, 0.98), ncols=8, frameon=False)
 
 
 def _mark_segments(axes: Axes, utterance: Utterance) -> None:
     """Borders between segments, and padding shaded."""
-    count, length = len(utterance.mfcc), utterance.segment.duration_s
+    count, length = utterance.segments, utterance.segment.duration_s
     for border in range(1, count):
         axes.axvline(border * length, color=MUTED, linewidth=0.8, linestyle=(0, (4, 3)))
-    end = len(utterance.wave) / utterance.segment.sample_rate_hz
-    axes.axvspan(end, count * length, facecolor=SHADE, edgecolor=MUTED, hatch="///", alpha=0.55,
-                 linewidth=0)  # fmt: skip
+    axes.axvspan(utterance.duration_s, count * length, facecolor=SHADE, edgecolor=MUTED,
+                 hatch="///", alpha=0.55, linewidth=0)  # fmt: skip
     axes.set_xlim(0, count * length)
 
 
 def _draw_decision(axes: Axes, utterance: Utterance) -> None:
-    if not utterance.classes:
+    decision = utterance.decision
+    if decision is None:
         _say(axes, "Prediction", "none yet:\nrun `dvc repro`,\nor it is in no test fold")
         return
-    label = utterance.facts["emotion"]
-    colours = [ACCENT if name == label else "#b9c1c8" for name in utterance.classes]
-    bars = axes.barh(utterance.classes, utterance.posterior_C, color=colours)
+    colours = [ACCENT if name == decision.label else "#b9c1c8" for name in decision.classes]
+    bars = axes.barh(decision.classes, decision.posterior, color=colours)
     axes.bar_label(bars, fmt="%.2f", padding=3, color=INK)
-    seeds = f", mean of {utterance.seeds} seeds" if utterance.seeds > 1 else ""
-    axes.set(title=f"Posterior{seeds}; label {label} in blue", xlim=(0, 1.15))
-    _tidy(axes, utterance.classes)
+    mean = f"Mean posterior of {len(decision.votes)} seeds" if decision.votes[1:] else "Posterior"
+    title = f"{mean}; label {decision.label} in blue\n{decision.origin}"
+    axes.set(title=title, xlim=(0, 1.15))
+    _tidy(axes, decision.classes)
 
 
 def _draw_segments(axes: Axes, utterance: Utterance) -> None:
-    rows = utterance.segment_posterior_SC
-    if not rows.size:
+    rows, decision = utterance.segment_posterior_SC, utterance.decision
+    if decision is None or not rows.size:
         _say(axes, "Segments", "no predictions")
         return
     axes.imshow(rows.T, vmin=0, vmax=1, cmap="Blues", aspect="auto")
@@ -143,7 +155,7 @@ def _draw_segments(axes: Axes, utterance: Utterance) -> None:
         colour = "white" if value > 0.6 else INK
         axes.text(segment, number, f"{value:.2f}", ha="center", va="center", color=colour)
     axes.set(title="Posterior of each segment", xlabel="segment", xticks=range(len(rows)))
-    axes.set_yticks(range(len(utterance.classes)), utterance.classes)
+    axes.set_yticks(range(len(decision.classes)), decision.classes)
     axes.tick_params(length=0)
 
 

@@ -1,35 +1,48 @@
-"""Everything that is cached about one utterance, gathered for its picture."""
+"""Everything that is cached about one utterance, gathered for its picture or its page."""
 
 from __future__ import annotations
 
-import difflib
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from mfsn.cache.reader import FeatureReader
 from mfsn.corpora.config import SegmentConfig
-from mfsn.errors import ManifestError
-from mfsn.evaluation.predictions import LOG_POSTERIOR, POSTERIOR
-from mfsn.features.waveform import read_utterance, waveform_store
-from mfsn.manifest import SEGMENTS, UTTERANCES, classes_of, read_table
-from mfsn.params import Params, outputs_of
-from mfsn.workspace import store_root
+from mfsn.features.waveform import read_utterance
+from mfsn.report.decision import Decision
+from mfsn.report.source import Source
 
 Array = npt.NDArray[Any]
-CLOSE_MATCHES = 3
-SHOWN = ("utterance_id", "emotion", "speaker", "transcript")
+ENCODERS = ("sec", "tec")
+MFCC_SPREAD = 3.0
+RANGE_DB = 80.0
+"""Of spectrograms: what lies further below the loudest is drawn as silence."""
+SHOWN = ("utterance_id", "emotion", "speaker", "session", "gender", "transcript", "licence")
+
+
+@dataclass(frozen=True)
+class Level:
+    """One level of an encoder over the time of an utterance. S segments, T frames, D features."""
+
+    norm_ST: Array
+    """Euclidean norm of each frame."""
+    distance_ST: Array
+    """How far each frame lies from the mean frame. (It moves where norms do not: layers that end
+    in LayerNorm make all norms alike.)"""
+    mean_D: Array
+    """Mean over the frames of real audio."""
+    is_real_ST: npt.NDArray[np.bool_]
+    """Which frames see real audio."""
 
 
 @dataclass(frozen=True)
 class Utterance:
     """One utterance: what the manifest says, its cached features, and what was decided.
 
-    Shapes: S segments, C classes.
+    Features of an extractor that has not run are None, or absent from `levels`. S segments.
     """
 
     facts: dict[str, str]
@@ -37,103 +50,111 @@ class Utterance:
     wave: npt.NDArray[np.float32]
     """Samples without padding, full scale 1."""
     segment: SegmentConfig
-    spectrogram_db: Array
+    real_S: Array
+    """How much of each segment is real audio, 0 to 1."""
+    spectrogram_db: Array | None
     """Absolute level in dB, (S, frames, bins)."""
     bin_hz: float
     """Distance of two bins."""
-    mfcc: Array
+    mfcc: Array | None
     """(S, frames, coefficients)."""
-    activity: dict[str, Array]
-    """`SEC low` and so on to how far each frame lies from the utterance's mean frame, (S, frames).
-    (Not its norm: encoder layers end in LayerNorm, which makes all norms alike.)"""
-    classes: list[str]
-    """Empty where nothing was predicted."""
-    posterior_C: Array
-    """Mean over seeds."""
+    levels: dict[str, Level]
+    """By names such as `SEC low`."""
+    decision: Decision | None
     segment_posterior_SC: Array
-    """Mean over seeds; one row where the system decides whole utterances at once."""
-    seeds: int
+    """Mean over seeds; one row where the system decides whole utterances at once, none where
+    nothing was predicted."""
+
+    @property
+    def segments(self) -> int:
+        """How many there are."""
+        return len(self.real_S)
+
+    @property
+    def spread_mfcc(self) -> Array | None:
+        """Each coefficient in units of its own deviation within real audio, at most ±`MFCC_SPREAD`.
+
+        (The first ones dwarf the others.)
+        """
+        if self.mfcc is None:
+            return None
+        real = self.mfcc[_is_real(self.real_S, self.mfcc.shape[1])]
+        spread: Array = (self.mfcc - real.mean(axis=0)) / np.maximum(real.std(axis=0), 1e-6)
+        return spread.clip(-MFCC_SPREAD, MFCC_SPREAD)
+
+    @property
+    def duration_s(self) -> float:
+        """Duration without padding."""
+        return len(self.wave) / self.segment.sample_rate_hz
 
 
-def gather(workspace: Path, params: Params, utterance_id: str) -> Utterance:
+def gather(source: Source, utterance_id: str) -> Utterance:
     """Gather an utterance from the tables and the store.
 
     Args:
-        workspace: the checkout.
-        params: its parameters.
+        source: of the corpus and experiment.
         utterance_id: as in the manifest.
 
     Raises:
-        ManifestError: if there is no such utterance (close ones are named), or a table is missing.
-        CacheError: if a digest is missing or the store lacks or has damaged rows.
+        ManifestError: if there is no such utterance (close ones are named), or it has no segments.
+        CacheError: if the store lacks or has damaged rows.
     """
-    outputs, store = outputs_of(params, workspace), store_root()
-    facts = _find(read_table(outputs.manifest, UTTERANCES), utterance_id)
-    table = read_table(outputs.segments, SEGMENTS)
-    segments = table[table["utterance_id"] == utterance_id].sort_values("index")
-    rows = {
-        name: FeatureReader.open(outputs.digest(name), store).read(list(segments["segment_id"]))
-        for name in ("spectrogram", "mfcc", "sec", "tec")
-    }
-    real_S = segments["valid_samples"].to_numpy() / params.segment.samples
-    decided = _rows_of(outputs.predictions, utterance_id, params.selection.rule)
-    pieces = _rows_of(outputs.segment_predictions, utterance_id, params.selection.rule)
+    facts, segments = source.facts_of(utterance_id), source.segments_of(utterance_id)
+    ids, params = list(segments["segment_id"]), source.params
     return Utterance(
-        facts=facts,
-        wave=read_utterance(waveform_store(params.segment, store), segments),
+        facts={name: "" if pd.isna(facts[name]) else str(facts[name]) for name in SHOWN},
+        wave=read_utterance(source.waves, segments),
         segment=params.segment,
-        spectrogram_db=rows["spectrogram"]["level_db"].astype(np.float32),
+        real_S=_real_share(source, segments),
+        spectrogram_db=_read(source, "spectrogram", "level_db", ids),
         bin_hz=params.segment.sample_rate_hz / params.spectrogram.n_fft,
-        mfcc=rows["mfcc"]["mfcc"].astype(np.float32),
-        activity={
-            f"{encoder.upper()} {level}": _activity(values, real_S)
-            for encoder in ("sec", "tec")
-            for level, values in rows[encoder].items()
-        },
-        classes=classes_of(list(decided.columns), POSTERIOR) if len(decided) else [],
-        posterior_C=_values(decided, POSTERIOR).mean(axis=0) if len(decided) else np.empty(0),
-        segment_posterior_SC=_mean_by_segment(pieces),
-        seeds=len(decided),
+        mfcc=_read(source, "mfcc", "mfcc", ids),
+        levels=levels_of(source, utterance_id),
+        decision=source.decision_of(utterance_id),
+        segment_posterior_SC=source.segment_posteriors_of(utterance_id),
     )
 
 
-def _activity(values_STD: Array, real_S: Array) -> Array:
-    """Distance of each frame from the mean over the frames of real audio."""
+def levels_of(source: Source, utterance_id: str) -> dict[str, Level]:
+    """The encoders' levels of an utterance, by names such as `SEC low`.
+
+    Raises:
+        ManifestError: if the utterance has no segments.
+        CacheError: if the store lacks or has damaged rows.
+    """
+    segments = source.segments_of(utterance_id)
+    ids, real_S = list(segments["segment_id"]), _real_share(source, segments)
+    return {
+        f"{encoder.upper()} {level}": _level(values, real_S)
+        for encoder in ENCODERS
+        if encoder in source.readers
+        for level, values in source.readers[encoder].read(ids).items()
+    }
+
+
+def _real_share(source: Source, segments: pd.DataFrame) -> Array:
+    share_S: Array = segments["valid_samples"].to_numpy() / source.params.segment.samples
+    return share_S
+
+
+def _level(values_STD: Array, real_S: Array) -> Level:
     frames = values_STD.astype(np.float32)
-    count = frames.shape[1]
-    is_real_ST = np.arange(count) < np.ceil(real_S[:, None] * count)
-    distance_ST: Array = np.linalg.norm(frames - frames[is_real_ST].mean(axis=0), axis=-1)
-    return distance_ST
+    is_real_ST = _is_real(real_S, frames.shape[1])
+    mean_D = frames[is_real_ST].mean(axis=0)
+    return Level(
+        norm_ST=np.linalg.norm(frames, axis=-1),
+        distance_ST=np.linalg.norm(frames - mean_D, axis=-1),
+        mean_D=mean_D,
+        is_real_ST=is_real_ST,
+    )
 
 
-def _find(manifest: pd.DataFrame, utterance_id: str) -> dict[str, str]:
-    found = manifest[manifest["utterance_id"] == utterance_id]
-    if found.empty:
-        close = difflib.get_close_matches(
-            utterance_id, list(manifest["utterance_id"]), CLOSE_MATCHES, cutoff=0.3
-        )
-        hint = f"close ones are {', '.join(close)}" if close else "manifest.parquet lists them"
-        raise ManifestError(f"the corpus has no utterance {utterance_id}; {hint}")
-    values = found[list(SHOWN)].to_numpy(object)[0]
-    return {name: "" if pd.isna(v) else str(v) for name, v in zip(SHOWN, values, strict=True)}
+def _read(source: Source, extractor: str, array: str, ids: Sequence[str]) -> Array | None:
+    reader = source.readers.get(extractor)
+    return None if reader is None else reader.read(ids, [array])[array].astype(np.float32)
 
 
-def _rows_of(path: Path, utterance_id: str, rule: str) -> pd.DataFrame:
-    """What was predicted for an utterance; empty where nothing was, or nothing has run yet."""
-    if not path.is_file():
-        return pd.DataFrame()
-    table = read_table(path)
-    return table[(table["utterance_id"] == utterance_id) & (table["selection"] == rule)]
-
-
-def _values(rows: pd.DataFrame, prefix: str) -> Array:
-    return rows[[prefix + name for name in classes_of(list(rows.columns), prefix)]].to_numpy()
-
-
-def _mean_by_segment(rows: pd.DataFrame) -> Array:
-    if rows.empty:
-        return np.empty((0, 0))
-    # Segment ids end in their number: #10 follows #9.
-    number = rows["segment_id"].str.rpartition("#")[2].str.zfill(9).to_numpy()
-    posteriors = np.exp(_values(rows, LOG_POSTERIOR))
-    return np.stack([posteriors[number == n].mean(axis=0) for n in sorted(set(number))])
+def _is_real(real_S: Array, frames: int) -> npt.NDArray[np.bool_]:
+    """Which frames see real audio, (S, frames)."""
+    is_real_ST: npt.NDArray[np.bool_] = np.arange(frames) < np.ceil(real_S[:, None] * frames)
+    return is_real_ST

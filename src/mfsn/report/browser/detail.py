@@ -1,0 +1,78 @@
+"""What the page shows of one utterance once it is chosen."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mfsn.report.browser import packing
+from mfsn.report.decision import Decision
+from mfsn.report.utterance import MFCC_SPREAD, Level, Utterance
+
+Array = npt.NDArray[Any]
+WAVE_POINTS = 600
+"""Of a segment: one every 5 ms of 3 s."""
+
+
+def detail(utterance: Utterance, scale_db: tuple[float, float], playable: bool) -> dict[str, Any]:
+    """Everything that the page draws and plays of an utterance, as plain values.
+
+    Args:
+        utterance: gathered.
+        scale_db: the levels that are drawn darkest and brightest, the same for all utterances.
+        playable: whether its sound goes in.
+    """
+    padded = np.zeros(utterance.segments * utterance.segment.samples, np.float32)
+    padded[: len(utterance.wave)] = utterance.wave
+    points = min(WAVE_POINTS, utterance.segment.samples) * utterance.segments
+    rate = utterance.segment.sample_rate_hz
+    return {
+        "facts": utterance.facts,
+        "segments": utterance.segments,
+        "segment_s": utterance.segment.duration_s,
+        "duration_s": utterance.duration_s,
+        "peak": float(np.abs(utterance.wave).max()),
+        "wave": packing.envelope(padded, points),
+        "spectrogram": _images(utterance.spectrogram_db, scale_db),
+        "bin_hz": utterance.bin_hz,
+        "mfcc": _images(utterance.spread_mfcc, (-MFCC_SPREAD, MFCC_SPREAD)),
+        "levels": {name: _curves(level) for name, level in utterance.levels.items()},
+        "decision": _decision(utterance.decision) if utterance.decision else None,
+        "segment_posteriors": utterance.segment_posterior_SC.round(4).tolist(),
+        "sound": packing.sound(utterance.wave, rate) if playable else None,
+    }
+
+
+def _images(rows: Array | None, scale: tuple[float, float]) -> list[str]:
+    """One image a segment; none where the extractor has not run."""
+    return [] if rows is None else [packing.image(frames, *scale) for frames in rows]
+
+
+def _curves(level: Level) -> dict[str, Any]:
+    real = level.is_real_ST
+    return {
+        "norm": packing.curve(level.norm_ST.ravel()),
+        "norm_mean": float(f"{level.norm_ST[real].mean():.5g}"),
+        "distance": packing.curve(level.distance_ST.ravel()),
+        "distance_mean": float(f"{level.distance_ST[real].mean():.5g}"),
+    }
+
+
+def _decision(decision: Decision) -> dict[str, Any]:
+    return {
+        "predicted": decision.predicted,
+        "posterior": decision.posterior.round(4).tolist(),
+        "origin": decision.origin,
+        "rule": decision.rule,
+        "votes": [
+            {
+                "fold": vote.fold,
+                "seed": vote.seed,
+                "predicted": vote.predicted,
+                "posterior": vote.posterior_C.round(4).tolist(),
+            }
+            for vote in decision.votes
+        ],
+    }

@@ -1,0 +1,31 @@
+// The nearest neighbours of an utterance in each level.
+function showNear(utterance) {
+  const columns = Object.entries(index.neighbours)
+    .map(([level, lists]) => nearColumn(level, lists[utterance.number], utterance));
+  const what = "Cosine similarity of mean frames, padding left out, among this page's utterances.";
+  byId("near").replaceChildren(make("h3", {}, "Nearest neighbours"),
+    ...(columns.length
+      ? [make("p", { className: "note" }, what), make("div", { className: "levels" }, ...columns)]
+      : [make("p", { className: "none" }, "No encoder is extracted.")]));
+}
+
+function nearColumn(level, near, utterance) {
+  const alike = (name) => near.filter(([other]) => all[other][name] === utterance[name]).length;
+  const counts = near.length
+    ? `${alike("emotion")} of ${near.length} share the emotion, ${alike("speaker")} the speaker`
+    : "no other utterance";
+  return make("div", {}, make("h4", {}, level), make("p", { className: "note" }, counts),
+    make("ol", {}, ...near.map(([other, cosine]) => nearItem(all[other], cosine))));
+}
+
+function nearItem(other, cosine) {
+  const button = make("button", { type: "button", title: other.utterance_id },
+    dot("emotion", other.emotion),
+    make("span", { className: "id" }, other.utterance_id),
+    make("span", { className: "said" }, cosine.toFixed(3)));
+  button.addEventListener("click", () => {
+    choose(other.number);
+    byId("head").scrollIntoView({ block: "nearest" });
+  });
+  return make("li", {}, button);
+}

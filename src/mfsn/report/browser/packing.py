@@ -1,0 +1,77 @@
+"""Numbers, images and sound as compact text, the same bytes each time."""
+
+from __future__ import annotations
+
+import base64
+import io
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import soundfile
+from PIL import Image
+
+from mfsn import audio
+
+Array = npt.NDArray[Any]
+WEBP: dict[str, Any] = {"format": "WEBP", "quality": 40, "method": 2}
+# Not Ogg, whose streams get random numbers. Constant, so that seeking is exact: 40 kbit/s.
+MP3: dict[str, Any] = {"format": "MP3", "bitrate_mode": "CONSTANT", "compression_level": 0.8}
+# Lower ones exist, but their encoder adds silence at the end.
+MP3_RATES_HZ = (16000, 22050, 24000, 32000, 44100, 48000)
+
+
+def to_bytes(values: Array, low: float, high: float) -> npt.NDArray[np.uint8]:
+    """Map `low` to 0 and `high` to 255, rounded; what lies beyond is clipped."""
+    share = (values - low) / max(high - low, 1e-12)
+    steps: npt.NDArray[np.uint8] = np.rint(255 * share.clip(0, 1)).astype(np.uint8)
+    return steps
+
+
+def curve(values: Array) -> dict[str, Any]:
+    """A curve in 256 steps between its extremes: `low`, `high` and `data`, base64 of its bytes."""
+    low, high = float(values.min()), float(values.max())
+    data = base64_of(to_bytes(values, low, high).tobytes())
+    return {"low": float(f"{low:.5g}"), "high": float(f"{high:.5g}"), "data": data}
+
+
+def envelope(wave: Array, points: int) -> str:
+    """The least and largest sample of each of `points` stretches, as base64 of signed bytes.
+
+    Args:
+        wave: (samples,), full scale 1; `points` or more.
+        points: how many stretches.
+    """
+    starts = np.arange(points) * len(wave) // points
+    ends = [np.minimum.reduceat(wave, starts), np.maximum.reduceat(wave, starts)]
+    return base64_of(np.rint(127 * np.stack(ends, axis=1).clip(-1, 1)).astype(np.int8).tobytes())
+
+
+def image(frames: Array, low: float, high: float) -> str:
+    """Frames from left to right, bins upwards, in grey from `low` to `high`: base64 of a WebP.
+
+    Args:
+        frames: (frames, bins).
+        low: the value that becomes black.
+        high: the value that becomes white.
+    """
+    grey = np.ascontiguousarray(to_bytes(frames, low, high).T[::-1])
+    file = io.BytesIO()
+    Image.fromarray(grey).save(file, **WEBP)
+    return base64_of(file.getvalue())
+
+
+def sound(wave: Array, sample_rate_hz: int) -> str:
+    """A mono wave as base64 of an MP3, resampled where its rate is none of `MP3_RATES_HZ`."""
+    rate = sample_rate_hz
+    if rate not in MP3_RATES_HZ:
+        rate = next((r for r in MP3_RATES_HZ if r > sample_rate_hz), MP3_RATES_HZ[-1])
+        wave = audio.resample(wave.astype(np.float64), sample_rate_hz, rate)
+    file = io.BytesIO()
+    soundfile.write(file, wave, rate, subtype="MPEG_LAYER_III", **MP3)
+    return base64_of(file.getvalue())
+
+
+def base64_of(data: bytes) -> str:
+    """Bytes as base64 text."""
+    return base64.b64encode(data).decode("ascii")

@@ -1,0 +1,65 @@
+"""Which utterances are alike in a level: nearest neighbours, and maps in two dimensions.
+
+Shapes: U utterances, D features.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.decomposition import PCA
+from sklearn.manifold import TSNE
+from threadpoolctl import threadpool_limits
+
+NEIGHBOURS = 8
+FEWEST = 5
+"""A map of fewer points says nothing."""
+PERPLEXITY = 30
+
+Array = npt.NDArray[Any]
+
+
+def neighbours(mean_UD: Array) -> list[list[tuple[int, float]]]:
+    """The most similar other utterances of each, nearest first, with their cosine similarity.
+
+    Args:
+        mean_UD: mean-pooled frames.
+    """
+    length_U1 = np.linalg.norm(mean_UD, axis=1, keepdims=True)
+    unit_UD = mean_UD / np.maximum(length_U1, 1e-12)
+    return [_nearest(unit_UD, number) for number in range(len(unit_UD))]
+
+
+def _nearest(unit_UD: Array, number: int) -> list[tuple[int, float]]:
+    cosine_U = unit_UD @ unit_UD[number]
+    ordered = np.argsort(-cosine_U, kind="stable")
+    others = ordered[ordered != number][:NEIGHBOURS]
+    return [(int(other), round(float(cosine_U[other]), 4)) for other in others]
+
+
+def maps(mean_UD: Array) -> dict[str, list[list[float]]]:
+    """Places of the utterances in two dimensions, `pca` and `tsne`, within -1 to 1.
+
+    PCA of the vectors; t-SNE of their cosine distances, seeded, started from PCA. Nothing for
+    fewer than `FEWEST` utterances, or where all are alike.
+
+    Args:
+        mean_UD: mean-pooled frames.
+    """
+    if len(mean_UD) < FEWEST or not np.ptp(mean_UD, axis=0).any():
+        return {}
+    vectors_UD = mean_UD.astype(np.float64)
+    perplexity = min(PERPLEXITY, (len(mean_UD) - 1) / 3)
+    tsne = TSNE(perplexity=perplexity, metric="cosine", init="pca", random_state=0)
+    # One thread, since another number of them rounds and so ends up differently.
+    with threadpool_limits(1):
+        pca = PCA(2, svd_solver="full").fit_transform(vectors_UD)
+        return {"pca": _scaled(pca), "tsne": _scaled(tsne.fit_transform(vectors_UD))}
+
+
+def _scaled(place_U2: Array) -> list[list[float]]:
+    centred_U2 = place_U2 - (place_U2.max(axis=0) + place_U2.min(axis=0)) / 2
+    scaled: list[list[float]] = (centred_U2 / np.abs(centred_U2).max()).round(4).tolist()
+    return scaled

@@ -1,0 +1,156 @@
+"""Everything that `mfsn inspect` reads, opened once for any number of utterances."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+
+from mfsn.cache.reader import FeatureReader
+from mfsn.cache.store import Store
+from mfsn.errors import ManifestError
+from mfsn.features.waveform import waveform_store
+from mfsn.manifest import (
+    SEGMENTS,
+    UTTERANCES,
+    predictions_schema,
+    read_table,
+    segment_predictions_schema,
+)
+from mfsn.params import Params, outputs_of
+from mfsn.report.decision import Decision, decision_of, mean_by_segment
+from mfsn.workspace import Outputs, store_root
+
+EXTRACTORS = ("spectrogram", "mfcc", "sec", "tec")
+CLOSE_MATCHES = 3
+NOWHERE = np.empty(0, np.intp)
+
+
+@dataclass(frozen=True)
+class Source:
+    """The tables and features of one corpus and experiment; made by `open_source`."""
+
+    params: Params
+    outputs: Outputs
+    manifest: pd.DataFrame
+    segments: pd.DataFrame
+    waves: Store
+    readers: Mapping[str, FeatureReader]
+    """Extractor to its rows; those that have not run are absent."""
+    predictions: pd.DataFrame
+    """Of the selection rule that counts; empty before the first evaluation."""
+    segment_predictions: pd.DataFrame
+
+    @property
+    def missing(self) -> list[str]:
+        """The extractors that have not run."""
+        return [name for name in EXTRACTORS if name not in self.readers]
+
+    @property
+    def classes(self) -> list[str]:
+        """Class names in the order of the class indices."""
+        return self.params.labels.classes
+
+    def facts_of(self, utterance_id: str) -> pd.Series:
+        """The utterance's line of the manifest.
+
+        Raises:
+            ManifestError: if there is no such utterance; close ones are named.
+        """
+        found = self.manifest[self.manifest["utterance_id"] == utterance_id]
+        if found.empty:
+            ids = list(self.manifest["utterance_id"])
+            close = difflib.get_close_matches(utterance_id, ids, CLOSE_MATCHES, cutoff=0.3)
+            hint = f"close ones are {', '.join(close)}" if close else "manifest.parquet lists them"
+            raise ManifestError(f"the corpus has no utterance {utterance_id}; {hint}")
+        return found.iloc[0]
+
+    def segments_of(self, utterance_id: str) -> pd.DataFrame:
+        """The utterance's lines of the segment table, in order.
+
+        Raises:
+            ManifestError: if there are none.
+        """
+        places = self._segment_places.get(utterance_id)
+        if places is None:
+            raise ManifestError(
+                f"{self.outputs.segments} has no segments of {utterance_id}; run `dvc repro`"
+            )
+        return self.segments.iloc[places].sort_values("index")
+
+    def decision_of(self, utterance_id: str) -> Decision | None:
+        """What was decided about the utterance; None where nothing was."""
+        places = self._prediction_places.get(utterance_id, NOWHERE)
+        return decision_of(self.predictions.iloc[places], self.classes)
+
+    def segment_posteriors_of(self, utterance_id: str) -> npt.NDArray[np.float64]:
+        """Posteriors of the utterance's segments, (S, classes), mean over seeds."""
+        rows = self.segment_predictions
+        places = self._segment_prediction_places.get(utterance_id, NOWHERE)
+        return mean_by_segment(rows.iloc[places], self.classes)
+
+    @cached_property
+    def _segment_places(self) -> Mapping[str, npt.NDArray[np.intp]]:
+        return _places(self.segments)
+
+    @cached_property
+    def _prediction_places(self) -> Mapping[str, npt.NDArray[np.intp]]:
+        return _places(self.predictions)
+
+    @cached_property
+    def _segment_prediction_places(self) -> Mapping[str, npt.NDArray[np.intp]]:
+        return _places(self.segment_predictions)
+
+
+def open_source(workspace: Path, params: Params) -> Source:
+    """Open tables, features and, where there are any, predictions.
+
+    Args:
+        workspace: the checkout.
+        params: its parameters; they say which corpus and experiment.
+
+    Raises:
+        ManifestError: if the corpus is not prepared, or a table does not follow its schema.
+        MissingRowError: if the store lacks rows that a digest names.
+        CacheError: if a digest or the store cannot be read.
+    """
+    outputs, store, classes = outputs_of(params, workspace), store_root(), params.labels.classes
+    manifest = read_table(outputs.manifest, UTTERANCES)
+    digests = {name: outputs.digest(name) for name in EXTRACTORS}
+    rule = params.selection.rule
+    return Source(
+        params=params,
+        outputs=outputs,
+        manifest=manifest,
+        segments=read_table(outputs.segments, SEGMENTS),
+        waves=waveform_store(params.segment, store),
+        readers={
+            name: FeatureReader.open(path, store)
+            for name, path in digests.items()
+            if path.is_file()
+        },
+        predictions=_rows_of(outputs.predictions, predictions_schema(classes), rule),
+        segment_predictions=_rows_of(
+            outputs.segment_predictions, segment_predictions_schema(classes), rule
+        ),
+    )
+
+
+def _rows_of(path: Path, schema: pa.Schema, rule: str) -> pd.DataFrame:
+    if not path.is_file():
+        return pd.DataFrame(columns=schema.names)
+    table = read_table(path, schema)
+    return table[table["selection"] == rule]
+
+
+def _places(table: pd.DataFrame) -> Mapping[str, npt.NDArray[np.intp]]:
+    """Utterance id to the positions of its lines."""
+    indices = table.groupby("utterance_id").indices
+    return {str(name): np.asarray(places, np.intp) for name, places in indices.items()}
