@@ -6,11 +6,16 @@ import contextlib
 import errno
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from mfsn.errors import OutputError, StorageFullError
+
+_DENIED = "give this user the right to read and write there, or choose another folder"
+_UNFIT = "name another file or folder"
+_REMEDIES = dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), _DENIED)
+_REMEDIES |= dict.fromkeys((errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG), _UNFIT)
 
 
 @contextlib.contextmanager
@@ -52,20 +57,33 @@ def explain_full_disk(path: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def explain_denied() -> Iterator[None]:
-    """Turn 'not allowed' into one clear sentence, around a whole command.
+    """Turn 'not allowed', or a name that no file can have, into one clear sentence.
+
+    It stands around a whole command.
 
     Raises:
-        OutputError: if the body may not read or write a file.
+        OutputError: if the body may not read or write a file, or its name is too long, or goes
+            through a file or ends at a folder.
     """
     try:
         yield
     except OSError as error:
-        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS) and error.filename:
+        place = error.filename2 or error.filename
+        if error.errno in _REMEDIES and place:
             raise OutputError(
-                f"{error.filename} cannot be used ({error.strerror}); give this user the right to "
-                "read and write there, or choose another folder"
+                f"{place} cannot be used ({error.strerror}); {_REMEDIES[error.errno]}"
             ) from error
         raise
+
+
+def stats(paths: Iterable[Path]) -> Iterator[tuple[Path, os.stat_result]]:
+    """Size and times of files, but for those that another process has just removed."""
+    for path in paths:
+        try:
+            status = path.stat()
+        except FileNotFoundError:
+            continue
+        yield path, status
 
 
 def move(source: Path, target: Path) -> None:

@@ -20,6 +20,7 @@ from mfsn.cache.digest import Digest
 from mfsn.cache.spec import ArraySpec, StoreSpec
 from mfsn.cache.store import Store
 from mfsn.corpora.config import CorpusConfig
+from mfsn.corpora.licences import is_free_to_share
 from mfsn.corpora.prepare import prepare_corpus
 from mfsn.corpora.scan import scan_corpus
 from mfsn.features.waveform import segment_corpus
@@ -34,7 +35,6 @@ from mfsn.params import Params, load_params, outputs_of
 from mfsn.report.choice import for_page
 from mfsn.report.inspect import write_page
 from mfsn.report.source import open_source
-from mfsn.sharing.licence import is_free_to_share
 from mfsn.workspace import Outputs
 
 RATE_HZ = 16_000

@@ -459,3 +459,17 @@ def test_repair_waits_for_no_writer(store: Store) -> None:
     with store.writer(), pytest.raises(CacheError, match="another process is writing"):
         verify(store.root, repair=True)
     assert not verify(store.root).is_sound
+
+
+def test_files_of_others_in_an_array_are_no_shards(store: Store) -> None:
+    for name in ("c.backup", "c.", "c.x.0.0"):
+        (store.path / "low" / name).write_text("not ours")
+    append(store, KEYS)
+    assert set(store.committed()) == set(KEYS)
+    assert verify(store.root).is_sound
+
+
+def test_a_marker_under_a_shorter_name_does_not_count(store: Store) -> None:
+    (store.path / "commits/000001.json").rename(store.path / "commits/1.json")
+    assert set(KEYS) - set(store.committed()) == SECOND
+    assert not verify(store.root).is_sound

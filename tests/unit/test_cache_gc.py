@@ -479,6 +479,42 @@ def test_the_run_cache_keeps_digests_whose_rows_stay(here: Checkout, store: Path
     assert remembered.is_file()
 
 
+def test_files_that_others_remove_while_gc_looks_are_passed_over(
+    here: Checkout, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A training writes its checkpoints anew, and tidies them, all the time."""
+    here.name_rows(spec(), range(4))
+    leaving = [fill(store, spec(), range(4)).path / "mfcc" / ".c.9.0.1.partial"]
+    leaving += [store / "runs/train/0123" / name for name in ("work/epoch-1", ".state.1.partial")]
+    for path in leaving:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    stat = Path.stat
+
+    def remove_then_stat(path: Path, **options: bool) -> os.stat_result:
+        if path in leaving:
+            path.unlink(missing_ok=True)
+        return stat(path, **options)
+
+    monkeypatch.setattr(Path, "stat", remove_then_stat)
+    plan = make_plan(store, here.root, Wish(grace_s=0.0))
+    assert [directory.contents.leftover_bytes for directory in plan.directories] == [0]
+    assert carry_out(plan) == []
+    assert len(Store(store, spec()).committed()) == 4
+
+
+def test_a_dvc_lock_of_another_layout_keeps_what_the_notes_name(
+    here: Checkout, store: Path
+) -> None:
+    fill(store, spec(), range(4))
+    here.name_rows(spec(), range(4)).unlink()
+    (here.root / "dvc.lock").write_text("stages: [1, 2]")
+    here.commit()
+    plan = make_plan(store, here.root, Wish(grace_s=0.0))
+    assert plan.freed == 0
+    assert any("not one that DVC wrote" in remark for remark in plan.remarks)
+
+
 def test_old_working_folders_go_and_busy_ones_stay(here: Checkout, store: Path) -> None:
     for name in ("old", "busy", "young"):
         folder = store / "runs" / "train" / name

@@ -8,12 +8,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from mfsn import files
 from mfsn.cache.digest import Digest
 from mfsn.cache.listing import list_store
-from mfsn.cache.owners import owners, register_owner
+from mfsn.cache.owners import last_use, owners, register_owner
+from mfsn.cache.reader import FeatureReader
 from mfsn.cache.spec import ArraySpec, StoreSpec
 from mfsn.cache.store import Store
-from mfsn.errors import StoreVersionError
+from mfsn.errors import CacheError, StoreVersionError
 from mfsn.manifest import SEGMENTS, write_table
 
 
@@ -133,3 +135,52 @@ def test_a_note_that_cannot_be_read_is_named_and_passed_over(
     (tmp_path / "owners" / "0000.json").write_text("{")
     assert len(list(owners(tmp_path))) == 1
     assert "0000.json cannot be read" in caplog.text
+
+
+def test_a_digest_that_dvc_links_to_its_cache_is_noted_where_it_lies(tmp_path: Path) -> None:
+    """DVC's `cache.type symlink`; its cache may lie outside of the checkout."""
+    store, checkout = tmp_path / "store", tmp_path / "checkout"
+    checkout.mkdir()
+    for name in ("dvc.yaml", "params.yaml"):
+        (checkout / name).touch()
+    made = fill(store, spec("sec"), 1)
+    Digest.of(spec("sec"), {}, {"a#0": next(iter(made.committed()))}).write(tmp_path / "cached")
+    (checkout / "sec.json").symlink_to(tmp_path / "cached")
+    FeatureReader.open(checkout / "sec.json", store)
+    assert [owner.digest for owner in owners(store)] == ["sec.json"]
+
+
+def test_a_note_that_is_forgotten_at_this_moment_is_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for checkout in ("a", "b"):
+        register_owner(tmp_path, tmp_path / checkout, Path("sec.json"), spec("sec").directory)
+    read = files.read_json
+
+    def forget_then_read(path: Path) -> object:
+        if "/a" in path.read_text():
+            path.unlink()
+        return read(path)
+
+    monkeypatch.setattr(files, "read_json", forget_then_read)
+    assert [who[0] for who in last_use(tmp_path)] == [str(tmp_path / "b")]
+
+
+@pytest.mark.parametrize("note", ["[]", "3", '{"checkout": 3, "digest": "d", "store": "s/t"}'])
+def test_a_note_that_is_none_is_named_and_passed_over(
+    tmp_path: Path, note: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "owners").mkdir()
+    (tmp_path / "owners" / "0.json").write_text(note)
+    assert list(owners(tmp_path)) == []
+    assert "0.json cannot be read" in caplog.text
+
+
+@pytest.mark.parametrize("recipe", ["text", ["a"], 3, None])
+def test_a_recipe_that_is_none_is_one_sentence(tmp_path: Path, recipe: object) -> None:
+    described = fill(tmp_path, spec("sec"), 1).path / "zarr.json"
+    content = files.read_json(described)
+    content["attributes"]["mfsn"]["recipe"] = recipe
+    files.write_json(described, content)
+    with pytest.raises(CacheError, match="does not describe this directory"):
+        list_store(tmp_path)

@@ -254,3 +254,13 @@ def test_prediction_without_a_model_is_a_sentence(
 ) -> None:
     assert run("predict", "a.wav") == 1
     assert "no trained model" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["secc", "/etc", "../..", ""])
+@pytest.mark.parametrize("command", [("verify",), ("export", "x.h5")])
+def test_an_unknown_extractor_is_one_sentence(
+    workspace: Path, command: tuple[str, ...], name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("cache", *command, "--extractor", name) == 2
+    assert "choose one of waveform, sec, tec" in capsys.readouterr().err
+    assert not (workspace / "x.h5").exists()

@@ -9,7 +9,15 @@ from pathlib import Path
 import pytest
 
 from mfsn.errors import OutputError, StorageFullError
-from mfsn.files import explain_denied, read_json, replacing, write_bytes, write_json, write_text
+from mfsn.files import (
+    explain_denied,
+    read_json,
+    replacing,
+    stats,
+    write_bytes,
+    write_json,
+    write_text,
+)
 
 
 def test_json_is_sorted_and_ends_with_a_newline(tmp_path: Path) -> None:
@@ -74,3 +82,17 @@ def test_what_may_not_be_written_is_one_sentence(tmp_path: Path) -> None:
 def test_errors_that_are_no_refusal_pass_the_explanation(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError), explain_denied():
         (tmp_path / "none").read_text()
+
+
+@pytest.mark.parametrize("name", ["file/child.txt", "folder", "x" * 300])
+def test_a_name_that_no_file_can_have_is_one_sentence(tmp_path: Path, name: str) -> None:
+    (tmp_path / "file").write_text("x")
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(OutputError, match="name another file or folder"), explain_denied():
+        (tmp_path / name).write_text("y")
+
+
+def test_files_that_go_while_others_look_are_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "there").write_text("four")
+    found = stats([tmp_path / "gone", tmp_path / "there"])
+    assert [(path.name, status.st_size) for path, status in found] == [("there", 4)]

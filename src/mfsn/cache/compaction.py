@@ -20,7 +20,7 @@ from mfsn.cache.marker import Marker
 from mfsn.cache.plan import DirectoryPlan
 from mfsn.cache.store import Store
 from mfsn.cache.trouble import explaining
-from mfsn.cache.writer import write_shard
+from mfsn.cache.writer import add_shard
 
 
 def free(store_root: Path, plan: DirectoryPlan, before: float) -> None:
@@ -44,7 +44,7 @@ def free(store_root: Path, plan: DirectoryPlan, before: float) -> None:
             return
         now = Contents.of(layout, before)
         for leftover in now.leftovers:
-            leftover.unlink()
+            leftover.unlink(missing_ok=True)
         for marker in now.empty(plan.unneeded):
             markers.drop(layout, marker.shard)
         sparse = now.sparse(plan.unneeded, plan.everything)
@@ -60,22 +60,14 @@ def _rewrite(
     layout = contents.layout
     keys = [key for marker in sparse for key in contents.kept(marker, unneeded)]
     waiting = {marker.shard: set(contents.kept(marker, unneeded)) for marker in sparse}
-    number = max(layout.shard_numbers(), default=-1) + 1
     for first in range(0, len(keys), layout.rows_per_shard):
         some = keys[first : first + layout.rows_per_shard]
-        _commit(store, layout, number, some)
-        number += 1
+        add_shard(layout, some, store.read(some))
         for shard, missing in list(waiting.items()):
             missing.difference_update(some)
             if not missing:
                 markers.drop(layout, shard)
                 del waiting[shard]
-
-
-def _commit(store: Store, layout: Layout, shard: int, keys: Sequence[str]) -> None:
-    marker = write_shard(layout, shard, keys, store.read(keys))
-    layouts.make_room(layout, shard * layout.rows_per_shard + len(keys))
-    markers.write(layout, marker)
 
 
 def _remove(layout: Layout) -> None:

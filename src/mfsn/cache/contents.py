@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from mfsn import files
 from mfsn.cache import layout as layouts
 from mfsn.cache import marker as markers
 from mfsn.cache.layout import Layout, row_bytes
@@ -31,8 +32,8 @@ class Contents:
     shards: tuple[Marker, ...]
     committed_at: dict[int, float]
     """Shard number to seconds since the epoch."""
-    leftovers: tuple[Path, ...]
-    """Files of killed writers: temporary ones, and shards that no marker names."""
+    leftovers: Mapping[Path, int]
+    """Files of killed writers (temporary ones, and shards that no marker names) to their bytes."""
     damaged: bool
     """It has markers that do not count, which `mfsn cache verify` looks after."""
 
@@ -50,13 +51,15 @@ class Contents:
         """
         with explaining(layout.path):
             sound, refused = markers.read_all(layout)
-            times = {m.shard: layout.marker(m.shard).stat().st_mtime for m in sound}
+            marked = files.stats(layout.marker(marker.shard) for marker in sound)
+            times = {int(path.stem): status.st_mtime for path, status in marked}
             known = {marker.shard for marker in sound} | {marker.shard for marker in refused}
             lost = layout.shard_numbers() - known
-            files = [path for number in lost for path in layout.shards(number) if path.is_file()]
-            files += layout.path.rglob("*.partial")
-            leftovers = sorted(path for path in files if path.stat().st_mtime < before)
-        return cls(layout, tuple(sound), times, tuple(leftovers), bool(refused))
+            unnamed = [path for number in lost for path in layout.shards(number)]
+            found = files.stats([*unnamed, *layout.partials()])
+            old = {path: status.st_size for path, status in found if status.st_mtime < before}
+        there = tuple(marker for marker in sound if marker.shard in times)
+        return cls(layout, there, times, old, bool(refused))
 
     @cached_property
     def home(self) -> dict[str, int]:
@@ -73,10 +76,10 @@ class Contents:
         """Bytes of all committed shards and leftovers."""
         return self.leftover_bytes + sum(size_of(marker) for marker in self.shards)
 
-    @cached_property
+    @property
     def leftover_bytes(self) -> int:
         """Bytes that killed writers left."""
-        return sum(path.stat().st_size for path in self.leftovers)
+        return sum(self.leftovers.values())
 
     def kept(self, marker: Marker, unneeded: Set[str]) -> list[str]:
         """The rows of a shard that stay, in their order."""

@@ -130,7 +130,7 @@ def _inspect_shard(layout: Layout, marker: Marker, twice: frozenset[int]) -> Dam
 
 
 def _leftovers(layout: Layout, is_ours: bool) -> list[Path]:
-    found = [*layout.path.rglob("*.partial"), *layout.path.glob(STAGING)]
+    found = [*layout.partials(), *layout.path.glob(STAGING)]
     numbers = sorted(layout.shard_numbers())
     marked = {path.stem for path in layout.commits.glob("*.json")}
     if not is_ours and lock.is_held(layout.path):

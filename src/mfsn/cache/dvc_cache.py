@@ -16,6 +16,8 @@ from mfsn.errors import CacheError
 
 _PATTERNS = ("data/prepared/*/features/*.json", "data/prepared/*/segments.parquet")
 
+_OTHER_LAYOUT = (AttributeError, KeyError, TypeError)
+
 _FOLDERS = (
     "data", "data/prepared", "data/prepared/*", "data/prepared/*/features",
     ".dvc", ".dvc/tmp", ".dvc/tmp/exps",
@@ -99,9 +101,16 @@ def content(cache: Path, md5: str) -> Path:
 
 
 def outputs_in(lock: Mapping[str, Any]) -> list[Output]:
-    """The digests that a dvc.lock names."""
-    stages = lock.get("stages") or {}
-    return [output for stage in stages.values() for output in outputs_of_stage(stage)]
+    """The digests that a dvc.lock names.
+
+    Raises:
+        CacheError: if it is not laid out as DVC does.
+    """
+    try:
+        stages = (lock.get("stages") or {}).values()
+        return [output for stage in stages for output in outputs_of_stage(stage)]
+    except _OTHER_LAYOUT as error:
+        raise CacheError("a dvc.lock in the history is not one that DVC wrote; mend it") from error
 
 
 def outputs_of_stage(stage: Mapping[str, Any]) -> list[Output]:
@@ -123,7 +132,7 @@ def run_cache(cache: Path) -> Iterator[RunCacheEntry]:
                 continue
             entry = yaml.safe_load(text)
             outputs = tuple(outputs_of_stage(entry))
-        except (OSError, UnicodeDecodeError, yaml.YAMLError, AttributeError, KeyError):
+        except (OSError, UnicodeDecodeError, yaml.YAMLError, *_OTHER_LAYOUT):
             continue
         if outputs:
             yield RunCacheEntry(file, outputs)

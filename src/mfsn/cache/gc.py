@@ -18,7 +18,7 @@ from tqdm import tqdm
 from mfsn.cache.budget import evict
 from mfsn.cache.compaction import free
 from mfsn.cache.contents import Contents, all_contents
-from mfsn.cache.dvc_cache import RunCacheEntry, cache_folder, run_cache
+from mfsn.cache.dvc_cache import Output, RunCacheEntry, cache_folder, run_cache
 from mfsn.cache.need import Need, needs
 from mfsn.cache.owners import forget, last_use
 from mfsn.cache.plan import DirectoryPlan, Evicted, Plan, Wish
@@ -107,8 +107,14 @@ def _dangling(references: References, plans: Iterable[DirectoryPlan]) -> Iterato
     caches = {cache_folder(checkout): checkout for checkout in references.checkouts}
     for cache, checkout in caches.items() if going else ():
         for entry in run_cache(cache):
-            for output in entry.outputs:
-                with contextlib.suppress(MfsnError):  # without its content DVC restores nothing
-                    store, keys = references.content(checkout, output)
-                    if not keys.isdisjoint(going.get(store, ())):
-                        yield entry
+            if any(_names_any(references, checkout, output, going) for output in entry.outputs):
+                yield entry
+
+
+def _names_any(
+    references: References, checkout: Path, output: Output, going: Mapping[str, frozenset[str]]
+) -> bool:
+    with contextlib.suppress(MfsnError, OSError):  # without its content DVC restores nothing
+        store, keys = references.content(checkout, output)
+        return not keys.isdisjoint(going.get(store, ()))
+    return False

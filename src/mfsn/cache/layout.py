@@ -13,6 +13,8 @@ fill values to a plain Zarr reader.
 
 from __future__ import annotations
 
+import contextlib
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import prod
@@ -23,6 +25,7 @@ import numpy as np
 
 from mfsn import files
 from mfsn.cache.spec import ArraySpec, Dtype, StoreSpec
+from mfsn.cache.trouble import explaining
 from mfsn.errors import CacheError, StoreVersionError
 
 SCHEMA = 1
@@ -56,10 +59,22 @@ class Layout:
         """The files of a shard, one an array."""
         return [self.shard(array, shard) for array in self.spec.arrays]
 
+    def partials(self) -> list[Path]:
+        """Half-written files of writers, at work or killed; such a file may be gone any moment."""
+        walked = os.walk(self.path)
+        there = (Path(folder, name) for folder, _, names in walked for name in names)
+        return sorted(path for path in there if path.suffix == ".partial")
+
     def shard_numbers(self) -> set[int]:
         """Numbers of all shards that have a file of any array, committed or not."""
         found = (path for a in self.spec.arrays for path in (self.path / a.name).glob("c.*"))
-        return {int(path.name.split(".")[1]) for path in found}
+        numbers = (path.name.split(".")[1] for path in found)
+        return {int(number) for number in numbers if number.isdecimal()}
+
+
+def next_shard(layout: Layout) -> int:
+    """The number behind those of all shards that have a file."""
+    return max(layout.shard_numbers(), default=-1) + 1
 
 
 def dtype_of(array: ArraySpec) -> np.dtype[Any]:
@@ -89,21 +104,25 @@ def load(path: Path) -> Layout | None:
         StoreVersionError: if another version of mfsn wrote it.
         CacheError: if its description cannot be read or does not fit its place.
     """
-    described = path / "zarr.json"
-    if not described.is_file():
-        return None
+    with explaining(path), contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        return _load(path)
+    return None
+
+
+def _load(path: Path) -> Layout:
     try:
-        attributes = files.read_json(described)["attributes"]["mfsn"]
+        attributes = files.read_json(path / "zarr.json")["attributes"]["mfsn"]
         _refuse_other_schema(path, attributes["schema"])
         arrays = tuple(parse_array(array) for array in attributes["arrays"])
         spec = StoreSpec(attributes["extractor"], attributes["recipe"], arrays)
         layout = Layout(path, spec, int(attributes["rows_per_shard"]))
         is_whole = isinstance(attributes["about"], dict) and layout.rows_per_shard > 0
+        is_there = path.parts[-2:] == tuple(spec.directory.split("/"))
+    except StoreVersionError:
+        raise
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        if isinstance(error, StoreVersionError):
-            raise
         raise unreadable(path) from error
-    if not is_whole or path.parts[-2:] != tuple(spec.directory.split("/")):
+    if not (is_whole and is_there):
         raise unreadable(path)
     return layout
 

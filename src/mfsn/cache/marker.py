@@ -80,9 +80,8 @@ def drop(layout: Layout, shard: int) -> None:
 
 
 def _read(layout: Layout, path: Path) -> Marker | Refused | None:
-    if not path.stem.isdecimal():
+    if not path.stem.isdecimal() or path != layout.marker(shard := int(path.stem)):
         return None
-    shard = int(path.stem)
     try:
         content = files.read_json(path)
         seal = content.pop("seal")

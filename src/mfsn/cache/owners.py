@@ -18,7 +18,7 @@ import platform
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from mfsn import files
 from mfsn.cache import layout as layouts
@@ -160,7 +160,8 @@ def note_use(store_root: Path, digest: Path, store: str) -> None:
     """
     with contextlib.suppress(WorkspaceError, OSError, CacheError):
         workspace = find_workspace(digest.parent)
-        relative = digest.resolve().relative_to(workspace)
+        # DVC may link the digest to its cache: its folder lies in the workspace, its content not.
+        relative = digest.parent.resolve().relative_to(workspace) / digest.name
         register_owner(store_root, checkout_of(workspace), relative, store)
 
 
@@ -174,7 +175,7 @@ def forget(store_root: Path, checkout: str) -> int:
     Raises:
         CacheError: if a note cannot be removed.
     """
-    found = [path for path, owner in _notes(store_root) if owner.checkout == checkout]
+    found = [path for path, owner, _ in _notes(store_root) if owner.checkout == checkout]
     with explaining(store_root):
         for path in found:
             path.unlink(missing_ok=True)
@@ -188,24 +189,36 @@ def last_use(store_root: Path) -> dict[tuple[str, str, str], float]:
         Seconds since the epoch.
     """
     times: dict[tuple[str, str, str], float] = {}
-    for path, owner in _notes(store_root):
+    for _, owner, used in _notes(store_root):
         who = (owner.checkout, owner.digest, owner.store)
-        times[who] = max(times.get(who, 0.0), path.stat().st_mtime)
+        times[who] = max(times.get(who, 0.0), used)
     return times
 
 
 def owners(store_root: Path) -> Iterator[Owner]:
     """All notes; those that cannot be read are named in the log and passed over."""
-    for _, owner in _notes(store_root):
+    for _, owner, _ in _notes(store_root):
         yield owner
 
 
-def _notes(store_root: Path) -> Iterator[tuple[Path, Owner]]:
-    for note in sorted((store_root / "owners").glob("*.json")):
-        try:
-            yield note, Owner(**files.read_json(note))
-        except (ValueError, TypeError):
-            log.warning("%s cannot be read; the next `dvc repro` of its checkout mends it", note)
+def _notes(store_root: Path) -> Iterator[tuple[Path, Owner, float]]:
+    """Each note that is there, what it says, and its time."""
+    with explaining(store_root):
+        for note, status in files.stats(sorted((store_root / "owners").glob("*.json"))):
+            try:
+                yield note, _parse(files.read_json(note)), status.st_mtime
+            except FileNotFoundError:  # forgotten at this moment
+                continue
+            except (ValueError, TypeError):
+                log.warning(
+                    "%s cannot be read; the next `dvc repro` of its checkout mends it", note
+                )
+
+
+def _parse(values: Any) -> Owner:
+    if not isinstance(values, dict) or not all(isinstance(text, str) for text in values.values()):
+        raise TypeError("a note holds texts by name")
+    return Owner(**values)
 
 
 def _directory_of(segments: pd.DataFrame, store_root: Path, extractor: str) -> str:

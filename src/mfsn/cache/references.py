@@ -155,12 +155,13 @@ class References:
     def _of_git(self, checkout: Path) -> Iterator[Reference]:
         try:
             found = list(commits(checkout, self._scope.whole_history))
+            named = [outputs_in(commit.lock) for commit in found]
         except CacheError as error:
             self.remarks.append(f"{error}; all rows that its notes name are spared")
             yield from self._noted([o for o in self._owners if o.checkout == str(checkout)])
             return
-        for commit in found:
-            for output in outputs_in(commit.lock):
+        for commit, outputs in zip(found, named, strict=True):
+            for output in outputs:
                 yield from self._of_output(checkout, commit.names[0], output)
             yield from self._of_queue(checkout, commit)
         if self._scope.run_cache:

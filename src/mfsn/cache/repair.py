@@ -22,7 +22,7 @@ from mfsn.cache.layout import Layout
 from mfsn.cache.lock import exclusive
 from mfsn.cache.spec import ArraySpec
 from mfsn.cache.trouble import explaining
-from mfsn.cache.writer import recover, write_shard
+from mfsn.cache.writer import add_shard, recover
 from mfsn.errors import CacheError, StoreVersionError
 
 
@@ -91,12 +91,9 @@ def describe_again(store_root: Path, digest: Digest) -> bool:
 
 def _commit_again(layout: Layout, damage: Damage) -> None:
     """Commit the intact rows of a shard as another one."""
-    shard = max(layout.shard_numbers(), default=-1) + 1
     keys = [damage.marker.keys[row] for row in damage.intact]
     arrays = {array.name: _read(layout, array, damage) for array in layout.spec.arrays}
-    marker = write_shard(layout, shard, keys, arrays)
-    layouts.make_room(layout, shard * layout.rows_per_shard + len(keys))
-    markers.write(layout, marker)
+    add_shard(layout, keys, arrays)
 
 
 def _read(layout: Layout, array: ArraySpec, damage: Damage) -> npt.NDArray[Any]:

@@ -6,10 +6,12 @@ there. Without it the same bytes are computed again.
 
 from __future__ import annotations
 
+import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from mfsn import files
 from mfsn.cache.lock import exclusive
 from mfsn.cache.trouble import explaining
 
@@ -45,10 +47,12 @@ def run_folders(store_root: Path, before: float) -> tuple[list[RunFolder], int]:
     old, kept = [], 0
     with explaining(store_root):
         for folder in sorted(path for path in store_root.glob("runs/*/*") if path.is_dir()):
-            files = [path.stat() for path in folder.rglob("*") if path.is_file()]
-            found = RunFolder(folder, sum(file.st_size for file in files))
-            if max((file.st_mtime for file in files), default=0.0) < before:
-                old.append(found)
+            walked = os.walk(folder)
+            paths = (Path(parent, name) for parent, _, names in walked for name in names)
+            found = [status for _, status in files.stats(paths)]
+            run = RunFolder(folder, sum(status.st_size for status in found))
+            if max((status.st_mtime for status in found), default=0.0) < before:
+                old.append(run)
             else:
-                kept += found.bytes
+                kept += run.bytes
     return old, kept

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mfsn import files
 from mfsn.cache import layout as layouts
 from mfsn.cache import marker as markers
 from mfsn.cache.spec import StoreSpec
@@ -77,7 +78,8 @@ def neighbours(store_root: Path, spec: StoreSpec) -> list[Neighbour]:
         if layout is not None and layout.spec.identity != spec.identity:
             with explaining(path):
                 sound, _ = markers.read_all(layout)
-                times = [layout.marker(marker.shard).stat().st_mtime for marker in sound]
+                marked = files.stats(layout.marker(marker.shard) for marker in sound)
+                times = [status.st_mtime for _, status in marked]
             rows = len({key for marker in sound for key in marker.keys})
             differing = tuple(changes(layout.spec, spec))
             found.append(Neighbour(layout.spec, rows, max(times, default=0.0), differing))

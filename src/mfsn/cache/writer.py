@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from mfsn.cache import marker as markers
 from mfsn.cache import shard as shards
-from mfsn.cache.layout import Layout, dtype_of, make_room
+from mfsn.cache.layout import Layout, dtype_of, make_room, next_shard
 from mfsn.cache.marker import Marker
 from mfsn.cache.storable import storable
 from mfsn.cache.trouble import explaining
@@ -34,8 +34,8 @@ log = logging.getLogger(__name__)
 def recover(layout: Layout) -> None:
     """Remove what a killed writer left, and commits that no longer hold; needs the lock."""
     shutil.rmtree(layout.path / STAGING, ignore_errors=True)
-    for partial in layout.path.rglob("*.partial"):
-        partial.unlink()
+    for partial in layout.partials():
+        partial.unlink(missing_ok=True)
     sound, refused = markers.read_all(layout)
     for marker in refused:
         markers.drop(layout, marker.shard)
@@ -59,7 +59,7 @@ def write_shard(layout: Layout, shard: int, keys: Sequence[str], arrays: Arrays)
         arrays: array name to (rows, *shape of a row); floats are cast to the stored dtype.
 
     Returns:
-        What commits it: see `Writer.commit`.
+        What `commit` takes.
 
     Raises:
         RangeError: if a value is not finite, or does not fit the stored dtype.
@@ -76,6 +76,35 @@ def write_shard(layout: Layout, shard: int, keys: Sequence[str], arrays: Arrays)
     return Marker(shard, tuple(keys), checksums, sizes)
 
 
+def commit(layout: Layout, marker: Marker) -> None:
+    """Let the rows of a shard be there; needs the lock.
+
+    Args:
+        layout: where.
+        marker: from `write_shard`; its files lie there, flushed to disk.
+
+    Raises:
+        StorageFullError: if the disk is full.
+        CacheError: if the store cannot be written.
+    """
+    with explaining(layout.path):
+        make_room(layout, marker.shard * layout.rows_per_shard + len(marker.keys))
+        markers.write(layout, marker)
+
+
+def add_shard(layout: Layout, keys: Sequence[str], arrays: Arrays) -> None:
+    """Write and commit rows as one more shard; needs the lock, raises as `write_shard`.
+
+    Rows that stand in another shard too count in this one from now on.
+
+    Args:
+        layout: where.
+        keys: one content key a row, from 1 to `layout.rows_per_shard`.
+        arrays: array name to (rows, *shape of a row); floats are cast to the stored dtype.
+    """
+    commit(layout, write_shard(layout, next_shard(layout), keys, arrays))
+
+
 class Writer:
     """Collects rows and commits them shard by shard; made by `Store.writer`, under its lock.
 
@@ -90,7 +119,7 @@ class Writer:
     def __init__(self, layout: Layout, committed: Iterable[str]) -> None:
         self.layout = layout
         self._there = set(committed)
-        self._next_shard = max(layout.shard_numbers(), default=-1) + 1
+        self._next_shard = next_shard(layout)
         self._filling, self._spare = _Buffer(layout), _Buffer(layout)
         self._thread = ThreadPoolExecutor(1, "mfsn-writer")
         self._in_flight: Future[None] | None = None
@@ -158,9 +187,7 @@ class Writer:
             StorageFullError: if the disk is full.
             CacheError: if the store cannot be written.
         """
-        with explaining(self.layout.path):
-            make_room(self.layout, marker.shard * self.layout.rows_per_shard + len(marker.keys))
-            markers.write(self.layout, marker)
+        commit(self.layout, marker)
 
     def _send(self) -> None:
         """Hand the filled shard to the thread, once it has written the one before."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import typer
+
+from mfsn.errors import ConfigError
 
 _SETTINGS: dict[str, Any] = {"no_args_is_help": True, "add_completion": False}
 _SETTINGS |= {"rich_markup_mode": None, "pretty_exceptions_enable": False}
@@ -20,6 +22,21 @@ def finish(lines: Sequence[str], good: bool) -> None:
     """Print lines and exit with status 0, or 1 where something is wrong."""
     typer.echo("\n".join(lines))
     raise typer.Exit(0 if good else 1)
+
+
+def refuse_unknown(extractors: Iterable[str]) -> None:
+    """Stop at a name that no extractor has; `waveform` stands for the segments' waves.
+
+    Raises:
+        ConfigError: if there is one.
+    """
+    from mfsn.cache.trouble import WAVEFORM
+    from mfsn.features.registry import EXTRACTORS
+
+    for name in extractors:
+        if name not in (WAVEFORM, *EXTRACTORS):
+            known = ", ".join((WAVEFORM, *EXTRACTORS))
+            raise ConfigError(f"--extractor {name}: there is none; choose one of {known}")
 
 
 def show(rows: Sequence[Sequence[object]]) -> None:

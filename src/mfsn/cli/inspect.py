@@ -83,8 +83,8 @@ def _draw(source: Source, ids: Sequence[str], out: Path | None) -> None:
 
 
 def _write_page(source: Source, ids: Sequence[str], with_audio: bool, out: Path | None) -> None:
+    from mfsn.corpora.licences import is_free_to_share
     from mfsn.report.inspect import write_page
-    from mfsn.sharing.licence import is_free_to_share
 
     path = write_page(source, ids, (lambda _: True) if with_audio else is_free_to_share, out)
     shown = f"{len(ids)} of {len(source.manifest)} utterances"

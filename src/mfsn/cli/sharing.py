@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mfsn.cli.console import cache_app, finish
+from mfsn.cli.console import cache_app, finish, refuse_unknown
 
 if TYPE_CHECKING:
     from mfsn.cache.digest import Digest
@@ -32,6 +32,7 @@ def cache_export(
     from mfsn.sharing.export import export_corpus
     from mfsn.workspace import store_root
 
+    refuse_unknown(extractor or ())
     corpus = PreparedCorpus.of_workspace()
     rows = export_corpus(file, corpus, store_root(), extractor or ())
     counts = ", ".join(f"{count} of {name}" for name, count in rows.items())

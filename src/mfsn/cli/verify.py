@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mfsn.cli.console import cache_app
+from mfsn.cli.console import cache_app, refuse_unknown
 from mfsn.errors import MfsnError, WorkspaceError
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ def cache_verify(
     from mfsn.refill import describe_all_again
     from mfsn.workspace import store_root
 
+    refuse_unknown([] if extractor is None else [extractor])
     root = store_root()
     named = _named_here(extractor) if repair or rows else []
     if repair:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import h5py
@@ -47,15 +47,16 @@ def export_corpus(
         MissingRowError: if the store lacks a row that a digest names.
         DamagedRowError: if a row does not match its checksum.
         StorageFullError: if the features do not fit on the disk.
-        ExportError: if the file cannot be written.
+        ExportError: if the file cannot be written, or a stage output that goes into it is missing.
         CacheError, ManifestError: if a digest or table is missing or cannot be read.
     """
     digests = corpus.digests(extractors)
     for digest in digests:
         _refuse_missing(digest, store_root)
     tables = {"utterances": corpus.manifest(), "segments": corpus.segments()}
+    outputs = _read_outputs(corpus)
     with _writing(target, digests) as file:
-        _write_corpus(file, corpus, tables)
+        _write_corpus(file, corpus, tables, outputs)
         for digest in digests:
             _write_features(file, digest, Store(store_root, digest.spec))
     return {digest.extractor: len(digest.rows) for digest in digests}
@@ -74,26 +75,51 @@ def _refuse_missing(digest: Digest, store_root: Path) -> None:
 @contextlib.contextmanager
 def _writing(target: Path, digests: Sequence[Digest]) -> Iterator[h5py.File]:
     """An HDF5 file that takes the target's place once it is complete."""
-    needed = sum(row_bytes(array) * len(d.rows) for d in digests for array in d.arrays)
-    with replacing(target) as temporary:
-        free = shutil.disk_usage(target.parent).free
-        if free < needed + SPARE_BYTES:
-            raise StorageFullError(
-                f"{target.parent}: the export takes {needed / 1e6:.0f} MB and {free / 1e6:.0f} MB "
-                "are free; free some space, choose another folder, or name fewer --extractor"
-            )
-        try:
+    if target.is_dir():
+        raise ExportError(f"{target} is a folder; name the file to write in it")
+    try:
+        with replacing(target) as temporary:
+            _refuse_small_disk(target.parent, digests)
             with h5py.File(temporary, "w", libver="earliest") as file:
                 yield file
-        except MfsnError:
-            raise
-        except (OSError, RuntimeError) as error:  # what h5py makes of the system's errors
-            raise ExportError(
-                f"{target} cannot be written ({error}); choose another folder, or free some space"
-            ) from error
+    except MfsnError:
+        raise
+    except (OSError, RuntimeError) as error:  # what h5py makes of the system's errors
+        raise ExportError(
+            f"{target} cannot be written ({error}); choose another folder, or free some space"
+        ) from error
 
 
-def _write_corpus(file: h5py.File, corpus: PreparedCorpus, tables: dict[str, pd.DataFrame]) -> None:
+def _refuse_small_disk(folder: Path, digests: Sequence[Digest]) -> None:
+    needed = sum(row_bytes(array) * len(d.rows) for d in digests for array in d.arrays)
+    free = shutil.disk_usage(folder).free
+    if free < needed + SPARE_BYTES:
+        raise StorageFullError(
+            f"{folder}: the export takes {needed / 1e6:.0f} MB and {free / 1e6:.0f} MB "
+            "are free; free some space, choose another folder, or name fewer --extractor"
+        )
+
+
+def _read_outputs(corpus: PreparedCorpus) -> dict[Path, bytes]:
+    """The stage outputs that are carried along, by path relative to the workspace."""
+    workspace = corpus.outputs.workspace
+    code = sorted(path.relative_to(workspace) for path in (workspace / CODE).glob("*.json"))
+    try:
+        paths = [*carried_files(corpus.name), *code]
+        return {path: (workspace / path).read_bytes() for path in paths}
+    except OSError as error:
+        raise ExportError(
+            f"{error.filename} cannot be read ({error.strerror}), so nothing was exported; "
+            "`dvc repro` or `dvc pull` brings it back"
+        ) from error
+
+
+def _write_corpus(
+    file: h5py.File,
+    corpus: PreparedCorpus,
+    tables: Mapping[str, pd.DataFrame],
+    outputs: Mapping[Path, bytes],
+) -> None:
     file.attrs["mfsn_export"] = VERSION
     file.attrs["corpus"] = corpus.name
     file.attrs["licences"] = "; ".join(sorted(set(tables["utterances"]["licence"])))
@@ -103,13 +129,8 @@ def _write_corpus(file: h5py.File, corpus: PreparedCorpus, tables: dict[str, pd.
         for column in table:
             _write_column(file, f"{name}/{column}", table[column])
     file.create_group(f"files/{CODE}")
-    for path in [*carried_files(corpus.name), *_code_files(corpus.outputs.workspace)]:
-        content = (corpus.outputs.workspace / path).read_bytes()
+    for path, content in outputs.items():
         _write(file, f"files/{path.as_posix()}", np.frombuffer(content, BYTES))
-
-
-def _code_files(workspace: Path) -> list[Path]:
-    return sorted(path.relative_to(workspace) for path in (workspace / CODE).glob("*.json"))
 
 
 def _write_features(file: h5py.File, digest: Digest, store: Store) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import logging
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +13,7 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
+from mfsn.cache.trouble import unreachable
 from mfsn.models.network import SerNetwork
 from mfsn.training import checkpoint
 from mfsn.training.config import OptimisationConfig, Rule, SearchConfig, SelectionConfig
@@ -69,6 +72,7 @@ def fit(task: Task, rows: Rows, device: str, folder: Path) -> Fitted:
     Raises:
         TrainingError: if a loss or score is not finite, or a checkpoint is damaged.
         StorageFullError: if the disk is full.
+        CacheError: if the folder, and with it the store, goes away.
     """
     training = _Training(task, rows, device, folder)
     with tqdm(
@@ -96,6 +100,7 @@ class _Training:
             optimisation=task.optimisation, search=task.search, seed=task.seed,
         )  # fmt: skip
         self.history: list[dict[str, Any]] = []
+        folder.mkdir(parents=True, exist_ok=True)
         self._resume()
 
     @property
@@ -128,7 +133,15 @@ class _Training:
         self.history.append(entry)
 
     def save(self) -> None:
-        """Write a checkpoint, and the weights if a rule chose this epoch."""
+        """Write a checkpoint, and the weights if a rule chose this epoch.
+
+        Raises:
+            CacheError: if the folder is no longer there: the store went away, and what a share
+                leaves behind must not be filled.
+            StorageFullError: if the disk is full.
+        """
+        if not self._folder.is_dir():
+            raise unreachable(self._folder, os.strerror(errno.ENOENT))
         chosen = {choice.epoch for choice in self.choices.values()}
         if len(self.history) in chosen:
             path = checkpoint.epoch_weights(self._folder, len(self.history))

@@ -357,3 +357,19 @@ def test_the_commands_say_what_they_did(
     assert "sec: 10 rows, 10 new, 0 there already" in out
     assert "wrote data/prepared/demo/features/sec.json" in out
     assert "dvc commit --force prepare segment extract" in out
+
+
+def test_places_where_no_file_can_be_written_are_one_sentence(
+    prepared: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("x")
+    for target, message in ((tmp_path, "is a folder"), (tmp_path / "file" / "x.h5", "cannot be")):
+        with pytest.raises(ExportError, match=message):
+            export_corpus(target, prepared.corpus, prepared.store_root)
+
+
+def test_a_stage_output_that_is_missing_is_named(prepared: Any, tmp_path: Path) -> None:
+    prepared.corpus.outputs.files.unlink()
+    with pytest.raises(ExportError, match=r"files\.tsv cannot be read .* `dvc pull`"):
+        export_corpus(tmp_path / "toy.h5", prepared.corpus, prepared.store_root)
+    assert not (tmp_path / "toy.h5").exists()

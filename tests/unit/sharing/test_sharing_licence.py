@@ -6,8 +6,9 @@ import pandas as pd
 import pytest
 
 from mfsn.corpora.facts import load_facts
+from mfsn.corpora.licences import is_free_to_share
 from mfsn.errors import LicenceError
-from mfsn.sharing.licence import is_free_to_share, refuse_unlicensed, restrictions
+from mfsn.sharing.licence import refuse_unlicensed, restrictions
 
 
 @pytest.mark.parametrize(

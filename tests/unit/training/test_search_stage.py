@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 
-from mfsn.errors import ConfigError, TrainingError
+from mfsn.errors import CacheError, ConfigError, TrainingError
 from mfsn.manifest import UTTERANCES, write_table
 from mfsn.training import fit
 from mfsn.training.architecture import architecture_of
@@ -349,3 +349,21 @@ def test_a_network_learns_and_does_not_when_labels_are_shuffled(toy: Any) -> Non
     shuffled = longer.model_copy(update={"shuffle_labels": True})
     assert last_ua(toy(separation=6.0, optimisation=longer)) == 1.0
     assert last_ua(toy(separation=6.0, optimisation=shuffled)) == 0.5
+
+
+def test_a_store_that_goes_away_is_not_written_anew(
+    toy: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a share leaves behind when it is unmounted is an empty folder."""
+    experiment = toy()
+    unit, data, epoch = first_unit(experiment), load_data(experiment, "cpu"), Solver.epoch
+
+    def unmount_then_train(*arguments: Any) -> Any:
+        if experiment.store.is_dir():
+            experiment.store.rename(tmp_path / "away")
+        return epoch(*arguments)
+
+    monkeypatch.setattr(Solver, "epoch", unmount_then_train)
+    with pytest.raises(CacheError, match=r"cannot be reached .* bring the folder back"):
+        train_on_fold(unit, experiment, data)
+    assert not experiment.store.exists()
