@@ -197,6 +197,7 @@ def test_a_mistake_in_an_actor_shows_where_it_is(tmp_path: Path, cluster: str) -
 def test_an_interrupted_driver_keeps_finished_shards(
     tmp_path: Path, cluster: str, local: Path, sent: signal.Signals
 ) -> None:
+    (tmp_path / "held").touch()
     process = start(tmp_path, "toy_on_ray", cluster)
     wait_until(lambda: process.poll() is not None or committed(tmp_path) > 0)
     process.send_signal(sent)

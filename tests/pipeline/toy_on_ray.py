@@ -6,7 +6,8 @@ A file ROOT/fuses/<moment>-<n> is burnt by the first actor that passes the momen
 `starting`, `computing`, `sums` (before the shard of the first array gets its name), `peak` (the
 first array's shard is written, the second's is not), `written` (all is written, the driver does not
 know). The moments `disk` and `bug` raise an error instead. Where there is a file ROOT/poison, the
-first segment kills every actor. An actor leaves its process number in ROOT/actors.
+first segment kills every actor. Where there is a file ROOT/held, actors stop once a shard is
+committed. An actor leaves its process number in ROOT/actors.
 """
 
 from __future__ import annotations
@@ -51,6 +52,7 @@ class Mortal(toy.Toy):
     def extract(self, waves_BT: Float32, valid_B: Int64) -> dict[str, npt.NDArray[Any]]:
         if not self._is_driver:
             time.sleep(SECONDS_PER_BATCH)
+            self._wait_while_held()
         self._pass("computing")
         if not self._is_driver and waves_BT[0, 0] == self._poison:
             toy.die()
@@ -59,6 +61,10 @@ class Mortal(toy.Toy):
         if self._burn("bug"):
             raise ZeroDivisionError("a mistake in the test's extractor")
         return super().extract(waves_BT, valid_B)
+
+    def _wait_while_held(self) -> None:
+        while (self._root / "held").exists() and any(self._root.glob("mfcc/*/commits/*.json")):
+            time.sleep(0.01)
 
     def _burn(self, moment: str) -> bool:
         if self._is_driver:
