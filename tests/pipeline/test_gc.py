@@ -14,12 +14,18 @@ DELETED, BRANCHED, QUEUED = 12, 14, 16
 
 
 @pytest.fixture(autouse=True)
-def restored(project: Any) -> Iterator[None]:
-    """Leave no experiment, branch or queue behind."""
+def swept(project: Any) -> Iterator[None]:
+    """Start with the rows of the workspace alone, and leave none beside them to other tests."""
+    sweep(project)
     yield
+    project.run("git", "branch", "-D", "branched", check=False)
+    sweep(project)
+
+
+def sweep(project: Any) -> None:
     project.dvc("exp", "remove", "--all-commits", check=False)
     project.dvc("exp", "remove", "--queue", check=False)
-    project.run("git", "branch", "-D", "branched", check=False)
+    collect(project)
 
 
 def extract(project: Any, coefficients: int, name: str) -> None:

@@ -149,7 +149,7 @@ def test_an_experiment_in_a_temporary_folder_extracts_nothing(project: Any) -> N
 def test_four_queued_experiments_at_once_extract_each_row_once(project: Any) -> None:
     before = project.rows()
     for decay in ("0.03", "0.04", "0.05", "0.06"):
-        changes = ["-S", "mfcc.coefficients=16", "-S", f"optimisation.weight_decay={decay}"]
+        changes = ["-S", "mfcc.coefficients=18", "-S", f"optimisation.weight_decay={decay}"]
         name = f"decay-{decay[2:]}"
         project.dvc("exp", "run", "--queue", "--name", name, *changes, "extract@mfcc")
     project.dvc("exp", "run", "--run-all", "--jobs", "4")
