@@ -20,7 +20,7 @@ import statistics
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ import numpy.typing as npt
 import pandas as pd
 import soundfile
 import torch
+from machine import best, matrix_rate
 from torch.utils.flop_counter import FlopCounterMode
 
 from mfsn import runtime
@@ -272,7 +273,7 @@ def print_rates(
     for extractor in extractors[: len(ENCODERS)]:
         rows = rows_of(extractor, waves)
         count = len(next(iter(rows.values())))
-        alone = count / best(lambda extractor=extractor: rows_of(extractor, waves))  # type: ignore[misc]
+        alone = count / best(lambda extractor=extractor: rows_of(extractor, waves))
         writes = written_per_second(extractor, rows)
         stage = len(waves) / min(one[extractor.name] for one in rounds)
         share = alone * operations[extractor.name] / peak
@@ -288,7 +289,8 @@ def written_per_second(extractor: Extractor, rows: Rows) -> float:
             layout = writer.layout
         most = {name: values[: layout.rows_per_shard] for name, values in rows.items()}
         keys = [str(row) for row in range(len(next(iter(most.values()))))]
-        return len(keys) / best(lambda: write_shard(layout, 0, keys, most))
+        taken: float = best(lambda: write_shard(layout, 0, keys, most))
+        return len(keys) / taken
 
 
 def operations(encoder: Encoder) -> int:
@@ -296,29 +298,6 @@ def operations(encoder: Encoder) -> int:
     with FlopCounterMode(display=False) as counter:
         plain_hidden_states(np.zeros(SEGMENT.samples, np.float32), encoder)
     return int(counter.get_total_flops())
-
-
-def matrix_rate(dtype: torch.dtype) -> float:
-    """Floating-point operations a second of products of large matrices."""
-    size = 8192 if runtime.device() != "cpu" else 2048
-    one = torch.randn(size, size, device=runtime.device()).to(dtype)
-
-    def multiply() -> None:
-        product = one @ one.T  # as a linear layer multiplies
-        product[0, 0].item()  # waits for a GPU
-
-    return 2 * size**3 / best(multiply)
-
-
-def best(work: Callable[[], object], times: int = 4) -> float:
-    """Seconds of the fastest of some calls; the first one is not counted."""
-    work()
-    found = []
-    for _ in range(times):
-        since = time.perf_counter()
-        work()
-        found.append(time.perf_counter() - since)
-    return min(found)
 
 
 if __name__ == "__main__":

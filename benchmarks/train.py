@@ -1,0 +1,252 @@
+"""Training and search from the cache beside the published way: the encoder inside every step.
+
+Usage: python benchmarks/train.py [--systems coattention mfsn] [--batch 16] [--steps 2]
+       [--rounds 3] [--size base]
+
+Three sides take turns in every round, each with as many threads, at the paper's sizes in float32:
+
+- trained inside: waves go through the encoders and the network, and AdamW changes the weights of
+  all of them (CA-MSER; for MFSN the facts' reading, since it says nothing).
+- frozen inside: the same, but the encoders only compute.
+- from the cache: `mfsn`'s own loop over rows that were extracted before.
+
+A side does a first step before the clock starts. Medians over the rounds are extrapolated to an
+epoch of 8,800 segments, a fold of IEMOCAP. The floor of the cached side is the number of operations
+of its step over the rate at which this machine multiplies large matrices. Weights and waves are
+random, which changes no figure here.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any, Literal
+
+import torch
+from machine import matrix_rate
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+from torch.utils.flop_counter import FlopCounterMode
+
+from mfsn import runtime
+from mfsn.features.pretrained import load_encoder
+from mfsn.models.config import ModelConfig
+from mfsn.models.inputs import Features, InputShapes
+from mfsn.models.network import SerNetwork, build_network
+from mfsn.training.config import OptimisationConfig, SearchConfig
+from mfsn.training.data import Part
+from mfsn.training.loop import Solver
+from mfsn.training.rows import Rows
+
+EPOCH_SEGMENTS = 8_800
+SAMPLES = 48_000
+CLASSES = 4
+ENCODERS = {"sec": "data2vec-audio", "tec": "wav2vec2"}
+READS = {"coattention": ("sec",), "mfsn": ("sec", "tec")}
+"""The encoders that a system reads."""
+System = Literal["coattention", "mfsn"]
+Step = Callable[[], object]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--systems", nargs="+", choices=list(READS), default=list(READS))
+    parser.add_argument("--batch", type=int, default=16, help="segments a step (CA-MSER: 64)")
+    parser.add_argument("--steps", type=int, default=2, help="of the cached side in a round")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--size", choices=["demo", "small", "base"], default="base")
+    asked = parser.parse_args()
+    torch.set_num_threads(runtime.threads())
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ.setdefault("MFSN_STORE", folder)
+        rate = matrix_rate(torch.float32)
+        print(
+            f"{runtime.device()}, {runtime.threads()} threads a side, float32, batch "
+            f"{asked.batch}, encoders of size {asked.size}; matrix rate {rate / 1e9:.0f} GFLOP/s"
+        )
+        for system in asked.systems:
+            bench = Bench(system, asked.batch, asked.steps, asked.size)
+            print_table(system, bench.rounds(asked.rounds), asked.batch)
+            print_floor(bench, rate)
+
+
+class Bench:
+    """The three sides of one system, each with a network of its own."""
+
+    def __init__(self, system: System, batch: int, steps: int, size: str) -> None:
+        self.system: System = system
+        self.batch, self.steps = batch, steps
+        self.device = runtime.device()
+        self.encoders: dict[str, Any] = {
+            name: load_encoder(f"random/{ENCODERS[name]}-{size}", None).model.to(self.device)
+            for name in READS[system]
+        }
+        for encoder in self.encoders.values():
+            encoder.config.layerdrop = 0.0
+            encoder.config.apply_spec_augment = False
+        with torch.no_grad():
+            shapes = {n: h[-1].shape[1:] for n, h in self.hidden_states(self.waves(1)).items()}
+        (sec_frames, sec_width), (tec_frames, tec_width) = shapes["sec"], shapes.get("tec", (0, 0))
+        self.shapes = InputShapes(
+            sec_frames, sec_width, tec_frames, tec_width, 300, 200, 300, 40
+        )  # fmt: skip
+        self.levels = ("low", "mid", "high") if system == "mfsn" else ("high",)
+        self.rows = self.make_rows(batch * steps)
+
+    def rounds(self, count: int) -> list[dict[str, float]]:
+        """Seconds a step of every side, once for each round."""
+        sides: dict[str, tuple[Step, int]] = {
+            "trained inside": (self.step_inside(trained=True), 1),
+            "frozen inside": (self.step_inside(trained=False), 1),
+            "from the cache": (self.epoch_from_cache(), self.steps),
+        }
+        for step, _ in sides.values():
+            step()
+        return [
+            {name: seconds(step) / steps for name, (step, steps) in sides.items()}
+            for _ in range(count)
+        ]
+
+    def step_inside(self, trained: bool) -> Step:
+        """A step with the encoders inside it."""
+        network = self.network().train()
+        changed = [network.weight_parameters()]
+        changed += [list(encoder.parameters()) for encoder in self.encoders.values() if trained]
+        weights = torch.optim.AdamW([p for some in changed for p in some], lr=1e-5)
+        alphas = network.architecture_parameters()
+        optimisers: list[torch.optim.Optimizer] = [weights]
+        optimisers += [torch.optim.SGD(alphas, lr=5.0)] if alphas else []
+        waves, labels_B = self.waves(self.batch), self.labels(self.batch)
+
+        def step() -> None:
+            for encoder in self.encoders.values():
+                encoder.train(trained)
+            with torch.set_grad_enabled(trained):
+                hidden = self.hidden_states(waves)
+            loss = cross_entropy(network(self.with_hidden(hidden), self.levels[0]), labels_B)
+            for optimiser in optimisers:
+                optimiser.zero_grad(set_to_none=True)
+            torch.autograd.backward(loss)
+            for optimiser in optimisers:
+                optimiser.step()
+            loss.item()  # waits for a GPU
+
+        return step
+
+    def epoch_from_cache(self) -> Step:
+        """`steps` steps of the loop of search and train."""
+        network = self.network()
+        optimisation = OptimisationConfig(batch_size=self.batch)
+        solver = Solver(
+            network, self.rows, self.levels,
+            optimisation=optimisation, search=SearchConfig(), seed=0,
+        )  # fmt: skip
+        rows_N = torch.arange(self.batch * self.steps, device=self.device)
+        part = Part(rows_N, rows_N, self.labels(len(rows_N)))
+        return lambda: solver.epoch(part)
+
+    def network(self) -> SerNetwork:
+        """At the paper's sizes, its scaling fitted."""
+        torch.manual_seed(0)
+        network = build_network(
+            self.system, ModelConfig(), self.shapes, CLASSES, self.levels, pretrained=False
+        ).to(self.device)
+        everything = torch.arange(self.batch * self.steps, device=self.device)
+        network.fit_scaling(*self.rows.select_spectrogram(everything))
+        return network
+
+    def hidden_states(self, waves_BN: Tensor) -> dict[str, tuple[Tensor, ...]]:
+        """Encoder to its hidden states, [B, T, D] each."""
+        return {
+            name: encoder(waves_BN, output_hidden_states=True).hidden_states
+            for name, encoder in self.encoders.items()
+        }
+
+    def with_hidden(self, hidden: Mapping[str, tuple[Tensor, ...]]) -> Features:
+        """A batch whose encoder frames come from the encoders themselves."""
+        sec = hidden["sec"]
+        chosen = dict(zip(self.levels[::-1], (sec[-1], sec[len(sec) // 2], sec[1]), strict=False))
+        tec = hidden["tec"][-1] if "tec" in hidden else None
+        rows_B = torch.arange(self.batch, device=self.device)
+        return replace(self.rows.features(rows_B, ()), sec=chosen, tec_BTD=tec)
+
+    def make_rows(self, count: int) -> Rows:
+        """As the store gives them: float16, MFCC in float32."""
+        shapes = self.shapes
+
+        def noise(*shape: int) -> Tensor:
+            return torch.randn(count, *shape, device=self.device)
+
+        sec = {n: noise(shapes.sec_frames, shapes.sec_width).half() for n in self.levels}
+        tec = noise(shapes.tec_frames, shapes.tec_width).half() if shapes.tec_width else None
+        return Rows(
+            sec=sec,
+            tec_NTD=tec,
+            spectrogram_NSF=noise(300, 200).half(),
+            utterance_max_N=torch.zeros(count, device=self.device),
+            mfcc_NMK=noise(300, 40),
+            valid_N=torch.ones(count, device=self.device),
+            device=self.device,
+        )
+
+    def waves(self, count: int) -> Tensor:
+        """Noise of 3 s."""
+        return torch.randn(count, SAMPLES, device=self.device)
+
+    def labels(self, count: int) -> Tensor:
+        """As many of each class."""
+        return torch.arange(count, device=self.device) % CLASSES
+
+    def operations(self) -> int:
+        """Of a cached step: forward and backward of the network."""
+        network = self.network().train()
+        batch = self.rows.features(torch.arange(self.batch, device=self.device))
+        with FlopCounterMode(display=False) as counter:
+            torch.autograd.backward(network(batch, self.levels[0]).sum())
+        return int(counter.get_total_flops()) + self._lstm_operations(network)
+
+    def _lstm_operations(self, network: nn.Module) -> int:
+        """The counter knows no LSTM: 8 H (I + H) a frame and direction, thrice with backward."""
+        found = 0
+        for layer in network.modules():
+            if isinstance(layer, nn.LSTM):
+                width = layer.hidden_size
+                found += 2 * 8 * width * (layer.input_size + width)
+        return 3 * found * self.batch * self.shapes.mfcc_frames
+
+
+def seconds(step: Step) -> float:
+    since = time.perf_counter()
+    step()
+    return time.perf_counter() - since
+
+
+def print_table(system: str, rounds: list[dict[str, float]], batch: int) -> None:
+    print(f"\n{system}, {len(rounds)} rounds:")
+    print("| side | seconds a step | segments/s | seconds an epoch | cache is faster by |")
+    print("|---|---|---|---|---|")
+    cached = [one["from the cache"] for one in rounds]
+    for side in rounds[0]:
+        taken = statistics.median(one[side] for one in rounds)
+        pairs = zip((one[side] for one in rounds), cached, strict=True)
+        ratio = statistics.median(slow / fast for slow, fast in pairs)
+        epoch = taken / batch * EPOCH_SEGMENTS
+        print(f"| {side} | {taken:.3f} | {batch / taken:.2f} | {epoch:.0f} | {ratio:.1f} |")
+
+
+def print_floor(bench: Bench, rate: float) -> None:
+    work = bench.operations()
+    step = statistics.median(seconds(bench.epoch_from_cache()) / bench.steps for _ in range(3))
+    print(
+        f"floor of a cached step: {work / 1e9:.0f} GFLOP, {work / rate:.3f} s at the matrix rate; "
+        f"it takes {step * rate / work:.1f} times as long"
+    )
+
+
+if __name__ == "__main__":
+    main()
