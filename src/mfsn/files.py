@@ -15,7 +15,7 @@ from mfsn.errors import OutputError, StorageFullError
 _DENIED = "give this user the right to read and write there, or choose another folder"
 _UNFIT = "name another file or folder"
 _REMEDIES = dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), _DENIED)
-_REMEDIES |= dict.fromkeys((errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG), _UNFIT)
+_REMEDIES |= dict.fromkeys((errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG), _UNFIT)
 
 
 @contextlib.contextmanager

@@ -89,7 +89,7 @@ def test_a_name_that_no_file_can_have_is_one_sentence(tmp_path: Path, name: str)
     (tmp_path / "file").write_text("x")
     (tmp_path / "folder").mkdir()
     with pytest.raises(OutputError, match="name another file or folder"), explain_denied():
-        (tmp_path / name).write_text("y")
+        write_text(tmp_path / name, "y")
 
 
 def test_files_that_go_while_others_look_are_passed_over(tmp_path: Path) -> None:

@@ -130,7 +130,8 @@ def _parse(content: bytes, where: str) -> Any:
 
 
 def _git(checkout: Path, *arguments: str, given: Sequence[str] | Mapping[str, Any] = ()) -> str:
-    return _git_bytes(checkout, *arguments, given="\n".join(given)).decode()
+    given_lines = "\n".join(given)
+    return _git_bytes(checkout, *arguments, given=given_lines).decode(errors="surrogateescape")
 
 
 def _git_bytes(checkout: Path, *arguments: str, given: str) -> bytes:
