@@ -55,7 +55,7 @@ class Bands:
 
     name: ClassVar[str] = "mfcc"
     version: ClassVar[int] = 1
-    scope: ClassVar[Literal["segment", "utterance"]] = "segment"
+    scope: ClassVar[Literal["segment", "utterance", "segments_of_utterance"]] = "segment"
     parameters: ClassVar[Mapping[str, Any]] = {}
     about: ClassVar[Mapping[str, Any]] = {}
     batch_rows = BATCH_ROWS

@@ -49,7 +49,7 @@ class NarrowSegment:
 
     name: ClassVar[str] = "narrow-segment"
     version: ClassVar[int] = 1
-    scope: ClassVar[Literal["segment", "utterance"]] = "segment"
+    scope: ClassVar[Literal["segment", "utterance", "segments_of_utterance"]] = "segment"
     batch_rows = 64
     tolerance = 1e-6
     parameters: Mapping[str, Any] = {}
@@ -66,7 +66,7 @@ class NarrowUtterance(NarrowSegment):
     """The same with one row an utterance."""
 
     name: ClassVar[str] = "narrow-utterance"
-    scope: ClassVar[Literal["segment", "utterance"]] = "utterance"
+    scope: ClassVar[Literal["segment", "utterance", "segments_of_utterance"]] = "utterance"
     batch_rows = 1
 
 

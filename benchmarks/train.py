@@ -1,19 +1,20 @@
 """Training and search from the cache beside the published way: the encoder inside every step.
 
-Usage: python benchmarks/train.py [--systems coattention mfsn] [--batch 16] [--steps 2]
-       [--rounds 3] [--size base]
+Usage: python benchmarks/train.py [--systems coattention mfsn] [--devices cpu cuda] [--batch 16]
+       [--rounds 3] [--size base] [--precision float32]
 
-Three sides take turns in every round, each with as many threads, at the paper's sizes in float32:
+Three sides take turns in every round, each with as many threads and in the same precision, at the
+paper's sizes; first on the processor and then on the GPU, where there is one:
 
 - trained inside: waves go through the encoders and the network, and AdamW changes the weights of
   all of them (CA-MSER; for MFSN the facts' reading, since it says nothing).
 - frozen inside: the same, but the encoders only compute.
 - from the cache: `mfsn`'s own loop over rows that were extracted before.
 
-A side does a first step before the clock starts. Medians over the rounds are extrapolated to an
+A side does its first steps before the clock starts. Medians over the rounds are extrapolated to an
 epoch of 8,800 segments, a fold of IEMOCAP. The floor of the cached side is the number of operations
 of its step over the rate at which this machine multiplies large matrices. Weights and waves are
-random, which changes no figure here.
+random, which changes no figure here. The fold's features lie on the device, as in training.
 """
 
 from __future__ import annotations
@@ -50,38 +51,57 @@ ENCODERS = {"sec": "data2vec-audio", "tec": "wav2vec2"}
 READS = {"coattention": ("sec",), "mfsn": ("sec", "tec")}
 """The encoders that a system reads."""
 System = Literal["coattention", "mfsn"]
+Precision = Literal["float32", "bfloat16"]
+DEFAULT_BATCH = {"cpu": 16, "cuda": 64}
+STEPS = {"cpu": (1, 2), "cuda": (10, 50)}
+"""Steps of a round: with encoders inside, from the cache."""
 Step = Callable[[], object]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--systems", nargs="+", choices=list(READS), default=list(READS))
-    parser.add_argument("--batch", type=int, default=16, help="segments a step (CA-MSER: 64)")
-    parser.add_argument("--steps", type=int, default=2, help="of the cached side in a round")
+    parser.add_argument("--devices", nargs="+", choices=["cpu", "cuda"], default=devices())
+    parser.add_argument("--batch", type=int, help="segments a step; else 16, on a GPU 64 (CA-MSER)")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--size", choices=["demo", "small", "base"], default="base")
+    parser.add_argument("--precision", choices=["float32", "bfloat16"], default="float32")
     asked = parser.parse_args()
     torch.set_num_threads(runtime.threads())
     with tempfile.TemporaryDirectory() as folder:
         os.environ.setdefault("MFSN_STORE", folder)
-        rate = matrix_rate(torch.float32)
-        print(
-            f"{runtime.device()}, {runtime.threads()} threads a side, float32, batch "
-            f"{asked.batch}, encoders of size {asked.size}; matrix rate {rate / 1e9:.0f} GFLOP/s"
-        )
-        for system in asked.systems:
-            bench = Bench(system, asked.batch, asked.steps, asked.size)
-            print_table(system, bench.rounds(asked.rounds), asked.batch)
-            print_floor(bench, rate)
+        for device in asked.devices:
+            os.environ["MFSN_DEVICE"] = device
+            measure(device, asked)
+
+
+def devices() -> list[str]:
+    """The processor, and the GPU where there is one."""
+    return ["cpu", "cuda"] if torch.cuda.is_available() else ["cpu"]
+
+
+def measure(device: str, asked: argparse.Namespace) -> None:
+    """All systems on one device."""
+    batch = asked.batch or DEFAULT_BATCH[device]
+    rate = matrix_rate(getattr(torch, asked.precision))
+    print(
+        f"\n{device}, {runtime.threads()} threads a side, {asked.precision}, batch {batch}, "
+        f"encoders of size {asked.size}; matrix rate {rate / 1e9:.0f} GFLOP/s"
+    )
+    for system in asked.systems:
+        bench = Bench(system, batch, asked.size, asked.precision)
+        print_table(system, bench.rounds(asked.rounds), batch)
+        print_floor(bench, rate)
 
 
 class Bench:
     """The three sides of one system, each with a network of its own."""
 
-    def __init__(self, system: System, batch: int, steps: int, size: str) -> None:
+    def __init__(self, system: System, batch: int, size: str, precision: Precision) -> None:
         self.system: System = system
-        self.batch, self.steps = batch, steps
+        self.batch, self.precision = batch, precision
         self.device = runtime.device()
+        self.inside, self.steps = STEPS[self.device]
         self.encoders: dict[str, Any] = {
             name: load_encoder(f"random/{ENCODERS[name]}-{size}", None).model.to(self.device)
             for name in READS[system]
@@ -96,19 +116,20 @@ class Bench:
             sec_frames, sec_width, tec_frames, tec_width, 300, 200, 300, 40
         )  # fmt: skip
         self.levels = ("low", "mid", "high") if system == "mfsn" else ("high",)
-        self.rows = self.make_rows(batch * steps)
+        self.rows = self.make_rows(batch * self.steps)
 
     def rounds(self, count: int) -> list[dict[str, float]]:
         """Seconds a step of every side, once for each round."""
         sides: dict[str, tuple[Step, int]] = {
-            "trained inside": (self.step_inside(trained=True), 1),
-            "frozen inside": (self.step_inside(trained=False), 1),
-            "from the cache": (self.epoch_from_cache(), self.steps),
+            "trained inside": (self.step_inside(trained=True), self.inside),
+            "frozen inside": (self.step_inside(trained=False), self.inside),
+            "from the cache": (self.epoch_from_cache(), 1),
         }
+        taken = {"from the cache": self.steps}
         for step, _ in sides.values():
             step()
         return [
-            {name: seconds(step) / steps for name, (step, steps) in sides.items()}
+            {n: seconds(step, times) / taken.get(n, times) for n, (step, times) in sides.items()}
             for _ in range(count)
         ]
 
@@ -117,7 +138,7 @@ class Bench:
         network = self.network().train()
         changed = [network.weight_parameters()]
         changed += [list(encoder.parameters()) for encoder in self.encoders.values() if trained]
-        weights = torch.optim.AdamW([p for some in changed for p in some], lr=1e-5)
+        weights = torch.optim.AdamW([p for some in changed for p in some], lr=1e-5, fused=True)
         alphas = network.architecture_parameters()
         optimisers: list[torch.optim.Optimizer] = [weights]
         optimisers += [torch.optim.SGD(alphas, lr=5.0)] if alphas else []
@@ -126,9 +147,11 @@ class Bench:
         def step() -> None:
             for encoder in self.encoders.values():
                 encoder.train(trained)
-            with torch.set_grad_enabled(trained):
-                hidden = self.hidden_states(waves)
-            loss = cross_entropy(network(self.with_hidden(hidden), self.levels[0]), labels_B)
+            with self.rounded():
+                with torch.set_grad_enabled(trained):
+                    hidden = self.hidden_states(waves)
+                logits_BC = network(self.with_hidden(hidden), self.levels[0])
+            loss = cross_entropy(logits_BC.float(), labels_B)
             for optimiser in optimisers:
                 optimiser.zero_grad(set_to_none=True)
             torch.autograd.backward(loss)
@@ -141,7 +164,7 @@ class Bench:
     def epoch_from_cache(self) -> Step:
         """`steps` steps of the loop of search and train."""
         network = self.network()
-        optimisation = OptimisationConfig(batch_size=self.batch)
+        optimisation = OptimisationConfig(batch_size=self.batch, precision=self.precision)
         solver = Solver(
             network, self.rows, self.levels,
             optimisation=optimisation, search=SearchConfig(), seed=0,
@@ -159,6 +182,10 @@ class Bench:
         everything = torch.arange(self.batch * self.steps, device=self.device)
         network.fit_scaling(*self.rows.select_spectrogram(everything))
         return network
+
+    def rounded(self) -> torch.autocast:
+        """Products in the asked precision."""
+        return torch.autocast(self.device, torch.bfloat16, self.precision == "bfloat16")
 
     def hidden_states(self, waves_BN: Tensor) -> dict[str, tuple[Tensor, ...]]:
         """Encoder to its hidden states, [B, T, D] each."""
@@ -220,9 +247,10 @@ class Bench:
         return 3 * found * self.batch * self.shapes.mfcc_frames
 
 
-def seconds(step: Step) -> float:
+def seconds(step: Step, times: int = 1) -> float:
     since = time.perf_counter()
-    step()
+    for _ in range(times):
+        step()
     return time.perf_counter() - since
 
 

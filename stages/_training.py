@@ -29,4 +29,5 @@ def experiment_of(stage: Stage) -> Experiment:
         outputs=outputs,
         store=store_root(),
         code=stage_code(outputs.workspace, stage.name),
+        corruption=params.corruption,
     )

@@ -5,6 +5,7 @@ from functools import partial
 
 from _start import run
 from mfsn.cache.owners import note_use, register_owner
+from mfsn.features.checked import Check
 from mfsn.features.extraction import extract
 from mfsn.features.ray_cluster import ray_address
 from mfsn.features.ray_engine import RayEngine
@@ -21,10 +22,16 @@ def extract_one(stage: Stage) -> None:
     outputs, segment, root = stage.outputs, stage.params.segment, store_root()
     segments = read_table(outputs.segments, SEGMENTS)
     config = getattr(stage.params, name)
-    make = partial(make_extractor, name, config, segment.sample_rate_hz, segment.samples)
+    cut = (segment.sample_rate_hz, segment.samples, segment.reading)
+    make = partial(make_extractor, name, config, *cut)
     address = ray_address()
     engine = RayEngine(address, make, segment, root) if address else None
-    digest = extract(make(), segments, segment, root, engine)
+    check = Check.of(name, config, segment, root)
+    digest = check.digest(segments)
+    if digest is None:
+        extractor = make()
+        digest = extract(extractor, segments, segment, root, engine)
+        check.note(extractor, digest)
     path = outputs.digest(name)
     digest.write(path)
     register_owner(root, main_checkout(), path.relative_to(outputs.workspace), digest.store)

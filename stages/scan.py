@@ -19,10 +19,11 @@ from mfsn.workspace import corpus_root, local_path, store_root
 def scan(stage: Stage) -> None:
     """List the corpus, then write down what each stage's code and named files are."""
     corpus, cache = stage.params.corpus, store_root() / "scan"
-    root = corpus_root(corpus.name)
-    if corpus.reader == "demo" and ensure_spoken(root):
-        print(f"scan: spoke the demo into {root}")
-    files = scan_corpus(corpus, root, cache / f"{corpus.name}.json")
+    for member in corpus.members:
+        folder = corpus_root(member.name)
+        if member.reader == "demo" and ensure_spoken(folder):
+            print(f"scan: spoke the demo into {folder}")
+    files = scan_corpus(corpus, corpus_root(corpus.name), cache / f"{corpus.name}.json")
     write_files(stage.outputs.files, files)
     write_code(stage.outputs.workspace, named_files(stage.params, stage.outputs.workspace, cache))
     print(f"scan: {len(files)} files, {sum(file.bytes for file in files) / 1e6:.0f} MB")

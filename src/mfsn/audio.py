@@ -148,23 +148,38 @@ def to_float32(samples: Int16) -> Float32:
     return samples.astype(np.float32) / np.float32(FULL_SCALE)
 
 
-def cut(wave: Int16, samples: int) -> tuple[Int16, Int64]:
+def cut(wave: Int16, samples: int, *, close: bool = False) -> tuple[Int16, Int64]:
     """Cut a wave into consecutive segments that do not overlap, the last one padded at its end.
 
     Args:
         wave: mono wave (n,).
         samples: samples of a segment, from 1.
+        close: whether an empty segment follows where the last one is full.
 
     Returns:
         Segments (S, samples) with S = ceil(n / samples), zeros in the padding; and the number of
-        valid samples in each (S,), which add up to n.
+        valid samples in each (S,), which add up to n. With `close`, S = 1 + n // samples.
     """
-    segments = -(-len(wave) // samples)
+    segments = 1 + len(wave) // samples if close else -(-len(wave) // samples)
     padded = np.zeros(segments * samples, dtype=np.int16)
     padded[: len(wave)] = wave
     valid_S = np.full(segments, samples, dtype=np.int64)
     valid_S[-1:] -= len(padded) - len(wave)
     return padded.reshape(segments, samples), valid_S
+
+
+def pre_emphasised(wave: Float32, coefficient: float = 0.97) -> Float32:
+    """A wave less a share of itself one sample before: y[t] = x[t] - coefficient * x[t - 1].
+
+    x[-1] is 0, as in `librosa.effects.preemphasis(wave, zi=[0.0])`.
+
+    Args:
+        wave: mono waves (..., n).
+        coefficient: the share.
+    """
+    emphasised = wave.copy()
+    emphasised[..., 1:] -= np.float32(coefficient) * wave[..., :-1]
+    return emphasised
 
 
 def _decoded(path: Path) -> tuple[Float64, int, int]:

@@ -55,7 +55,11 @@ def _explain(error: pydantic.ValidationError, cls: type[Config], where: str) -> 
 
 
 def _explain_one(detail: Any, cls: type[Config]) -> str:
-    name = ".".join(str(part) for part in detail["loc"]) or "(the whole section)"
+    path = ".".join(str(part) for part in detail["loc"])
+    if detail["type"] == "value_error" and isinstance(detail["input"], dict):
+        sentence = str(detail["ctx"]["error"])  # of ours, about values that do not go together
+        return f"{path}: {sentence}" if path else sentence
+    name = path or "(the whole section)"
     if detail["type"] == "missing":
         return f"{name} is missing"
     if detail["type"] != "extra_forbidden":

@@ -32,6 +32,7 @@ import pandas as pd
 
 from mfsn.cache.reader import FeatureReader
 from mfsn.cache.spec import ArraySpec
+from mfsn.corpora.config import SegmentConfig
 from mfsn.errors import CacheError, CorpusError, ManifestError
 from mfsn.manifest import SEGMENTS, UTTERANCES, read_table
 from mfsn.named_rows import NamedArray, NamedRows, with_xarray
@@ -231,8 +232,8 @@ def _table(outputs: Outputs, reader: FeatureReader) -> pd.DataFrame:
     table = facts.merge(table, on="utterance", how="left", validate="many_to_one")
     sizes = dict(pair for a in reader.digest.arrays for pair in zip(a.dims, a.shape, strict=True))
     if "frame" in sizes:
-        segment = reader.digest.recipe["segment"]
-        share = table["valid_samples"] / round(segment["duration_s"] * segment["sample_rate_hz"])
+        segment = SegmentConfig.of_recipe(reader.digest.recipe["segment"])
+        share = segment.audible(table["valid_samples"].to_numpy()) / segment.samples
         table["valid_frames"] = np.ceil(share * sizes["frame"]).astype(np.int64)
     return table
 

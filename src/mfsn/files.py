@@ -86,6 +86,12 @@ def stats(paths: Iterable[Path]) -> Iterator[tuple[Path, os.stat_result]]:
         yield path, status
 
 
+def below(folder: Path) -> Iterator[Path]:
+    """All files below a folder; such a file may be gone any moment."""
+    for parent, _, names in os.walk(folder):
+        yield from (Path(parent, name) for name in names)
+
+
 def move(source: Path, target: Path) -> None:
     """Rename a file that is on disk already, within a file system; the new name is flushed too."""
     source.replace(target)
@@ -105,8 +111,14 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 
 def write_json(path: Path, values: Any) -> None:
-    """Write values as indented JSON with sorted keys and a final newline; NaN is refused."""
-    write_text(path, json.dumps(values, indent=1, sort_keys=True, allow_nan=False) + "\n")
+    """Write values as indented JSON with sorted keys and a final newline; NaN is refused.
+
+    Piece by piece: the text of a large digest is not held in memory.
+    """
+    encoder = json.JSONEncoder(indent=1, sort_keys=True, allow_nan=False)
+    with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as file:
+        file.writelines(encoder.iterencode(values))
+        file.write("\n")
 
 
 def read_json(path: Path) -> Any:

@@ -62,6 +62,10 @@ PREDICTION_KEYS = (
     pa.field("run", pa.string(), nullable=False),  # identity: hash of configuration and data
 )
 
+LABEL, PREDICTED, MEAN = "label_", "predicted_", "mean_"
+"""Before a dimension's name in tables of predicted values: the rating, the prediction, and the mean
+rating of what the fold's model was trained on, which a model that learns nothing would predict."""
+
 
 def segment_predictions_schema(classes: Sequence[str]) -> pa.Schema:
     """Columns of the segment prediction table: keys, then one log-posterior a class."""
@@ -86,6 +90,25 @@ def predictions_schema(classes: Sequence[str]) -> pa.Schema:
             *(pa.field(f"posterior_{c}", pa.float64(), nullable=False) for c in classes),
         ]
     )
+
+
+def segment_values_schema(dimensions: Sequence[str]) -> pa.Schema:
+    """Columns of the segment table where dimensions are predicted: keys, then three a dimension.
+
+    `label` stays the emotion. All values are in the unit of the corpus's ratings.
+    """
+    return pa.schema([*segment_predictions_schema([]), *_values(dimensions)])
+
+
+def values_schema(dimensions: Sequence[str]) -> pa.Schema:
+    """Columns of the utterance table where dimensions are predicted: `segment_values_schema`."""
+    id_and_keys = (pa.field("utterance_id", pa.string(), nullable=False), *PREDICTION_KEYS)
+    return pa.schema([*id_and_keys, *_values(dimensions)])
+
+
+def value_columns(kind: str, dimensions: Sequence[str]) -> list[str]:
+    """The columns of one kind: `LABEL`, `PREDICTED` or `MEAN`, in the order of the dimensions."""
+    return [kind + name for name in dimensions]
 
 
 def segment_id(utterance_id: str, index: int) -> str:
@@ -143,6 +166,11 @@ def read_table(path: Path, schema: pa.Schema | None = None) -> pd.DataFrame:
 def classes_of(columns: Sequence[str], prefix: str) -> list[str]:
     """The class names that a prediction table's columns carry behind `prefix`, in order."""
     return [name.removeprefix(prefix) for name in columns if name.startswith(prefix)]
+
+
+def _values(dimensions: Sequence[str]) -> list[pa.Field]:
+    names = [kind + name for kind in (LABEL, PREDICTED, MEAN) for name in dimensions]
+    return [pa.field(name, pa.float64(), nullable=False) for name in names]
 
 
 def _completed(arrow: pa.Table, schema: pa.Schema) -> pa.Table:

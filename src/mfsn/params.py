@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from mfsn.config import Config
 from mfsn.corpora.config import (
@@ -29,9 +29,10 @@ from mfsn.features.config import (
     MfccConfig,
     SpectrogramConfig,
 )
-from mfsn.models.config import ModelConfig, System
+from mfsn.models.config import READ_TEC, ModelConfig, System
 from mfsn.training.config import (
     ClassicalConfig,
+    CorruptionConfig,
     OptimisationConfig,
     SearchConfig,
     SelectionConfig,
@@ -64,12 +65,38 @@ class Params(Config):
     selection: SelectionConfig
     train: TrainConfig
     classical: ClassicalConfig
+    corruption: CorruptionConfig = CorruptionConfig()
     evaluate: EvaluateConfig
+
+    @field_validator("corruption")
+    @classmethod
+    def _tec_is_read(cls, corruption: CorruptionConfig, given: ValidationInfo) -> CorruptionConfig:
+        system = given.data.get("system")
+        if corruption.kind != "none" and system not in (*READ_TEC, None):
+            raise ValueError(
+                f"it replaces TEC, which system {system} does not read; set kind: none and both "
+                f"rates to 0, or choose one of {', '.join(READ_TEC)}"
+            )
+        return corruption
 
     @model_validator(mode="after")
     def _seeds_are_distinct(self) -> Params:
         if len(set(self.seeds)) != len(self.seeds):
             raise ValueError("seeds holds a number twice")
+        return self
+
+    @model_validator(mode="after")
+    def _dimensions_have_no_classes(self) -> Params:
+        if self.labels.rated and self.optimisation.class_weights:
+            raise ValueError(
+                "optimisation.class_weights weighs classes, and labels.target is dimensions; set "
+                "it to false"
+            )
+        if self.labels.rated and self.corpus.parts:
+            raise ValueError(
+                "labels.target: dimensions needs one corpus, since each rates on a scale of its "
+                "own, and corpus.parts names several; set it to classes"
+            )
         return self
 
 

@@ -4,19 +4,17 @@ Recordings go the way of the corpus: the same decoding, cutting, extractors, sto
 aggregation, in memory instead of the cache. A recording of the corpus gets what the pipeline would
 give it.
 
-Shapes: S segments, C classes.
+Shapes: S segments, C classes, D dimensions.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import torch
 from tqdm import tqdm
 
@@ -25,14 +23,13 @@ from mfsn.config import sha256_of
 from mfsn.corpora.config import SegmentConfig
 from mfsn.corpora.fold import fold_title
 from mfsn.errors import PredictionError
-from mfsn.evaluation.aggregation import decide
+from mfsn.evaluation.aggregation import decide, mean_values
 from mfsn.evaluation.config import EvaluateConfig
 from mfsn.features.base import Extractor, store_spec
 from mfsn.features.memory import (
     Recording,
     Span,
-    extract_segments,
-    extract_whole,
+    extract_recordings,
     groups,
     load_recordings,
 )
@@ -40,71 +37,29 @@ from mfsn.features.registry import remake_extractor
 from mfsn.features.waveform import segment_recipe
 from mfsn.files import read_json
 from mfsn.params import load_params, outputs_of
+from mfsn.predicted import Piece, Prediction, Predictions
 from mfsn.training.classical import LinearModel
 from mfsn.training.data import make_rows
-from mfsn.training.loop import log_posteriors
+from mfsn.training.loop import read_out
 from mfsn.training.results import MODEL, WEIGHTS
 from mfsn.training.saved import load_network
+from mfsn.training.scoring import merit
+from mfsn.training.summary import describe_score
 from mfsn.workspace import find_workspace
 
 Float64 = npt.NDArray[np.float64]
+Int64 = npt.NDArray[np.int64]
+Said = dict[str, Any]
+"""Some fields of a `Prediction` or `Piece`."""
 Paths = Sequence[str | Path]
 
 RUN = "run.json"
 
 
-@dataclass(frozen=True)
-class Piece:
-    """What a model says about a part of a recording."""
-
-    start_s: float
-    end_s: float
-    posteriors: dict[str, float]
-    """Class to posterior."""
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """What a model says about a recording."""
-
-    path: str
-    emotion: str
-    posteriors: dict[str, float]
-    """Class to posterior; they sum to 1. Those of the classical baseline are not calibrated."""
-    pieces: tuple[Piece, ...]
-    """Segment by segment; one piece where the system decides whole recordings."""
-
-
-@dataclass(frozen=True)
-class Predictions:
-    """Predictions for some files, by one model."""
-
-    model: str
-    """Which one, in words."""
-    warnings: tuple[str, ...]
-    """Reasons not to trust them; empty where none is known."""
-    files: tuple[Prediction, ...]
-    """In the order of the paths that were given."""
-
-    def to_frame(self) -> pd.DataFrame:
-        """One row a file: path, emotion, duration, posterior of each class."""
-        return pd.DataFrame(
-            [
-                {"path": file.path, "emotion": file.emotion, "duration_s": file.pieces[-1].end_s}
-                | {f"posterior_{name}": value for name, value in file.posteriors.items()}
-                for file in self.files
-            ]
-        )
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values, for JSON."""
-        return asdict(self)
-
-
 def predict(
     paths: Paths, workspace: Path | None = None, model: str | Path | None = None
 ) -> Predictions:
-    """Predict the emotions of audio files of any length, sample rate and channel count.
+    """Predict emotions (or their dimensions) of audio of any length, rate and channel count.
 
     Args:
         paths: files that libsndfile reads (WAV, FLAC, Ogg, MP3, ...).
@@ -129,7 +84,9 @@ def predict(
 
 
 def best_model(models: Path) -> Path:
-    """The folder of the model with the largest WA + UA on its development data.
+    """The folder of the model that is best on its development data.
+
+    Best is the largest WA + UA, or of dimensions the largest mean CCC.
 
     Args:
         models: the output of the train stage.
@@ -141,7 +98,7 @@ def best_model(models: Path) -> Path:
     if not folders:
         raise PredictionError(f"there is no trained model in {models}; run `dvc repro` first")
     development = [read_json(folder / MODEL)["dev"] for folder in folders]
-    scores = [score["wa"] + score["ua"] for score in development]
+    scores = [merit(score) for score in development]
     return folders[scores.index(max(scores))]
 
 
@@ -171,6 +128,8 @@ class Predictor:
         )
         self.classes: tuple[str, ...] = tuple(self._record["classes"])
         """The emotions that it tells apart."""
+        self.dimensions: tuple[str, ...] = tuple(self._record.get("dimensions", ()))
+        """What it predicts instead of them, if it does."""
 
     def predict(self, paths: Paths) -> Predictions:
         """Predict audio files.
@@ -190,29 +149,43 @@ class Predictor:
 
     def _decide(self, group: Sequence[Recording]) -> list[Prediction]:
         spans = [self._score.spans(recording) for recording in group]
-        log_posterior_SC = self._score(group)
+        read_S = self._score(group)
         recording_S = np.repeat(np.arange(len(group)), [len(own) for own in spans])
         valid_S = np.array([end - start for own in spans for start, end in own])
-        decided = decide(log_posterior_SC, recording_S, valid_S, self._evaluate)
+        said = (self._rate if self.dimensions else self._name)(read_S, recording_S, valid_S)
+        piece_S = [self._scores(row) for row in (read_S if self.dimensions else np.exp(read_S))]
         return [
             Prediction(
                 recording.path,
-                self.classes[decided.predicted_U[index]],
-                self._by_class(decided.posterior_UC[index]),
-                self._pieces(spans[index], np.exp(log_posterior_SC[recording_S == index])),
+                pieces=self._pieces(
+                    spans[index], [piece_S[row] for row in np.flatnonzero(recording_S == index)]
+                ),
+                **said[index],
             )
             for index, recording in enumerate(group)
         ]
 
-    def _pieces(self, spans: Sequence[Span], posterior_SC: Float64) -> tuple[Piece, ...]:
+    def _name(self, log_posterior_SC: Float64, recording_S: Int64, valid_S: Int64) -> list[Said]:
+        decided = decide(log_posterior_SC, recording_S, valid_S, self._evaluate)
+        rows = zip(decided.predicted_U, decided.posterior_UC, strict=True)
+        return [{"emotion": self.classes[index], **self._scores(row)} for index, row in rows]
+
+    def _rate(self, value_SD: Float64, recording_S: Int64, valid_S: Int64) -> list[Said]:
+        value_UD = mean_values(value_SD, recording_S, valid_S, self._evaluate)
+        return [{"emotion": None, "posteriors": {}, **self._scores(row)} for row in value_UD]
+
+    def _scores(self, row: Float64) -> Said:
+        """A row of posteriors or of values under its name in `Piece` and `Prediction`."""
+        if self.dimensions:
+            return {"values": dict(zip(self.dimensions, row.tolist(), strict=True))}
+        return {"posteriors": dict(zip(self.classes, row.tolist(), strict=True))}
+
+    def _pieces(self, spans: Sequence[Span], scores: Sequence[Said]) -> tuple[Piece, ...]:
         rate = self._segment.sample_rate_hz
         return tuple(
-            Piece(start / rate, end / rate, self._by_class(posterior_C))
-            for (start, end), posterior_C in zip(spans, posterior_SC, strict=True)
+            Piece(start / rate, end / rate, **said)
+            for (start, end), said in zip(spans, scores, strict=True)
         )
-
-    def _by_class(self, posterior_C: Float64) -> dict[str, float]:
-        return dict(zip(self.classes, posterior_C.tolist(), strict=True))
 
 
 class _Network:
@@ -228,18 +201,18 @@ class _Network:
         return recording.segments
 
     def __call__(self, group: Sequence[Recording]) -> Float64:
-        arrays = {name: extract_segments(e, group) for name, e in self._extractors.items()}
+        arrays = {name: extract_recordings(e, group) for name, e in self._extractors.items()}
         rows = make_rows(
             arrays,
             [str(number) for number, recording in enumerate(group) for _ in recording.segments],
-            np.concatenate([recording.valid_S for recording in group]),
-            group[0].waves.shape[1],
+            np.concatenate([r.segment.audible(r.valid_S) for r in group]),
+            group[0].segment.samples,
             self._device,
         )
         everything = torch.arange(len(rows.valid_N), device=self._device)
-        of_level = log_posteriors(self._saved.network, rows, everything)
-        log_posterior_SC: Float64 = of_level[self._saved.level].numpy()
-        return log_posterior_SC
+        of_level = read_out(self._saved.network, rows, everything)
+        read_S: Float64 = of_level[self._saved.level].numpy()
+        return read_S
 
 
 class _Classical:
@@ -248,16 +221,19 @@ class _Classical:
     def __init__(self, folder: Path, extractors: Mapping[str, Extractor]) -> None:
         self._model = LinearModel.load(folder / WEIGHTS)
         self._functionals = extractors["functionals"]
+        self._rates = "dimensions" in _read(folder / MODEL)
 
     def spans(self, recording: Recording) -> list[Span]:
         return [(0, int(recording.valid_S.sum()))]
 
     def __call__(self, group: Sequence[Recording]) -> Float64:
-        return self._model.log_posteriors(extract_whole(self._functionals, group)["functionals"])
+        rows = extract_recordings(self._functionals, group)["functionals"]
+        return self._model.values(rows) if self._rates else self._model.log_posteriors(rows)
 
 
 def _remake(name: str, kept: Mapping[str, Any], segment: SegmentConfig) -> Extractor:
-    extractor = remake_extractor(name, kept["about"], segment.sample_rate_hz, segment.samples)
+    cut = (segment.sample_rate_hz, segment.samples, segment.reading)
+    extractor = remake_extractor(name, kept["about"], *cut)
     now = store_spec(extractor, segment_recipe(segment)).recipe
     if sha256_of(now) != sha256_of(kept["recipe"]):
         raise PredictionError(
@@ -281,7 +257,7 @@ def _doubts(run: Mapping[str, Any]) -> Iterator[str]:
 def _describe(record: Mapping[str, Any], run: Mapping[str, Any]) -> str:
     return (
         f"{record['system']} trained on {run['corpus']}, {fold_title(record['fold'])}, seed "
-        f"{record['seed']} (development UA {record['dev']['ua']:.1%}, WA {record['dev']['wa']:.1%})"
+        f"{record['seed']} ({describe_score(record['dev'], 'development')})"
     )
 
 

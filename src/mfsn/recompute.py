@@ -25,10 +25,11 @@ from mfsn.cache.lock import exclusive
 from mfsn.cache.store import Store
 from mfsn.cache.trouble import WAVEFORM, counted, explaining
 from mfsn.features.extraction import pin_threads
-from mfsn.features.memory import Recording, extract_segments, extract_whole
-from mfsn.features.waveform import waveform_store
+from mfsn.features.memory import Recording, extract_recordings
+from mfsn.features.waveform import cut, waveform_store
 from mfsn.manifest import SEGMENTS, UTTERANCES, read_table
-from mfsn.refill import Named, corpus_folder, extractor_of
+from mfsn.refill import DigestRows, corpus_folder, maker_of
+from mfsn.workspace import recording
 
 Rows = Mapping[str, npt.NDArray[Any]]
 
@@ -42,7 +43,7 @@ _WAVE_TOLERANCE = 1e-3
 class Recomputed:
     """What came of computing rows of a digest again."""
 
-    named: Named
+    named: DigestRows
     rows: int
     differing: tuple[str, ...]
     """Ids of those that are not what the store holds."""
@@ -58,12 +59,12 @@ class Recomputed:
         )
 
 
-def recompute(store_root: Path, named: Named, rows: int) -> Recomputed:
+def recompute(store_root: Path, named: DigestRows, rows: int) -> Recomputed:
     """Compute some of the rows that a digest names, picked at random, and compare.
 
     Args:
         store_root: root of the feature cache.
-        named: from `mfsn.refill.named_rows`.
+        named: from `mfsn.refill.digest_rows`.
         rows: how many; those that are not in the store are not compared.
 
     Raises:
@@ -100,7 +101,7 @@ def take_out(store_root: Path, recomputed: Recomputed) -> None:
     with exclusive(store.path), explaining(store.path):
         committed = store.committed()
         keys = [digest.rows[name] for name in recomputed.differing]
-        shards = {committed[key].marker.shard for key in keys if key in committed}
+        shards = {committed[key].shard for key in keys if key in committed}
         for shard in shards:
             markers.drop(layouts.plan(store_root, digest.spec), shard)
 
@@ -108,7 +109,7 @@ def take_out(store_root: Path, recomputed: Recomputed) -> None:
 class _Again:
     """Computes rows of a digest from what they were made of."""
 
-    def __init__(self, named: Named, store_root: Path) -> None:
+    def __init__(self, named: DigestRows, store_root: Path) -> None:
         self._named = named
         self._segments = read_table(named.outputs.segments, SEGMENTS)
         self._waves = waveform_store(named.segment, store_root)
@@ -116,9 +117,9 @@ class _Again:
         if self._is_wave:
             manifest = read_table(named.outputs.manifest, UTTERANCES)
             self._path = dict(zip(manifest["utterance_id"], manifest["path"], strict=True))
-            self._folder = corpus_folder(named)
+            self._folder = corpus_folder(named, manifest)
         else:
-            self._extractor = extractor_of(named)
+            self._extractor = maker_of(named)
             pin_threads()
 
     @property
@@ -130,21 +131,33 @@ class _Again:
         """Array name to rows in the order of `ids`."""
         if self._is_wave:
             return {"wave": np.stack([self._wave(name) for name in ids])}
-        if self._extractor.scope == "utterance":
-            of_each = dict(list(self._segments.groupby("utterance_id")))
-            recordings = [self._recording(of_each[name].sort_values("index")) for name in ids]
-            return extract_whole(self._extractor, recordings)
-        chosen = self._segments.set_index("segment_id").loc[list(ids)]
-        return extract_segments(self._extractor, [self._recording(chosen)])
+        if self._extractor.scope == "segment" and not self._named.segment.padding_counts:
+            chosen = self._segments.set_index("segment_id").loc[list(ids)]
+            return extract_recordings(self._extractor, [self._recording(chosen)])
+        return self._of_utterances(ids)
+
+    def _of_utterances(self, ids: Sequence[str]) -> Rows:
+        """The same where a row hears more than its segment."""
+        names = "utterance_id" if self._extractor.scope == "utterance" else "segment_id"
+        own = set(self._segments.loc[self._segments[names].isin(ids), "utterance_id"])
+        heard = self._segments[self._segments["utterance_id"].isin(own)]
+        ordered = heard.sort_values(["utterance_id", "index"])
+        recordings = [self._recording(one) for _, one in ordered.groupby("utterance_id")]
+        place = {name: row for row, name in enumerate(dict.fromkeys(ordered[names]))}
+        chosen = [place[name] for name in ids]
+        found = extract_recordings(self._extractor, recordings)
+        return {array: rows[chosen] for array, rows in found.items()}
 
     def _recording(self, segments: pd.DataFrame) -> Recording:
         waves = self._waves.read(list(segments["row_key"]), ["wave"])["wave"]
-        return Recording("", waves, segments["valid_samples"].to_numpy(np.int64))
+        valid_S = segments["valid_samples"].to_numpy(np.int64)
+        return Recording("", waves, valid_S, self._named.segment)
 
     def _wave(self, segment: str) -> npt.NDArray[Any]:
         utterance, _, index = segment.rpartition("#")
-        wave = audio.load(self._folder / self._path[utterance], self._named.segment.sample_rate_hz)
-        waves, _ = audio.cut(audio.to_int16(wave)[0], self._named.segment.samples)
+        path = recording(self._folder, self._path[utterance])
+        wave = audio.load(path, self._named.segment.sample_rate_hz)
+        waves, _ = cut(audio.to_int16(wave)[0], self._named.segment)
         row: npt.NDArray[Any] = waves[int(index)]
         return row
 

@@ -6,10 +6,9 @@ params.yaml does not name at the moment included. Waves come first, since featur
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -18,18 +17,18 @@ from mfsn.cache.repair import describe_again
 from mfsn.cache.store import Store
 from mfsn.cache.trouble import WAVEFORM, counted
 from mfsn.corpora.config import SegmentConfig
-from mfsn.errors import CacheError, CorpusError, MfsnError
+from mfsn.errors import CacheError, CorpusError, ManifestError, MfsnError
 from mfsn.features.base import Extractor, store_spec
 from mfsn.features.extraction import extract
 from mfsn.features.registry import EXTRACTORS, remake_extractor
 from mfsn.features.waveform import segment_corpus, segment_recipe, waveform_store
 from mfsn.manifest import SEGMENTS, UTTERANCES, read_table
 from mfsn.params import load_params, outputs_of
-from mfsn.workspace import Outputs, corpus_root, corpus_variable
+from mfsn.workspace import Outputs, corpus_root, corpus_variable, part_of
 
 
 @dataclass(frozen=True)
-class Named:
+class DigestRows:
     """The rows that a digest of a workspace names, and what they are made from."""
 
     digest: Digest
@@ -52,7 +51,7 @@ class Named:
 class Refilled:
     """What became of the lost rows of one digest."""
 
-    named: Named
+    named: DigestRows
     lost: int
     error: str | None
     """Why they were not computed."""
@@ -64,32 +63,47 @@ class Refilled:
         return f"{whose}: {counted(self.lost, 'row')} {became}"
 
 
-def named_rows(workspace: Path, extractor: str | None = None) -> Iterator[Named]:
+def digest_rows(
+    workspace: Path, extractor: str | None, unreadable: Callable[[str, MfsnError], object]
+) -> Iterator[DigestRows]:
     """What every digest of a workspace names, corpus by corpus, waves first.
 
     Args:
         workspace: a checkout.
         extractor: only the rows of this one.
+        unreadable: told of each extractor whose digest (for waves the segment table) cannot be
+            read; the others go on.
 
     Raises:
         ConfigError: if params.yaml cannot be read.
-        CacheError: if a digest cannot be read.
-        ManifestError: if a segment table cannot be read.
     """
     params = load_params(workspace)
     prepared = outputs_of(params, workspace).prepared.parent
     for table in sorted(prepared.glob("*/segments.parquet")):
         outputs = Outputs(workspace, table.parent.name, params.experiment)
-        digests = [Digest.read(path) for path in sorted(table.parent.glob("features/*.json"))]
-        cuts = [_cut_of(digest.recipe) for digest in digests]
+        digests = list(_readable(sorted(table.parent.glob("features/*.json")), unreadable))
+        cuts = [SegmentConfig.of_recipe(digest.recipe["segment"]) for digest in digests]
         if extractor in (None, WAVEFORM):
-            yield _named_waves(outputs, [params.segment, *cuts])
+            try:
+                yield _named_waves(outputs, [params.segment, *cuts])
+            except ManifestError as error:
+                unreadable(WAVEFORM, error)
         for digest, cut in zip(digests, cuts, strict=True):
             if extractor in (None, digest.extractor):
-                yield Named(digest, outputs, cut)
+                yield DigestRows(digest, outputs, cut)
 
 
-def describe_all_again(store_root: Path, named: Sequence[Named]) -> list[str]:
+def _readable(
+    paths: Iterable[Path], unreadable: Callable[[str, MfsnError], object]
+) -> Iterator[Digest]:
+    for path in paths:
+        try:
+            yield Digest.read(path)
+        except CacheError as error:
+            unreadable(path.stem, error)
+
+
+def describe_all_again(store_root: Path, named: Sequence[DigestRows]) -> list[str]:
     """Write damaged descriptions of store directories anew; one sentence for each that was.
 
     Raises:
@@ -100,12 +114,12 @@ def describe_all_again(store_root: Path, named: Sequence[Named]) -> list[str]:
     return [f"{name}/zarr.json: it was damaged and is written anew" for name in mended]
 
 
-def refill(store_root: Path, named: Sequence[Named]) -> Iterator[Refilled]:
+def refill(store_root: Path, named: Sequence[DigestRows]) -> Iterator[Refilled]:
     """Compute the rows that digests name and the store lacks, and no others.
 
     Args:
         store_root: root of the feature cache.
-        named: from `named_rows`.
+        named: from `digest_rows`.
 
     Returns:
         What became of each digest that had lost rows, when it is done.
@@ -123,7 +137,7 @@ def refill(store_root: Path, named: Sequence[Named]) -> Iterator[Refilled]:
             yield Refilled(each, lost, error)
 
 
-def extractor_of(named: Named) -> Extractor:
+def maker_of(named: DigestRows) -> Extractor:
     """The extractor that made the rows of a digest.
 
     Raises:
@@ -132,9 +146,8 @@ def extractor_of(named: Named) -> Extractor:
     """
     digest, segment = named.digest, named.segment
     if digest.extractor in EXTRACTORS:
-        extractor = remake_extractor(
-            digest.extractor, digest.about, segment.sample_rate_hz, segment.samples
-        )
+        cut = (segment.sample_rate_hz, segment.samples, segment.reading)
+        extractor = remake_extractor(digest.extractor, digest.about, *cut)
         if store_spec(extractor, segment_recipe(segment)).identity == digest.spec.identity:
             return extractor
     raise CacheError(
@@ -143,51 +156,50 @@ def extractor_of(named: Named) -> Extractor:
     )
 
 
-def corpus_folder(named: Named) -> Path:
+def corpus_folder(named: DigestRows, manifest: pd.DataFrame) -> Path:
     """Where the recordings lie that rows are made from.
+
+    Args:
+        named: the rows.
+        manifest: of their corpus; the parts of a joined one lie in folders of their own.
 
     Raises:
         CorpusError: if they are not there.
     """
     corpus = named.outputs.corpus
-    folder = corpus_root(corpus)
-    if not folder.is_dir():
-        raise CorpusError(
-            f"there is no corpus at {folder}; bring it back, or say where it is with "
-            f"{corpus_variable(corpus)}, and run the same command again"
-        )
-    return folder
+    for name in sorted({part_of(path) or corpus for path in manifest["path"]}):
+        if not corpus_root(name).is_dir():
+            raise CorpusError(
+                f"there is no corpus at {corpus_root(name)}; bring it back, or say where it is "
+                f"with {corpus_variable(name)}, and run the same command again"
+            )
+    return corpus_root(corpus)
 
 
-def _compute(named: Named, store_root: Path) -> None:
+def _compute(named: DigestRows, store_root: Path) -> None:
     if named.digest.extractor == WAVEFORM:
         _cut_again(named, store_root)
         return
-    extractor = extractor_of(named)
+    extractor = maker_of(named)
     segments = read_table(named.outputs.segments, SEGMENTS)
-    ids = segments["segment_id" if extractor.scope == "segment" else "utterance_id"]
+    ids = segments["utterance_id" if extractor.scope == "utterance" else "segment_id"]
     extract(extractor, segments[ids.isin(list(named.digest.rows))], named.segment, store_root)
 
 
-def _cut_again(named: Named, store_root: Path) -> None:
+def _cut_again(named: DigestRows, store_root: Path) -> None:
     manifest = read_table(named.outputs.manifest, UTTERANCES)
-    segment_corpus(manifest, corpus_folder(named), named.segment, store_root)
+    segment_corpus(manifest, corpus_folder(named, manifest), named.segment, store_root)
 
 
-def _named_waves(outputs: Outputs, cuts: Sequence[SegmentConfig]) -> Named:
+def _named_waves(outputs: Outputs, cuts: Sequence[SegmentConfig]) -> DigestRows:
     """The waves of a segment table, which says of its rows what they are but not how it was cut."""
     table = read_table(outputs.segments, SEGMENTS)
     cut = next((cut for cut in cuts if _is_cut(table, cut)), cuts[0])
     rows = dict(zip(table["segment_id"], table["row_key"], strict=True))
-    return Named(Digest.of(waveform_store(cut, Path()).spec, {}, rows), outputs, cut)
+    return DigestRows(Digest.of(waveform_store(cut, Path()).spec, {}, rows), outputs, cut)
 
 
 def _is_cut(table: pd.DataFrame, cut: SegmentConfig) -> bool:
     first = table[["audio_sha256", "start_sample", "row_key"]].head(1)
     spec = waveform_store(cut, Path()).spec
     return all(spec.row_key(sha, int(s)) == key for sha, s, key in first.itertuples(index=False))
-
-
-def _cut_of(recipe: Mapping[str, Any]) -> SegmentConfig:
-    segment = recipe["segment"]
-    return SegmentConfig(duration_s=segment["duration_s"], sample_rate_hz=segment["sample_rate_hz"])

@@ -90,6 +90,23 @@ def corpus_root(name: str) -> Path:
     return (Path(corpora).expanduser() if corpora else main_checkout() / "data" / "corpora") / name
 
 
+def recording(root: Path, path: str) -> Path:
+    """The file of a recording that a manifest names.
+
+    Args:
+        root: the corpus folder.
+        path: relative to it. `../<corpus>/...` lies in the folder of another corpus, wherever that
+            one is: so the manifest of a joined corpus names its parts' recordings.
+    """
+    corpus = part_of(path)
+    return root / path if corpus is None else corpus_root(corpus) / path.split("/", 2)[2]
+
+
+def part_of(path: str) -> str | None:
+    """The part of a joined corpus that a manifest's path lies in; None in any other corpus."""
+    return path.split("/", 2)[1] if path.startswith("../") else None
+
+
 def local_path(name: str, workspace: Path | None = None) -> Path:
     """A file or folder that params.yaml names; it need not exist.
 

@@ -217,6 +217,22 @@ def make_ref(checkout: Checkout, kind: str) -> None:
     checkout.git("reset", "-q", "--hard", before)
 
 
+def test_a_ref_whose_name_is_not_utf8_is_read_and_printed(
+    here: Checkout, store: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fill(store, spec(20), range(8))
+    here.name_rows(spec(20), range(8))
+    name, sha = b"refs/heads/caf\xe9\xc2\xa0x\xe2\x80\xa8y", here.commit().encode()
+    subprocess.run([b"git", b"update-ref", name, sha], cwd=here.root, check=True)
+    here.git("checkout", "-q", "--detach", "HEAD~1")
+    here.git("branch", "-D", "main")
+    here.name_rows(spec(), range(0))
+    assert run("cache", "gc") == 0
+    assert r"refs/heads/caf\xe9" in capsys.readouterr().out
+    collect(store, here)
+    assert there(store, spec(20)) == keys(spec(20), range(8))
+
+
 def test_a_commit_without_a_ref_needs_nothing_unless_asked(here: Checkout, store: Path) -> None:
     fill(store, spec(20), range(8))
     here.name_rows(spec(20), range(8))
@@ -436,15 +452,18 @@ def test_rows_that_came_after_the_plan_stay(here: Checkout, store: Path) -> None
 def test_what_a_killed_writer_left_goes_once_it_is_old(here: Checkout, store: Path) -> None:
     kept = fill(store, spec(), range(8))
     here.name_rows(spec(), range(8))
-    left = [kept.path / "mfcc" / "c.7.0", kept.path / "mfcc" / ".c.8.0.1.partial"]
+    staged = kept.path / ".staging" / "of an actor" / "mfcc" / "c.9.0"
+    left = [kept.path / "mfcc" / "c.7.0", kept.path / "mfcc" / ".c.8.0.1.partial", staged]
     for path in left:
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"half a shard")
     collect(store, here)
     assert all(path.is_file() for path in left)
     for path in left:
         os.utime(path, (LONG_AGO, LONG_AGO))
-    assert collect(store, here).freed == 24
+    assert collect(store, here).freed == 36
     assert not any(path.is_file() for path in left)
+    assert not (kept.path / ".staging").exists()
 
 
 def test_rows_that_do_not_count_are_left_to_verify(here: Checkout, store: Path) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import logging
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -41,6 +43,17 @@ def test_whether_somebody_writes_can_be_asked(tmp_path: Path) -> None:
     with exclusive(tmp_path):
         assert is_held(tmp_path)
     assert not is_held(tmp_path)
+
+
+def test_who_only_looks_is_in_nobodys_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with exclusive(tmp_path):
+        pass
+    with (tmp_path / ".lock").open() as looking:
+        fcntl.flock(looking, fcntl.LOCK_SH)  # the moment in `is_held`
+        assert not is_held(tmp_path)
+        monkeypatch.setattr(time, "sleep", lambda _: looking.close())
+        with exclusive(tmp_path):
+            assert is_held(tmp_path)
 
 
 def test_directories_do_not_block_each_other(tmp_path: Path) -> None:

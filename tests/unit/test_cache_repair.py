@@ -16,7 +16,6 @@ from mfsn.cache.repair import describe_again
 from mfsn.cache.spec import ArraySpec, StoreSpec
 from mfsn.cache.store import Store
 from mfsn.cache.verify import verify
-from mfsn.cache.writer import STAGING
 from mfsn.errors import CacheError, StoreBusyError, StoreVersionError
 
 ARRAYS = (
@@ -117,9 +116,9 @@ def test_rows_that_are_whole_are_not_written_again(store: Store) -> None:
 
 
 def test_what_a_cluster_left_is_found_and_removed(store: Store) -> None:
-    (store.path / STAGING / "low").mkdir(parents=True)
+    (store.path / ".staging" / "low").mkdir(parents=True)
     (problem,) = verify(store.root).problems
-    assert problem.where == f"{SPEC.directory}/{STAGING}"
+    assert problem.where == f"{SPEC.directory}/.staging"
     verify(store.root, repair=True)
-    assert not (store.path / STAGING).exists()
+    assert not (store.path / ".staging").exists()
     assert verify(store.root).is_sound

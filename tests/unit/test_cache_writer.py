@@ -14,7 +14,7 @@ import pytest
 from mfsn.cache import layout
 from mfsn.cache.spec import ArraySpec, StoreSpec
 from mfsn.cache.store import Store
-from mfsn.cache.writer import STAGING, write_shard
+from mfsn.cache.writer import write_shard
 from mfsn.errors import CacheError, RangeError, StorageFullError
 
 ARRAYS = (
@@ -176,9 +176,9 @@ def test_an_interrupt_waits_for_the_shard_in_flight(
 def test_a_staging_folder_of_a_killed_writer_is_removed(store: Store) -> None:
     with store.writer() as writer:
         writer.append(KEYS[:1], rows(0))
-    left = store.path / STAGING / "some" / "high" / "c.0.0"
+    left = store.path / ".staging" / "some" / "high" / "c.0.0"
     left.parent.mkdir(parents=True)
     left.write_bytes(b"half")
     with store.writer():
-        assert not (store.path / STAGING).exists()
+        assert not (store.path / ".staging").exists()
     assert_there(store, 0)

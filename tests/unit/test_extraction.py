@@ -8,7 +8,7 @@ import threading
 import tracemalloc
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -29,8 +29,10 @@ from mfsn.errors import (
     MissingRowError,
     RangeError,
 )
-from mfsn.features.base import Float32, Int64
-from mfsn.features.extraction import Item, RowMaker, extract
+from mfsn.features.base import Float32, Int64, Scope
+from mfsn.features.extraction import extract
+from mfsn.features.items import Item
+from mfsn.features.row_maker import RowMaker
 from mfsn.features.waveform import waveform_store
 from mfsn.manifest import SEGMENTS, segment_id
 
@@ -45,7 +47,7 @@ class Toy:
 
     name: ClassVar[str] = "mfcc"
     version: ClassVar[int] = 1
-    scope: ClassVar[Literal["segment", "utterance"]] = "segment"
+    scope: ClassVar[Scope] = "segment"
     arrays: tuple[ArraySpec, ...] = (
         ArraySpec("total", (), "float32", ()),
         ArraySpec("call", (3,), "float16", ("number",)),
@@ -73,7 +75,7 @@ class Whole(Toy):
     """The same of whole utterances."""
 
     name = "functionals"
-    scope: ClassVar[Literal["segment", "utterance"]] = "utterance"
+    scope: ClassVar[Scope] = "utterance"
 
     def __init__(self) -> None:
         super().__init__(batch_rows=1)
@@ -378,7 +380,7 @@ def test_another_engine_is_given_what_is_missing(root: Path) -> None:
             batch_rows: int,
             progress: Callable[[int], object],
         ) -> None:
-            maker, markers = RowMaker(Toy(batch_rows), waveform_store(CONFIG, root), 8), []
+            maker, markers = RowMaker(Toy(batch_rows), waveform_store(CONFIG, root), CONFIG), []
             for first in range(0, len(items), 3):
                 shard = maker.whole(items[first : first + 3])
                 markers.append(write_shard(writer.layout, writer.reserve(), *shard))

@@ -29,7 +29,11 @@ from mfsn.training.train import run_train
 
 RATE_HZ = 16_000
 CLASSES = ("angry", "sad")
-SYSTEMS = ("mfsn", "acoustic", "classical")
+AS_PUBLISHED = "coattention-as-published"
+SYSTEMS = ("mfsn", "acoustic", "classical", AS_PUBLISHED)
+RATING = ("acoustic", "classical")
+"""Systems that are trained on dimensions, too."""
+DIMENSIONS = ["valence", "arousal"]
 CHANGES: dict[str, Any] = {
     "corpus": {"name": "toy", "reader": "table"},
     "labels": {"classes": list(CLASSES), "merge": {}},
@@ -44,12 +48,17 @@ class Toy:
     root: Path
     corpus: Path
 
-    def params(self, system: str) -> Params:
+    def params(self, system: str, rating: bool = False) -> Params:
         values = yaml.safe_load((self.root / "params.yaml").read_text())
-        return Params.parse(values | {"system": system, "experiment": system}, "test")
+        if rating:
+            values["labels"] |= {"target": "dimensions", "dimensions": DIMENSIONS}
+        experiment = f"{system}-rating" if rating else system
+        if system == AS_PUBLISHED:
+            values["segment"]["reading"], system = "as_published", "coattention"
+        return Params.parse(values | {"system": system, "experiment": experiment}, "test")
 
-    def models(self, system: str) -> Path:
-        return outputs_of(self.params(system), self.root).models
+    def models(self, system: str, rating: bool = False) -> Path:
+        return outputs_of(self.params(system, rating), self.root).models
 
     def file(self, number: int) -> Path:
         return sorted(self.corpus.iterdir())[number]
@@ -84,8 +93,9 @@ def write_corpus(folder: Path) -> pd.DataFrame:
             }
         )
     empty = dict.fromkeys(("gender", "transcript", "split", "congruent"))
-    numbers = dict.fromkeys(("valence", "arousal", "dominance"), np.nan)
-    return pd.DataFrame([record | empty | numbers for record in records])
+    manifest = pd.DataFrame([record | empty for record in records]).assign(dominance=np.nan)
+    arousal = manifest["emotion"].map({"angry": 4.0, "sad": 2.0})
+    return manifest.assign(arousal=arousal, valence=np.linspace(1, 5, len(manifest)))
 
 
 def run_stages(params: Params, manifest: pd.DataFrame, corpus: Path, root: Path) -> None:
@@ -93,8 +103,9 @@ def run_stages(params: Params, manifest: pd.DataFrame, corpus: Path, root: Path)
     write_table(outputs.manifest, manifest, UTTERANCES)
     segments = segment_corpus(manifest, corpus, params.segment, store)
     write_table(outputs.segments, segments, SEGMENTS)
+    cut = (RATE_HZ, params.segment.samples, params.segment.reading)
     for name in EXTRACTORS:
-        extractor = make_extractor(name, getattr(params, name), RATE_HZ, params.segment.samples)
+        extractor = make_extractor(name, getattr(params, name), *cut)
         extract(extractor, segments, params.segment, store).write(outputs.digest(name))
     sections = ("labels", "segment", "protocol", "model", "optimisation", "search", "selection")
     experiment = Experiment(
@@ -124,6 +135,8 @@ def toy(tmp_path_factory: pytest.TempPathFactory, checkout: Path) -> Iterator[To
         patch.setenv("MFSN_STORE", str(root / "store"))
         for system in SYSTEMS:
             run_stages(toy.params(system), manifest, toy.corpus, root)
+        for system in RATING:
+            run_stages(toy.params(system, rating=True), manifest, toy.corpus, root)
         yield toy
 
 
@@ -140,6 +153,37 @@ def test_a_file_of_the_corpus_gets_what_the_pipeline_gave_it(toy: Toy, system: s
         posteriors = [list(piece.posteriors.values()) for f in found.files for piece in f.pieces]
         columns = [f"log_posterior_{name}" for name in CLASSES]
         assert np.allclose(posteriors, np.exp(expected[columns].to_numpy()), atol=1e-5)
+
+
+@pytest.mark.parametrize("system", RATING)
+def test_a_model_of_dimensions_gives_the_values_of_the_pipeline(toy: Toy, system: str) -> None:
+    outputs = outputs_of(toy.params(system, rating=True), toy.root)
+    for fold, expected in read_table(outputs.segment_predictions).groupby("fold"):
+        names = list(dict.fromkeys(expected["utterance_id"]))
+        predictor = Predictor(outputs.models / f"{fold}-seed0")
+        found = predictor.predict([toy.corpus / f"{name}.wav" for name in names])
+        values = [list(piece.values.values()) for file in found.files for piece in file.pieces]
+        columns = [f"predicted_{name}" for name in DIMENSIONS]
+        np.testing.assert_allclose(values, expected[columns].to_numpy(), atol=1e-4)
+
+
+def test_values_are_the_mean_of_the_pieces_and_decide_no_class(toy: Toy) -> None:
+    folder = best_model(toy.models("acoustic", rating=True))
+    found = Predictor(folder).predict([toy.file(11), toy.file(0)])
+    long, _ = found.files
+    assert len(long.pieces) > 1
+    for name in DIMENSIONS:
+        mean = np.mean([piece.values[name] for piece in long.pieces])
+        assert long.values[name] == pytest.approx(mean)
+    assert list(found.to_frame().columns) == ["path", "duration_s", *DIMENSIONS]
+    assert set(found.to_dict()["files"][0]) == {"path", "pieces", "values"}
+    assert "development CCC" in found.model
+
+
+def test_the_best_model_of_dimensions_has_the_largest_ccc(toy: Toy) -> None:
+    models = toy.models("classical", rating=True)
+    found = {p.parent: json.loads(p.read_text())["dev"] for p in models.glob("*/model.json")}
+    assert best_model(models) == max(found, key=lambda folder: found[folder]["ccc"])
 
 
 def test_the_order_of_levels_survives_json(toy: Toy) -> None:

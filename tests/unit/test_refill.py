@@ -221,6 +221,26 @@ def test_rows_of_another_checkout_name_the_command_and_the_place(
     )
 
 
+@pytest.mark.parametrize("only", [[], ["--extractor", "mfcc"]])
+def test_a_damaged_digest_keeps_no_other_rows_from_being_mended(
+    project: Project, capsys: pytest.CaptureFixture[str], only: list[str]
+) -> None:
+    flip_a_feature(project)
+    project.outputs.digest("functionals").write_text("{")
+    status, said = run(capsys, "--repair", *only)
+    assert "mfcc of toy: 1 row computed again" in said
+    assert "functionals.json is not a digest" in said[0]
+    assert status == (0 if only else 1)
+
+
+def test_a_damaged_segment_table_keeps_no_other_rows_from_being_compared(
+    project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    project.outputs.segments.write_text("{")
+    status, said = run(capsys, "--recompute", "1", "--extractor", "waveform")
+    assert status == 1 and "segments.parquet" in said[0]
+
+
 def test_a_forged_marker_shows_when_rows_are_computed_again(
     project: Project, capsys: pytest.CaptureFixture[str]
 ) -> None:

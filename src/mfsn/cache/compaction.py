@@ -7,6 +7,7 @@ the old one goes. Rows that stand in both for a moment are dropped from the olde
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 from collections.abc import Sequence, Set
 from pathlib import Path
@@ -45,6 +46,7 @@ def free(store_root: Path, plan: DirectoryPlan, before: float) -> None:
         now = Contents.of(layout, before)
         for leftover in now.leftovers:
             leftover.unlink(missing_ok=True)
+        _remove_empty(layout.staging)
         for marker in now.empty(plan.unneeded):
             markers.drop(layout, marker.shard)
         sparse = now.sparse(plan.unneeded, plan.everything)
@@ -68,6 +70,12 @@ def _rewrite(
             if not missing:
                 markers.drop(layout, shard)
                 del waiting[shard]
+
+
+def _remove_empty(folder: Path) -> None:
+    for parent, _, _ in os.walk(folder, topdown=False):
+        with contextlib.suppress(OSError):  # it holds what is too young to go
+            Path(parent).rmdir()
 
 
 def _remove(layout: Layout) -> None:

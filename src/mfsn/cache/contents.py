@@ -33,7 +33,8 @@ class Contents:
     committed_at: dict[int, float]
     """Shard number to seconds since the epoch."""
     leftovers: Mapping[Path, int]
-    """Files of killed writers (temporary ones, and shards that no marker names) to their bytes."""
+    """Files of killed writers (temporary ones, and shards that no marker names or that were not
+    moved in) to their bytes."""
     damaged: bool
     """It has markers that do not count, which `mfsn cache verify` looks after."""
 
@@ -56,7 +57,7 @@ class Contents:
             known = {marker.shard for marker in sound} | {marker.shard for marker in refused}
             lost = layout.shard_numbers() - known
             unnamed = [path for number in lost for path in layout.shards(number)]
-            found = files.stats([*unnamed, *layout.partials()])
+            found = files.stats([*unnamed, *layout.partials(), *files.below(layout.staging)])
             old = {path: status.st_size for path, status in found if status.st_mtime < before}
         there = tuple(marker for marker in sound if marker.shard in times)
         return cls(layout, there, times, old, bool(refused))

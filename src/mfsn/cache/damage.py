@@ -16,7 +16,6 @@ from mfsn.cache.layout import Layout
 from mfsn.cache.marker import Marker, Refused
 from mfsn.cache.spec import ArraySpec
 from mfsn.cache.trouble import counted
-from mfsn.cache.writer import STAGING
 
 
 @dataclass(frozen=True)
@@ -130,7 +129,7 @@ def _inspect_shard(layout: Layout, marker: Marker, twice: frozenset[int]) -> Dam
 
 
 def _leftovers(layout: Layout, is_ours: bool) -> list[Path]:
-    found = [*layout.partials(), *layout.path.glob(STAGING)]
+    found = [*layout.partials(), *layout.path.glob(layout.staging.name)]
     numbers = sorted(layout.shard_numbers())
     marked = {path.stem for path in layout.commits.glob("*.json")}
     if not is_ours and lock.is_held(layout.path):

@@ -38,7 +38,7 @@ class Output:
     @property
     def extractor(self) -> str:
         """Whose rows it names."""
-        return extractor_of(self.path)
+        return extractor_named_by(self.path)
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class RunCacheEntry:
             ) from error
 
 
-def extractor_of(digest: str) -> str:
+def extractor_named_by(digest: str) -> str:
     """The extractor whose rows a digest names by its path, or waves for a segment table."""
     path = PurePosixPath(digest)
     return path.stem if path.suffix == ".json" else WAVEFORM

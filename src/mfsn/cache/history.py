@@ -86,10 +86,10 @@ def _folder(checkout: Path) -> str:
 def _tips(checkout: Path) -> dict[str, list[str]]:
     names: dict[str, list[str]] = defaultdict(list)
     listed = _git(checkout, "for-each-ref", "--format=%(objectname) %(*objectname) %(refname)")
-    for line in listed.splitlines():
-        *shas, ref = line.split()
-        names[shas[-1]].append(ref)  # of an annotated tag the commit that it names
-    for line in _git(checkout, "worktree", "list", "--porcelain").splitlines():
+    for line in listed.split("\n")[:-1]:
+        shas, _, ref = line.rpartition(" ")
+        names[shas.split()[-1]].append(_shown(ref))  # of an annotated tag the commit it names
+    for line in _git(checkout, "worktree", "list", "--porcelain").split("\n"):
         if line.startswith("HEAD ") and set(line[5:]) != {"0"}:
             names[line[5:]].append("HEAD")
     refs = {ref for found in list(names.values()) for ref in found}
@@ -108,7 +108,7 @@ def _contents(checkout: Path, names: Sequence[str]) -> dict[str, Any]:
     position = 0
     for name in names:
         end = output.index(b"\n", position)
-        header, position = output[position:end].decode().split(), end + 1
+        header, position = output[position:end].decode(errors="replace").split(), end + 1
         if header[-1] == "missing":
             found[name] = {}
             continue
@@ -129,6 +129,11 @@ def _parse(content: bytes, where: str) -> Any:
     return values if isinstance(values, dict) else {}
 
 
+def _shown(ref: str) -> str:
+    """A ref as it can be printed: git takes names that are not UTF-8."""
+    return ref.encode(errors="surrogateescape").decode(errors="backslashreplace")
+
+
 def _git(checkout: Path, *arguments: str, given: Sequence[str] | Mapping[str, Any] = ()) -> str:
     given_lines = "\n".join(given)
     return _git_bytes(checkout, *arguments, given=given_lines).decode(errors="surrogateescape")
@@ -139,7 +144,11 @@ def _git_bytes(checkout: Path, *arguments: str, given: str) -> bytes:
     command = ["git", "-C", str(checkout), *arguments]
     try:
         done = subprocess.run(
-            command, input=given.encode(), capture_output=True, check=True, env=environment
+            command,
+            input=given.encode(errors="surrogateescape"),
+            capture_output=True,
+            check=True,
+            env=environment,
         )
     except FileNotFoundError:
         raise CacheError(f"{checkout}: its history cannot be read: git is not installed") from None

@@ -14,7 +14,6 @@ fill values to a plain Zarr reader.
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import prod
@@ -59,11 +58,14 @@ class Layout:
         """The files of a shard, one an array."""
         return [self.shard(array, shard) for array in self.spec.arrays]
 
+    @property
+    def staging(self) -> Path:
+        """Folder for shards of other processes, until they are moved in."""
+        return self.path / ".staging"
+
     def partials(self) -> list[Path]:
         """Half-written files of writers, at work or killed; such a file may be gone any moment."""
-        walked = os.walk(self.path)
-        there = (Path(folder, name) for folder, _, names in walked for name in names)
-        return sorted(path for path in there if path.suffix == ".partial")
+        return sorted(path for path in files.below(self.path) if path.suffix == ".partial")
 
     def shard_numbers(self) -> set[int]:
         """Numbers of all shards that have a file of any array, committed or not."""

@@ -17,6 +17,8 @@ WAIT_VARIABLE = "MFSN_WAIT"
 
 _EXPERIMENT_WAIT_S = 24 * 3600.0
 _POLL_S = 0.1
+_LOOK_S = 0.3
+"""Longer than anybody who only looks (`is_held`) has the lock."""
 
 log = logging.getLogger(__name__)
 
@@ -43,13 +45,16 @@ def exclusive(directory: Path) -> Iterator[None]:
 
 
 def is_held(directory: Path) -> bool:
-    """Whether a process is writing to a store directory at this moment."""
+    """Whether a process is writing to a store directory at this moment.
+
+    Looking shares the lock for a moment, which a writer that starts just then waits out.
+    """
     try:
         descriptor = os.open(directory / ".lock", os.O_RDONLY)
     except FileNotFoundError:
         return False
     try:
-        return not _try(descriptor, directory)
+        return not _try(descriptor, directory, fcntl.LOCK_SH)
     finally:
         os.close(descriptor)
 
@@ -90,7 +95,7 @@ def _lies_there(descriptor: int, directory: Path) -> bool:
 
 
 def _acquire(descriptor: int, directory: Path, patience_s: float) -> None:
-    deadline = time.monotonic() + patience_s
+    deadline = time.monotonic() + max(patience_s, _LOOK_S)
     if _try(descriptor, directory):
         return
     if patience_s:
@@ -105,8 +110,8 @@ def _acquire(descriptor: int, directory: Path, patience_s: float) -> None:
     )
 
 
-def _try(descriptor: int, directory: Path) -> bool:
+def _try(descriptor: int, directory: Path, kind: int = fcntl.LOCK_EX) -> bool:
     with explaining(directory), contextlib.suppress(BlockingIOError):
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
         return True
     return False

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -63,13 +63,20 @@ def read_all(layout: Layout) -> tuple[list[Marker], list[Refused]]:
     A marker counts when its seal is right and every shard file has the size that it names.
     """
     markers, refused = [], []
-    for path in sorted(layout.commits.glob("*.json")):
-        found = _read(layout, path)
+    for found in read_each(layout):
         if isinstance(found, Marker):
             markers.append(found)
-        elif found is not None:
+        else:
             refused.append(found)
     return markers, refused
+
+
+def read_each(layout: Layout) -> Iterator[Marker | Refused]:
+    """What `read_all` gives, one at a time."""
+    for path in sorted(layout.commits.glob("*.json")):
+        found = _read(layout, path)
+        if found is not None:
+            yield found
 
 
 def drop(layout: Layout, shard: int) -> None:
@@ -101,6 +108,8 @@ def _parse(layout: Layout, shard: int, content: Any) -> Marker:
     checksums = {name: tuple(map(int, content["checksums"][name])) for name in names}
     if len({len(keys), *map(len, checksums.values())}) > 1 or len(set(keys)) < len(keys):
         raise ValueError("not one checksum an array for each key")
+    if any(not 0 <= value < 1 << 32 for values in checksums.values() for value in values):
+        raise ValueError("not a crc32c")
     return Marker(shard, keys, checksums, {name: int(content["sizes"][name]) for name in names})
 
 

@@ -17,7 +17,7 @@ from mfsn.cache.dvc_cache import (
     cache_folder,
     content,
     digests_of,
-    extractor_of,
+    extractor_named_by,
     is_readable,
     outputs_in,
     run_cache,
@@ -144,10 +144,10 @@ class References:
         for path in digests_of(workspace):
             name = path.relative_to(workspace).as_posix()
             try:
-                store, keys = rows_named(path, extractor_of(name), self._root)
+                store, keys = rows_named(path, extractor_named_by(name), self._root)
             except (MfsnError, OSError) as error:
                 self.remarks.append(f"{error}; until then all rows of this extractor are spared")
-                for layout in self._layouts(extractor_of(name)):
+                for layout in self._layouts(extractor_named_by(name)):
                     yield _whole(checkout, source, name, layout, in_use)
             else:
                 yield Reference(str(checkout), source, name, store, frozenset(keys), in_use)

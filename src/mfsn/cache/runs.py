@@ -6,7 +6,6 @@ there. Without it the same bytes are computed again.
 
 from __future__ import annotations
 
-import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,9 +46,7 @@ def run_folders(store_root: Path, before: float) -> tuple[list[RunFolder], int]:
     old, kept = [], 0
     with explaining(store_root):
         for folder in sorted(path for path in store_root.glob("runs/*/*") if path.is_dir()):
-            walked = os.walk(folder)
-            paths = (Path(parent, name) for parent, _, names in walked for name in names)
-            found = [status for _, status in files.stats(paths)]
+            found = [status for _, status in files.stats(files.below(folder))]
             run = RunFolder(folder, sum(status.st_size for status in found))
             if max((status.st_mtime for status in found), default=0.0) < before:
                 old.append(run)

@@ -5,10 +5,9 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,21 +15,13 @@ import numpy.typing as npt
 from mfsn.cache import layout as layouts
 from mfsn.cache import marker as markers
 from mfsn.cache import shard as shards
+from mfsn.cache.index import Index, Places
 from mfsn.cache.lock import exclusive
 from mfsn.cache.marker import Marker
 from mfsn.cache.spec import ArraySpec, StoreSpec
 from mfsn.cache.trouble import REPAIR, counted, explaining, fill, refill, unreachable
 from mfsn.cache.writer import Writer, recover
 from mfsn.errors import CacheError, DamagedRowError, MissingRowError
-
-
-class RowAddress(NamedTuple):
-    """Where a row lies."""
-
-    marker: Marker
-    """Commit of its shard."""
-    position: int
-    """Its position in that shard."""
 
 
 class Store:
@@ -46,9 +37,9 @@ class Store:
         self.spec = spec
         self.path = root / spec.directory
         self._layout = layouts.plan(root, spec)
-        self._known: dict[str, RowAddress] = {}
+        self._known = Index((), self._array_names)
 
-    def committed(self) -> dict[str, RowAddress]:
+    def committed(self) -> Index:
         """Every row that is there, by key, as the commit markers say at this moment.
 
         Raises:
@@ -57,12 +48,9 @@ class Store:
         """
         with explaining(self.path):
             self._layout = layouts.load(self.path) or self._layout
-            sound, _ = markers.read_all(self._layout)
-        self._known = {
-            key: RowAddress(marker, position)
-            for marker in sound
-            for position, key in enumerate(marker.keys)
-        }
+            found = markers.read_each(self._layout)
+            sound = (marker for marker in found if isinstance(marker, Marker))
+            self._known = Index(sound, self._array_names)
         return self._known
 
     def missing(self, keys: Sequence[str]) -> list[str]:
@@ -72,8 +60,9 @@ class Store:
             StoreVersionError: if another version of mfsn wrote the directory.
             CacheError: if its description is damaged.
         """
-        committed = self.committed()
-        return [key for key in dict.fromkeys(keys) if key not in committed]
+        once = list(dict.fromkeys(keys))
+        places = self.committed().places(once)
+        return [key for key, place in zip(once, places.tolist(), strict=True) if place < 0]
 
     @contextlib.contextmanager
     def writer(self, about: Mapping[str, Any] | None = None) -> Iterator[Writer]:
@@ -126,9 +115,13 @@ class Store:
     def _read_known(
         self, keys: Sequence[str], arrays: Sequence[str] | None
     ) -> dict[str, npt.NDArray[Any]]:
-        addresses = self._addresses(keys)
+        index, places = self._located(keys)
         with explaining(self.path):
-            return {array.name: self._read(array, addresses) for array in self._chosen(arrays)}
+            return {array.name: self._read(array, index, places) for array in self._chosen(arrays)}
+
+    @property
+    def _array_names(self) -> list[str]:
+        return [array.name for array in self.spec.arrays]
 
     def _create_once(self, about: Mapping[str, Any]) -> None:
         existing = layouts.load(self.path)
@@ -137,16 +130,18 @@ class Store:
         else:
             self._layout = existing
 
-    def _addresses(self, keys: Sequence[str]) -> list[RowAddress]:
-        if any(key not in self._known for key in keys):
-            self.committed()  # not looked yet, or another process has committed since
-        lost = sum(key not in self._known for key in keys)
-        if lost:
+    def _located(self, keys: Sequence[str]) -> tuple[Index, Places]:
+        index = self._known
+        places = index.places(keys)
+        if (places < 0).any():
+            index = self.committed()  # not looked yet, or another process has committed since
+            places = index.places(keys)
+        if lost := int((places < 0).sum()):
             raise MissingRowError(
                 f"{self.path}: {lost} of {len(keys)} rows are not in the store (deleted, or the "
                 f"store lies elsewhere: MFSN_STORE); {fill(self.spec.extractor)}"
             )
-        return [self._known[key] for key in keys]
+        return index, places
 
     def _chosen(self, names: Sequence[str] | None) -> list[ArraySpec]:
         arrays = {array.name: array for array in self.spec.arrays}
@@ -157,15 +152,15 @@ class Store:
             )
         return [arrays[name] for name in (arrays if names is None else names)]
 
-    def _read(self, array: ArraySpec, addresses: Sequence[RowAddress]) -> npt.NDArray[Any]:
-        rows = np.empty((len(addresses), *array.shape), layouts.dtype_of(array))
+    def _read(self, array: ArraySpec, index: Index, places: Places) -> npt.NDArray[Any]:
+        rows = np.empty((len(places), *array.shape), layouts.dtype_of(array))
         out = shards.as_bytes(rows)
-        for marker, targets in _by_shard(addresses):
-            positions = [addresses[target].position for target in targets]
-            checksums = [marker.checksums[array.name][position] for position in positions]
-            path = self._layout.shard(array, marker.shard)
+        for shard, targets in _by_shard(index, places):
+            own = places[targets]
+            positions, checksums = index.position[own].tolist(), index.checksums(array.name, own)
+            path = self._layout.shard(array, shard)
             try:
-                damaged = shards.read(path, positions, checksums, out, targets)
+                damaged = shards.read(path, positions, checksums, out, targets.tolist())
             except FileNotFoundError:
                 raise self._shard_gone(path) from None
             if damaged:
@@ -185,11 +180,10 @@ class Store:
         )
 
 
-def _by_shard(addresses: Sequence[RowAddress]) -> Iterator[tuple[Marker, list[int]]]:
-    """Indices into `addresses` grouped by shard, within it in the order on disk."""
-    groups: dict[int, list[int]] = defaultdict(list)
-    for target, address in enumerate(addresses):
-        groups[address.marker.shard].append(target)
-    for targets in groups.values():
-        targets.sort(key=lambda target: addresses[target].position)
-        yield addresses[targets[0]].marker, targets
+def _by_shard(index: Index, places: Places) -> Iterator[tuple[int, Places]]:
+    """Indices into `places` grouped by shard, within it in the order on disk."""
+    in_order = np.argsort(places, kind="stable")  # places count through the shards
+    shard = index.shard[places[in_order]]
+    for targets in np.split(in_order, np.flatnonzero(np.diff(shard)) + 1):
+        if len(targets):
+            yield int(index.shard[places[targets[0]]]), targets

@@ -9,7 +9,18 @@ from collections.abc import Sequence
 
 import typer
 
-from mfsn.cli import cache, corpus, inspect, predict, preset, reproduce, sharing, upkeep, verify
+from mfsn.cli import (
+    cache,
+    corpus,
+    guidance,
+    inspect,
+    predict,
+    preset,
+    reproduce,
+    sharing,
+    upkeep,
+    verify,
+)
 from mfsn.cli.console import app
 from mfsn.errors import MfsnError
 from mfsn.files import explain_denied
@@ -17,6 +28,7 @@ from mfsn.files import explain_denied
 __all__ = [
     "cache",
     "corpus",
+    "guidance",
     "inspect",
     "main",
     "predict",

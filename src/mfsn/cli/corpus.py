@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from mfsn.cli.console import app, corpus_app, finish, show
+from mfsn.errors import ConfigError
 
 
 @corpus_app.command("check")
@@ -22,6 +23,11 @@ def corpus_check(
     from mfsn.workspace import corpus_root, find_workspace
 
     params = load_params(find_workspace())
+    if root is not None and params.corpus.parts:
+        raise ConfigError(
+            "--root takes the folder of one corpus, and corpus.parts names several; say where each "
+            "is with MFSN_CORPUS_<NAME>"
+        )
     folder = root or corpus_root(params.corpus.name)
     report = check_corpus(params.corpus, params.labels, params.prepare, folder)
     finish(report.lines(), report.ok)

@@ -53,6 +53,8 @@ def inspect(
 
     workspace = find_workspace()
     source = open_source(workspace, load_params(workspace))
+    for name, trouble in source.troubles.items():
+        typer.echo(f"mfsn: {name} is left out: {trouble}", err=True)
     ids = _choose(source, utterances or [], sample, seed, wrong)
     if html:
         _write_page(source, ids, with_audio, out)
@@ -77,7 +79,7 @@ def _draw(source: Source, ids: Sequence[str], out: Path | None) -> None:
 
     paths = draw_pictures(source, ids, out)
     for name, path in zip(ids, paths, strict=True):
-        decision = source.decision_of(name)
+        decision = source.decision_of(name) or source.rating_of(name)
         said = f"{decision}; {decision.origin}" if decision else "no prediction"
         typer.echo(f"{_short(path)}: label {source.facts_of(name)['emotion']}, {said}")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -30,9 +30,13 @@ def preset(
     _tell_applied(apply_preset(find_workspace(), name, size))
 
 
+def _shown(value: Any) -> Any:
+    return "nothing" if value is None else value
+
+
 def _tell_applied(applied: Applied) -> None:
     for change in applied.changes:
-        typer.echo(f"{change.name}: {change.old} -> {change.new}")
+        typer.echo(f"{change.name}: {_shown(change.old)} -> {_shown(change.new)}")
     typer.echo(f"params.yaml: {len(applied.changes)} parameters changed; `dvc repro` runs them")
     if applied.lost:
         mine = ", ".join(f"{change.name}: {change.old}" for change in applied.lost)

@@ -3,48 +3,104 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mfsn.cli.console import app, show
 from mfsn.errors import ConfigError
 
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from mfsn.reproduce.plan import Table
+
 
 @app.command()
 def reproduce(
     table: Annotated[str | None, typer.Argument(help="Table; without it all are listed.")] = None,
+    listing: Annotated[
+        bool, typer.Option("--list", help="Show the rows of the table and run nothing.")
+    ] = False,
     short: Annotated[bool, typer.Option("--short", help="Fits of seconds.")] = False,
     seeds: Annotated[
         str, typer.Option(help="Seeds such as 0,1,2; by default those of params.yaml.")
     ] = "",
 ) -> None:
     """Run a table of experiments on the corpus in params.yaml, ours beside the published."""
-    from mfsn.reproduce.plan import table_named, tables
+    from mfsn.reproduce.plan import table_named
 
     if table is None:
-        rows = [(name, len(plan.rows), plan.title) for name, plan in tables().items()]
-        show([("table", "rows", "title"), *rows])
-        return
+        _show_tables()
+    elif listing:
+        _show_rows(table_named(table))
+    else:
+        _run(table, table_named(table), short, _seeds(seeds))
+
+
+def _show_tables() -> None:
+    from mfsn.reproduce.plan import tables
+
+    rows = [
+        (name, len(plan.runs), sum(bool(row.published) for row in plan.rows), plan.title)
+        for name, plan in tables().items()
+    ]
+    show([("table", "runs", "published", "title"), *rows])
+
+
+def _show_rows(plan: Table) -> None:
+    from mfsn.reproduce.plan import described, settings_of
+
+    rows = [(row.name, row.label, settings_of(row), described(row.published)) for row in plan.rows]
+    typer.echo(f"{plan.title} ({plan.source})")
+    show([("row", "", "sets", "published"), *rows])
+    if any(row.published for row in plan.rows):
+        typer.echo(f"published on {plan.conditions}")
+
+
+def _run(name: str, plan: Table, short: bool, seeds: tuple[int, ...]) -> None:
     from mfsn.params import load_params, outputs_of
     from mfsn.reproduce.collect import collect
     from mfsn.reproduce.page import write_table
+    from mfsn.reproduce.plan import notice
+    from mfsn.reproduce.points import points_of
     from mfsn.reproduce.run import run_rows
+    from mfsn.reproduce.values import collect_values, predicts_dimensions, write_values
     from mfsn.workspace import find_workspace
 
-    plan, workspace = table_named(table), find_workspace()
+    workspace = find_workspace()
     params = load_params(workspace)
-    experiments = run_rows(
-        workspace, params, table, plan, short=short, seeds=_seeds(seeds), say=typer.echo
-    )
-    rows_ = collect(workspace, plan, experiments, outputs_of(params, Path()))
-    rows_.attrs["short"] = short
-    columns = ["row", "ua", "ua_std", "wa", "published_ua", "published_wa"]
-    kept = rows_[columns].dropna(axis="columns", how="all")
+    are_values, departure = predicts_dimensions(plan, params), notice(plan, params)
+    if departure:
+        typer.echo(f"{name}: {departure}")
+    done = run_rows(workspace, params, name, plan, short=short, seeds=seeds, say=typer.echo)
+    if are_values:
+        rows = collect_values(workspace, plan, done, outputs_of(params, Path()))
+        rows.attrs["short"] = short
+        _show_values(rows)
+        folder = outputs_of(params, workspace).results.parent / "tables"
+        typer.echo(str(write_values(folder, f"{name}-short" if short else name, plan, rows)))
+        return
+    rows = collect(workspace, plan, done, outputs_of(params, Path()))
+    rows.attrs |= {"short": short, "departure": departure}
+    points = points_of(workspace, plan, done, outputs_of(params, Path()), rows)
+    _show_scores(rows)
+    written = f"{name}-short" if short else name
+    page = write_table(workspace, params.corpus.name, written, plan, rows, points=points)
+    typer.echo(str(page))
+
+
+def _show_values(rows: pd.DataFrame) -> None:
+    kept = rows[["row", "ccc", "ccc_std", "mse"]].dropna(axis="columns", how="all")
     cells = kept.astype(object).where(kept.notna(), "")
     show([tuple(cells.columns), *cells.itertuples(index=False, name=None)])
-    name = f"{table}-short" if short else table
-    typer.echo(str(write_table(workspace, params.corpus.name, name, plan, rows_)))
+
+
+def _show_scores(rows: pd.DataFrame) -> None:
+    columns = ["row", "ua", "ua_std", "wa", "published_ua", "published_wa"]
+    kept = rows[columns].dropna(axis="columns", how="all")
+    cells = kept.astype(object).where(kept.notna(), "")
+    show([tuple(cells.columns), *cells.itertuples(index=False, name=None)])
 
 
 def _seeds(text: str) -> tuple[int, ...]:

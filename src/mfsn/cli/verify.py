@@ -13,7 +13,7 @@ from mfsn.cli.console import cache_app, refuse_unknown
 from mfsn.errors import MfsnError, WorkspaceError
 
 if TYPE_CHECKING:
-    from mfsn.refill import Named
+    from mfsn.refill import DigestRows
 
 
 @cache_app.command("verify")
@@ -44,12 +44,12 @@ def cache_verify(
 
     refuse_unknown([] if extractor is None else [extractor])
     root = store_root()
-    named = _named_here(extractor) if repair or rows else []
+    named, left = _named_here(extractor) if repair or rows else ([], [])
     if repair:
         _say(describe_all_again(root, named))
     report = verify(root, repair, extractor)
     _say(report.sentences())
-    left = [problem.sentence() for problem in report.problems if not problem.is_mended]
+    left += [problem.sentence() for problem in report.problems if not problem.is_mended]
     for each in named:
         left += _compute(root, each, rows, repair)
     if repair:
@@ -59,17 +59,27 @@ def cache_verify(
     raise typer.Exit(1 if left else 0)
 
 
-def _named_here(extractor: str | None) -> list[Named]:
-    """What the digests of this checkout name; a store can be checked from outside of one, too."""
-    from mfsn.refill import named_rows
+def _named_here(extractor: str | None) -> tuple[list[DigestRows], list[str]]:
+    """What the digests of this checkout name; a store can be checked from outside of one, too.
+
+    Also gives the digests that cannot be read, of those asked for; it says this of all.
+    """
+    from mfsn.refill import digest_rows
     from mfsn.workspace import find_workspace
 
+    unreadable = []
+
+    def note(whose: str, error: MfsnError) -> None:
+        _say([str(error)])
+        if extractor in (None, whose):
+            unreadable.append(str(error))
+
     with contextlib.suppress(WorkspaceError):
-        return list(named_rows(find_workspace(), extractor))
-    return []
+        return list(digest_rows(find_workspace(), extractor, note)), unreadable
+    return [], unreadable
 
 
-def _compute(root: Path, named: Named, rows: int, repair: bool) -> Iterator[str]:
+def _compute(root: Path, named: DigestRows, rows: int, repair: bool) -> Iterator[str]:
     """Fill in what is lost, then compare; gives what is left wrong."""
     from mfsn.recompute import recompute, take_out
     from mfsn.refill import refill

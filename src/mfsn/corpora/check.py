@@ -7,13 +7,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from mfsn.corpora.base import get_reader
 from mfsn.corpora.config import CorpusConfig, LabelsConfig, PrepareConfig
 from mfsn.corpora.facts import CorpusFacts
+from mfsn.corpora.joined import facts_of, survey_any
 from mfsn.corpora.scan import scan_corpus
 from mfsn.corpora.shortage import counted_speakers
-from mfsn.corpora.survey import Survey, survey_corpus
+from mfsn.corpora.survey import Survey
 from mfsn.errors import CorpusError
+from mfsn.workspace import corpus_root
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,8 @@ class CheckReport:
     """What `check_corpus` found."""
 
     name: str
-    root: Path
+    places: list[Path]
+    """The corpus folder; of a joined corpus those of its parts."""
     facts: CorpusFacts
     survey: Survey
 
@@ -36,7 +38,7 @@ class CheckReport:
 
     def _about(self) -> list[str]:
         return [
-            f"corpus {self.name}: {self.facts.title}, at {self.root}",
+            f"corpus {self.name}: {self.facts.title}, at " + ", ".join(map(str, self.places)),
             f"licence: {self.facts.licence}",
             f"cite: {self.facts.citation or 'nothing'}",
             f"to obtain it: {self.facts.obtain}",
@@ -84,10 +86,11 @@ def check_corpus(
         root: the corpus folder; it may be missing.
     """
     try:
-        survey = survey_corpus(config, labels, prepare, root, scan_corpus(config, root))
+        survey = survey_any(config, labels, prepare, root, scan_corpus(config, root))
     except CorpusError as error:
         survey = Survey(problems=[str(error)])
-    return CheckReport(config.name, root, get_reader(config.reader).facts, survey)
+    places = [root] if not config.parts else [corpus_root(part.name) for part in config.members]
+    return CheckReport(config.name, places, facts_of(config), survey)
 
 
 def _left_out(survey: Survey) -> list[str]:

@@ -30,6 +30,39 @@ def select_classes(
     return kept, dict(sorted(others.items()))
 
 
+def select_rated(
+    utterances: Sequence[Utterance], labels: LabelsConfig
+) -> tuple[list[Utterance], list[str]]:
+    """Where dimensions are predicted, keep the utterances that have a rating of each.
+
+    Returns:
+        The utterances that are kept, and the ids of the others, sorted.
+    """
+    rated = [u for u in utterances if None not in {getattr(u, name) for name in labels.rated}]
+    kept = {u.utterance_id for u in rated}
+    return rated, sorted(u.utterance_id for u in utterances if u.utterance_id not in kept)
+
+
+def rating_problems(
+    utterances: Sequence[Utterance], rated: Sequence[Utterance], labels: LabelsConfig
+) -> list[str]:
+    """One sentence where a class has no utterance with the ratings that are to be predicted.
+
+    Args:
+        utterances: of the classes.
+        rated: those of them that `select_rated` keeps.
+        labels: what is asked for.
+    """
+    without = sorted({u.emotion for u in utterances} - {u.emotion for u in rated})
+    if not without:
+        return []
+    return [
+        f"labels.target is dimensions, and no utterance of {', '.join(without)} has "
+        f"{' and '.join(labels.rated)}; set it to classes, or choose other labels.dimensions or "
+        "labels.classes"
+    ]
+
+
 def soften(
     utterances: Sequence[Utterance], votes: Mapping[str, Mapping[str, float]]
 ) -> list[Utterance]:
@@ -57,15 +90,29 @@ def label_problems(
     """
     emotions = sorted({u.emotion for u in utterances} | set(known))
     present = {u.emotion for u in select_classes(utterances, labels)[0]}
-    problems = [
-        f"labels.merge renames {name}, an emotion that this corpus does not have"
-        for name in sorted(set(labels.merge) - set(emotions))
-    ] + [
-        f"labels.classes asks for {name}, which no utterance has"
-        for name in labels.classes
-        if name not in present
+    return [
+        *unknown_renamed(emotions, labels),
+        *(
+            f"labels.classes asks for {name}, which no utterance has; the corpus has "
+            f"{', '.join(emotions)}"
+            for name in labels.classes
+            if name not in present
+        ),
     ]
-    return [f"{problem}; the corpus has {', '.join(emotions)}" for problem in problems]
+
+
+def unknown_renamed(emotions: Collection[str], labels: LabelsConfig) -> list[str]:
+    """One sentence for each emotion that is renamed and that no utterance can have.
+
+    Args:
+        emotions: those that utterances can have.
+        labels: what is renamed.
+    """
+    return [
+        f"labels.merge renames {name}, an emotion that this corpus does not have; the corpus has "
+        f"{', '.join(sorted(emotions))}"
+        for name in sorted(set(labels.merge) - set(emotions))
+    ]
 
 
 def _rename(utterance: Utterance, labels: LabelsConfig) -> Utterance:

@@ -12,11 +12,11 @@ from typing import Any
 
 import pandas as pd
 
-from mfsn.corpora.base import get_reader
 from mfsn.corpora.config import CorpusConfig, LabelsConfig, PrepareConfig
+from mfsn.corpora.joined import facts_of, survey_any
 from mfsn.corpora.scan import ScannedFile
 from mfsn.corpora.shortage import shortfall
-from mfsn.corpora.survey import Survey, survey_corpus
+from mfsn.corpora.survey import Survey
 from mfsn.errors import CorpusError
 from mfsn.manifest import UTTERANCES
 
@@ -41,25 +41,27 @@ def prepare_corpus(
 
     Returns:
         The manifest (`mfsn.manifest.UTTERANCES`), sorted by utterance id; and the account of what
-        is not in it: ids `excluded` and `silent`, counts of `other_emotions` and `other_parts`,
-        `counts` per class and how many of them are `soft_labelled`, `expected` and `missing`
-        counts per emotion of the corpus, and groups of ids with `identical` audio, which are kept.
+        is not in it: ids `excluded`, `silent` and `unrated` (those without a dimension that is to
+        be predicted), counts of `other_emotions` and `other_parts`, `counts` per class and how many
+        of them are `soft_labelled`, `expected` and `missing` counts per emotion of the corpus, and
+        groups of ids with `identical` audio, which are kept.
 
     Raises:
         CorpusError: if a recording is unusable or has changed since the scan, a name or label is
             unknown, an utterance id is repeated, a class has no utterance, or the corpus is
             incomplete and `require_complete` is set; everything in one message.
     """
-    survey = survey_corpus(config, labels, prepare, root, files)
+    survey = survey_any(config, labels, prepare, root, files)
     if survey.problems:
         raise CorpusError("\n".join(survey.problems))
-    facts = get_reader(config.reader).facts
+    facts = facts_of(config)
     if survey.shortage:
         logger.warning(survey.shortage)
     counts = Counter(u.emotion for u in survey.used)
     account = {
         "excluded": survey.excluded,
         "silent": survey.silent,
+        "unrated": survey.unrated,
         "other_emotions": survey.other_emotions,
         "other_parts": survey.other_parts,
         "counts": {name: counts[name] for name in labels.classes},
@@ -93,6 +95,7 @@ def summary(manifest: pd.DataFrame, account: dict[str, Any]) -> str:
         f"{sum(account['other_emotions'].values())} of other emotions, "
         f"{len(account['silent'])} silent, {len(account['excluded'])} known to be bad"
         + (f", {account['other_parts']} of other parts" if account["other_parts"] else "")
+        + (f", {len(account['unrated'])} unrated" if account["unrated"] else "")
     )
     hours = manifest.duration_s.sum() / 3600
     return (

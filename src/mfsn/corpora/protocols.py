@@ -2,13 +2,13 @@
 
 Each fold's development set is the test part of the fold after it (the first after the last), so
 that development speakers are new wherever test speakers are, and every utterance is development
-data exactly once. A fold file or an official split may name its own. What is left trains.
+data exactly once. A fold file or an official split may name its own, and what is left trains;
+cross_corpus names all parts of its folds (see `mfsn.corpora.cross_corpus`).
 Utterances that the raters did not agree on (with a soft label) train, and are never scored.
 """
 
 from __future__ import annotations
 
-import random
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,8 +17,10 @@ from pathlib import Path
 import pandas as pd
 
 from mfsn.corpora.config import ProtocolConfig
+from mfsn.corpora.cross_corpus import cross_corpus_pairs
 from mfsn.corpora.fold import SPLITS, Fold, check_fold, describe, require_known
 from mfsn.corpora.fold_file import check_coverage, read_fold_file, utterances_of
+from mfsn.corpora.groups import speaker_groups
 from mfsn.errors import ProtocolError
 from mfsn.manifest import scored
 
@@ -30,10 +32,11 @@ Parts = dict[str, set[str]]
 
 @dataclass(frozen=True)
 class _Division:
-    """What a protocol decides: every fold's test part, and the development parts it names."""
+    """What a protocol decides: every fold's test part, and the other parts that it names."""
 
     tests: Parts
     dev: Parts = field(default_factory=dict)
+    train: Parts = field(default_factory=dict)
     speaker_independent: bool = True
 
 
@@ -75,18 +78,13 @@ def _leave_one_speaker_out(manifest: pd.DataFrame, config: ProtocolConfig) -> _D
 def _grouped_k_fold(manifest: pd.DataFrame, config: ProtocolConfig) -> _Division:
     """Largest speaker first, each into the smallest group; the seed breaks ties."""
     require_known(manifest, "speaker", config.name)
-    utterances = manifest.groupby("speaker")["utterance_id"].apply(set)
-    speakers = sorted(utterances.index)
-    if len(speakers) < config.folds:
+    speakers = manifest["speaker"].nunique()
+    if speakers < config.folds:
         raise ProtocolError(
             f"{config.name}: {config.folds} folds need as many speakers, and the corpus has "
-            f"{len(speakers)}; set protocol.folds lower"
+            f"{speakers}; set protocol.folds lower"
         )
-    random.Random(config.seed).shuffle(speakers)
-    groups: list[set[str]] = [set() for _ in range(config.folds)]
-    for speaker in sorted(speakers, key=lambda s: -len(utterances[s])):
-        min(groups, key=len).update(utterances[speaker])
-    return _Division(_numbered(groups))
+    return _Division(_numbered(speaker_groups(manifest, config.folds, config.seed)))
 
 
 def _stratified_k_fold(manifest: pd.DataFrame, config: ProtocolConfig) -> _Division:
@@ -125,7 +123,7 @@ def _folds_from_file(manifest: pd.DataFrame, config: ProtocolConfig, workspace: 
             dev[name] = utterances_of(entry.dev_speakers, entry.dev, manifest, where)
     if file.covers == "all":
         check_coverage(list(tests.values()), manifest, config.file)
-    return _Division(tests, dev, file.speaker_independent)
+    return _Division(tests, dev, speaker_independent=file.speaker_independent)
 
 
 def _official_split(manifest: pd.DataFrame, config: ProtocolConfig) -> _Division:
@@ -139,7 +137,18 @@ def _official_split(manifest: pd.DataFrame, config: ProtocolConfig) -> _Division
         )
     speakers = manifest.drop_duplicates(["speaker", "split"])["speaker"]
     independent = bool(speakers.notna().all() and speakers.is_unique)
-    return _Division({"official": ids["test"]}, {"official": ids["dev"]}, independent)
+    return _Division(
+        {"official": ids["test"]}, {"official": ids["dev"]}, speaker_independent=independent
+    )
+
+
+def _cross_corpus(manifest: pd.DataFrame, config: ProtocolConfig) -> _Division:
+    pairs = cross_corpus_pairs(manifest, config).items()
+    return _Division(
+        tests={name: pair.test for name, pair in pairs},
+        dev={name: pair.dev for name, pair in pairs},
+        train={name: pair.train for name, pair in pairs},
+    )
 
 
 _PROTOCOLS: Mapping[str, Callable[[pd.DataFrame, ProtocolConfig], _Division]] = {
@@ -148,6 +157,7 @@ _PROTOCOLS: Mapping[str, Callable[[pd.DataFrame, ProtocolConfig], _Division]] = 
     "stratified_k_fold": _stratified_k_fold,
     "grouped_k_fold": _grouped_k_fold,
     "official_split": _official_split,
+    "cross_corpus": _cross_corpus,
 }
 
 
@@ -186,9 +196,10 @@ def _folds_of(division: _Division, manifest: pd.DataFrame) -> list[Fold]:
     for name, following in zip(names, names[1:] + names[:1], strict=True):
         test = division.tests[name]
         dev = division.dev.get(name, division.tests[following])
-        train, dev_ids, test_ids = (
+        train = division.train.get(name, everything - test - dev)
+        train_ids, dev_ids, test_ids = (
             tuple(manifest.loc[manifest["utterance_id"].isin(ids), "utterance_id"])
-            for ids in (everything - test - dev, dev & labelled, test & labelled)
+            for ids in (train, dev & labelled, test & labelled)
         )
-        folds.append(Fold(name, train, dev_ids, test_ids, division.speaker_independent))
+        folds.append(Fold(name, train_ids, dev_ids, test_ids, division.speaker_independent))
     return folds

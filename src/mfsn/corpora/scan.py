@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 
 from mfsn.corpora.base import get_reader
@@ -17,7 +17,7 @@ from mfsn.corpora.config import CorpusConfig
 from mfsn.errors import CorpusError
 from mfsn.files import write_text
 from mfsn.hashing import hash_files
-from mfsn.workspace import corpus_variable
+from mfsn.workspace import corpus_root, corpus_variable
 
 COLUMNS = ("path", "bytes", "sha256")
 
@@ -37,17 +37,19 @@ def scan_corpus(config: CorpusConfig, root: Path, cache: Path | None = None) -> 
 
     Args:
         config: which corpus.
-        root: its folder.
+        root: its folder. The parts of a joined corpus lie where each would lie by itself.
         cache: a JSON file of this machine that remembers the hash of each file by its size, times
             and inode; it is brought up to date. None hashes everything.
 
     Returns:
-        The files, sorted by path.
+        The files, sorted by path; `../<part>/...` in a joined corpus.
 
     Raises:
         CorpusError: if the folder is missing or holds no corpus, or if the reader cannot
             understand its table of annotations, or if a file cannot be read.
     """
+    if config.parts:
+        return _scan_parts(config, cache)
     reader = get_reader(config.reader)
     paths = reader.files(root) if root.is_dir() else []
     if not paths:
@@ -58,6 +60,28 @@ def scan_corpus(config: CorpusConfig, root: Path, cache: Path | None = None) -> 
         )
     hashed = hash_files(root, paths, cache)
     return [ScannedFile(path, entry[1], entry[0]) for path, entry in hashed.items()]
+
+
+def files_of_part(name: str, files: Sequence[ScannedFile]) -> list[ScannedFile]:
+    """The files of one part of a joined corpus, with paths relative to its own folder."""
+    before = f"../{name}/"
+    return [
+        replace(file, path=file.path.removeprefix(before))
+        for file in files
+        if file.path.startswith(before)
+    ]
+
+
+def _scan_parts(config: CorpusConfig, cache: Path | None) -> list[ScannedFile]:
+    """Every part with the cache that it has by itself."""
+    found = [
+        replace(file, path=f"../{part.name}/{file.path}")
+        for part in config.members
+        for file in scan_corpus(
+            part, corpus_root(part.name), cache and cache.with_name(f"{part.name}.json")
+        )
+    ]
+    return sorted(found, key=lambda file: file.path)
 
 
 def write_files(path: Path, files: Sequence[ScannedFile]) -> None:

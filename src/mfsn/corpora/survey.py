@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from mfsn.corpora.base import RatedReader, Reader, Utterance, enumerate_first, get_reader
 from mfsn.corpora.config import CorpusConfig, LabelsConfig, PrepareConfig
 from mfsn.corpora.facts import CorpusFacts
-from mfsn.corpora.labels import label_problems, select_classes, soften
+from mfsn.corpora.labels import (
+    label_problems,
+    rating_problems,
+    select_classes,
+    select_rated,
+    soften,
+)
 from mfsn.corpora.listen import Sound, listen
 from mfsn.corpora.scan import ScannedFile
 from mfsn.corpora.shortage import describe_shortage
@@ -25,6 +31,8 @@ class Survey:
 
     found: list[Utterance] = field(default_factory=list)
     """All utterances, with their own emotions."""
+    audible: list[Utterance] = field(default_factory=list)
+    """Those of the part asked for that are neither known to be bad nor silent."""
     used: list[Utterance] = field(default_factory=list)
     """Those of the experiment, with classes for emotions."""
     sounds: dict[str, Sound] = field(default_factory=dict)
@@ -37,6 +45,8 @@ class Survey:
     """Groups of used ids with the same bytes."""
     other_emotions: dict[str, int] = field(default_factory=dict)
     """Emotion that is not a class to its number of utterances."""
+    unrated: list[str] = field(default_factory=list)
+    """Ids of utterances of the classes that lack a dimension which is to be predicted."""
     other_parts: int = 0
     """Number of utterances beyond the part of the corpus that was asked for."""
     shortage: str | None = None
@@ -64,6 +74,20 @@ def survey_corpus(
     Returns:
         The survey; whatever is wrong stands in its `problems`, all of it.
     """
+    survey = examine(config, labels, prepare, root, files)
+    known = get_reader(config.reader).facts.labels.values()
+    wrong = label_problems(survey.audible, labels, known) if survey.found else []
+    return replace(survey, problems=[*survey.problems, *wrong])
+
+
+def examine(
+    config: CorpusConfig,
+    labels: LabelsConfig,
+    prepare: PrepareConfig,
+    root: Path,
+    files: Sequence[ScannedFile],
+) -> Survey:
+    """`survey_corpus`, but for whether the classes asked for are there."""
     reader = get_reader(config.reader)
     facts = reader.facts
     try:
@@ -75,24 +99,27 @@ def survey_corpus(
     sounds, unusable = listen(root, (u.path for u in good), {file.path: file for file in files})
     silent = {path for path, sound in sounds.items() if sound.peak <= prepare.silence_peak}
     audible = [u for u in good if u.path not in silent]
-    used, other_emotions = select_classes(audible, labels)
+    of_classes, other_emotions = select_classes(audible, labels)
+    used, unrated = select_rated(of_classes, labels)
     shortage = describe_shortage(config, facts, found)
     return Survey(
         found=found,
+        audible=audible,
         used=used,
         sounds=sounds,
         excluded=sorted(u.utterance_id for u in wanted if u.utterance_id in facts.bad_clips),
         silent=sorted(u.utterance_id for u in good if u.path in silent),
         identical=same_audio(used, files),
         other_emotions=other_emotions,
+        unrated=unrated,
         other_parts=len(found) - len(wanted),
         shortage=shortage,
         problems=[
             *repeated_ids(found),
             *([shortage + _WAY_ROUND] if shortage and prepare.require_complete else []),
             *([_name_unusable(root, unusable)] if unusable else []),
-            *label_problems(audible, labels, facts.labels.values()),
             *contradictions(used, files),
+            *rating_problems(of_classes, used, labels),
         ],
     )
 

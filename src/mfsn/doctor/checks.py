@@ -78,9 +78,10 @@ def _dvc_cache(workspace: Path) -> Finding:
 
 
 def _extras(params: Params) -> Iterator[Finding]:
-    if params.functionals.set != "mfcc":
-        yield _extra("opensmile", "opensmile", f"functionals.set {params.functionals.set}")
-    if params.corpus.reader == "demo":
+    sets = ", ".join(name for name in params.functionals.sets if name != "mfcc")
+    if sets:
+        yield _extra("opensmile", "opensmile", f"functionals.set {sets}")
+    if any(corpus.reader == "demo" for corpus in params.corpus.members):
         yield _extra("espeakng_loader", "demo", "the demo's speech")
 
 

@@ -18,7 +18,7 @@ from mfsn.cache.store import Store
 from mfsn.doctor.size import Size
 from mfsn.doctor.wanted import extractor_of, spec_of
 from mfsn.errors import AudioError
-from mfsn.features.base import Extractor
+from mfsn.features.base import Extractor, Scope
 from mfsn.features.waveform import waveform_store
 from mfsn.params import Params
 from mfsn.training.experiment import EXTRACTORS as READ_BY
@@ -69,7 +69,7 @@ def extractor_work(name: str, params: Params, size: Size, store_root: Path) -> W
     """
     extractor = extractor_of(name, params)
     spec = spec_of(extractor, params)
-    rows = size.segments if extractor.scope == "segment" else size.utterances
+    rows = size.utterances if extractor.scope == "utterance" else size.segments
     there = _there(spec, size, store_root, extractor.scope)
     seconds = _extracting(extractor, params, size) if there < rows else 0.0
     return Work(spec, rows, there, seconds)
@@ -85,10 +85,10 @@ def feature_bytes(params: Params, works: Sequence[Work]) -> int:
     return total
 
 
-def _there(spec: StoreSpec, size: Size, store_root: Path, scope: str) -> int:
+def _there(spec: StoreSpec, size: Size, store_root: Path, scope: Scope) -> int:
     if size.table is None:
         return 0
-    table = size.table if scope == "segment" else size.table[size.table["index"] == 0]
+    table = size.table[size.table["index"] == 0] if scope == "utterance" else size.table
     columns = table[["audio_sha256", "start_sample"]].itertuples(index=False, name=None)
     keys = {spec.row_key(sha, int(start)) for sha, start in columns}
     return len(table) - len(Store(store_root, spec).missing(sorted(keys)))
@@ -113,7 +113,7 @@ def _extracting(extractor: Extractor, params: Params, size: Size) -> float:
     if torch is not None:
         torch.set_num_threads(runtime.threads())
     samples = params.segment.samples
-    if extractor.scope == "utterance":
+    if extractor.scope != "segment":
         samples = round(size.duration_s / max(size.utterances, 1) * params.segment.sample_rate_hz)
     noise = np.random.default_rng(0).normal(0, 0.1, (extractor.batch_rows, max(samples, 1)))
     waves_BT = noise.astype(np.float32)
@@ -121,6 +121,6 @@ def _extracting(extractor: Extractor, params: Params, size: Size) -> float:
     taken = []
     for _ in range(3):
         start = time.perf_counter()
-        extractor.extract(waves_BT, valid_B)
-        taken.append(time.perf_counter() - start)
-    return min(taken[1:]) / extractor.batch_rows
+        rows = extractor.extract(waves_BT, valid_B)
+        taken.append((time.perf_counter() - start) / len(next(iter(rows.values()))))
+    return min(taken[1:])

@@ -11,13 +11,13 @@ import pandas as pd
 
 from mfsn import audio
 from mfsn.corpora.base import get_reader
-from mfsn.corpora.config import SegmentConfig
+from mfsn.corpora.config import CorpusConfig, SegmentConfig
 from mfsn.corpora.demo_plan import plan_demo
 from mfsn.corpora.facts import CorpusFacts
 from mfsn.errors import AudioError, CorpusError, ManifestError
 from mfsn.manifest import SEGMENTS, UTTERANCES, read_table
 from mfsn.params import Params
-from mfsn.workspace import Outputs, corpus_root, corpus_variable
+from mfsn.workspace import Outputs, corpus_root, corpus_variable, recording
 
 PROBED = 200
 """Headers that are read of a corpus that is not prepared; the others are taken to be alike."""
@@ -50,9 +50,10 @@ def corpus_size(params: Params, outputs: Outputs) -> Size:
     try:
         manifest = read_table(outputs.manifest, UTTERANCES)
     except ManifestError:
-        return _probed(params, root)
+        return _probed_all(params)
     durations = manifest["duration_s"].to_numpy()
-    example = next((root / path for path in manifest["path"] if (root / path).is_file()), None)
+    files = (recording(root, path) for path in manifest["path"])
+    example = next((file for file in files if file.is_file()), None)
     table = _segment_table(outputs, params.segment)
     count = len(table) if table is not None else _segments(durations, params.segment)
     source = "segment table" if table is not None else "manifest"
@@ -69,11 +70,24 @@ def _segment_table(outputs: Outputs, segment: SegmentConfig) -> pd.DataFrame | N
     return table if on_grid and (table["valid_samples"] <= segment.samples).all() else None
 
 
-def _probed(params: Params, root: Path) -> Size:
-    reader = get_reader(params.corpus.reader)
+def _probed_all(params: Params) -> Size:
+    """The sum over the corpora that are read."""
+    sizes = [_probed(corpus, params.segment) for corpus in params.corpus.members]
+    return Size(
+        utterances=sum(size.utterances for size in sizes),
+        segments=sum(size.segments for size in sizes),
+        duration_s=sum(size.duration_s for size in sizes),
+        source="; ".join(size.source for size in sizes),
+        table=None,
+        example=next((size.example for size in sizes if size.example), None),
+    )
+
+
+def _probed(corpus: CorpusConfig, segment: SegmentConfig) -> Size:
+    root, reader = corpus_root(corpus.name), get_reader(corpus.reader)
     files = reader.files(root) if root.is_dir() else []
     if not files:
-        return _spoken(params, reader.facts, root)
+        return _spoken(corpus, segment, reader.facts, root)
     paths = [root / utterance.path for utterance in reader.utterances(root, files)]
     chosen = paths[:: max(1, len(paths) // PROBED)]
     durations = []
@@ -83,23 +97,23 @@ def _probed(params: Params, root: Path) -> Size:
         except AudioError:  # `mfsn corpus check` names them all
             continue
     share = len(paths) / max(len(durations), 1)
-    segments = round(_segments(durations, params.segment) * share)
+    segments = round(_segments(durations, segment) * share)
     source = f"{len(durations)} headers; all utterances, not yet selected by label"
     return Size(len(paths), segments, sum(durations) * share, source, None, chosen[0])
 
 
-def _spoken(params: Params, facts: CorpusFacts, root: Path) -> Size:
+def _spoken(corpus: CorpusConfig, segment: SegmentConfig, facts: CorpusFacts, root: Path) -> Size:
     """The demo, before it is spoken; any other corpus is missing."""
-    if params.corpus.reader != "demo":
+    if corpus.reader != "demo":
         found = "holds no recordings" if root.is_dir() else "does not exist"
         raise CorpusError(
-            f"corpus {params.corpus.name}: {root} {found}; {facts.obtain}, or set "
-            f"{corpus_variable(params.corpus.name)} to the folder that holds it"
+            f"corpus {corpus.name}: {root} {found}; {facts.obtain}, or set "
+            f"{corpus_variable(corpus.name)} to the folder that holds it"
         )
     count = len(plan_demo())
     duration = count * SPOKEN_S
     # The last segment of an utterance is half full on the average.
-    segments = round(duration / params.segment.duration_s + count / 2)
+    segments = round(duration / segment.duration_s + count / 2)
     source = "the demo's plan; the first run speaks it"
     return Size(count, segments, duration, source, None, None)
 

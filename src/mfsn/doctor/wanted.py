@@ -27,7 +27,8 @@ def extractor_of(name: str, params: Params) -> Extractor:
         ModelLoadError: if its encoder cannot be loaded.
     """
     segment = params.segment
-    return make_extractor(name, getattr(params, name), segment.sample_rate_hz, segment.samples)
+    cut = (segment.sample_rate_hz, segment.samples, segment.reading)
+    return make_extractor(name, getattr(params, name), *cut)
 
 
 def spec_of(extractor: Extractor, params: Params) -> StoreSpec:

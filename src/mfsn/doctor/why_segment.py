@@ -15,7 +15,7 @@ from mfsn.doctor.situation import Named, Situation
 from mfsn.errors import ConfigError
 from mfsn.features.registry import EXTRACTORS
 from mfsn.manifest import SEGMENTS, UTTERANCES, read_table
-from mfsn.workspace import corpus_root
+from mfsn.workspace import corpus_root, recording
 
 
 def explain_ids(asked: str, situation: Situation) -> Iterator[str]:
@@ -57,7 +57,7 @@ def _recording(segment: pd.Series, situation: Situation) -> Iterator[str]:
     if own.empty:
         yield f"{segment['utterance_id']} is not in the manifest any more; `dvc repro` cuts anew"
         return
-    path = corpus_root(situation.outputs.corpus) / own["path"].iloc[0]
+    path = recording(corpus_root(situation.outputs.corpus), own["path"].iloc[0])
     cut, prepared, now = segment["audio_sha256"], own["audio_sha256"].iloc[0], _sha256(path)
     yield f"recording {path}, audio sha256 {cut[:12]}"
     if now is None:
@@ -110,8 +110,8 @@ def _rows(extractor: str, chosen: pd.DataFrame, situation: Situation) -> Iterato
             made = named.spec.row_key(sha, start)
             yield f"{extractor}: key {key[:12]} -> {made[:12]} with this audio; run `dvc repro`"
         elif key in committed:
-            marker, row = committed[key]
-            where = f"{named.spec.directory}, shard {marker.shard}, row {row}"
+            shard, row = committed[key]
+            where = f"{named.spec.directory}, shard {shard}, row {row}"
             yield f"{extractor}: key {key[:12]} of {name}, in {where}"
         else:
             yield f"{extractor}: the row of {name} is not in the store; {fill(extractor)}"

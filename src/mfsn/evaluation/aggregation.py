@@ -1,6 +1,6 @@
 """Segments to utterances: one decision from the posteriors of a recording's 3-second pieces.
 
-Shapes: S segments, U utterances, C classes.
+Shapes: S segments, U utterances, C classes, D dimensions.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def decide(
     Args:
         log_posterior_SC: natural logarithm of each segment's posteriors, finite.
         utterance_S: index of each segment's utterance; every index from 0 to U - 1 occurs.
-        valid_S: samples of real audio in each segment, at least 1.
+        valid_S: samples of real audio in each segment, from 0; an utterance holds some.
         config: aggregation and weighting.
 
     Returns:
@@ -47,10 +47,10 @@ def decide(
 
     Raises:
         PredictionError: if there is no segment, an utterance has none, a log-posterior is not
-            finite, or a segment holds no real audio.
+            finite, or an utterance holds no real audio.
     """
-    _check(log_posterior_SC, utterance_S, valid_S)
-    weight_S = valid_S.astype(np.float64) if config.weigh_by_duration else np.ones(len(valid_S))
+    _check(log_posterior_SC, utterance_S, valid_S, "log-posterior")
+    weight_S = _weights(valid_S, config)
     mean_log_UC = _mean(log_posterior_SC, utterance_S, weight_S)
     if config.aggregation == "mean_log_posterior":
         posterior_UC = _softmax(mean_log_UC)
@@ -59,6 +59,28 @@ def decide(
     else:
         posterior_UC = _mean(_votes(log_posterior_SC), utterance_S, weight_S)
     return Decisions(posterior_UC, _largest(posterior_UC, mean_log_UC))
+
+
+def mean_values(
+    value_SD: Float64, utterance_S: Int64, valid_S: Int64, config: EvaluateConfig
+) -> Float64:
+    """The value of each utterance's dimensions: the mean over its segments, (U, D).
+
+    Args:
+        value_SD: value of each segment, finite.
+        utterance_S: as in `decide`.
+        valid_S: as in `decide`.
+        config: `weigh_by_duration` alone counts.
+
+    Raises:
+        PredictionError: as `decide`.
+    """
+    _check(value_SD, utterance_S, valid_S, "value")
+    return _mean(value_SD, utterance_S, _weights(valid_S, config))
+
+
+def _weights(valid_S: Int64, config: EvaluateConfig) -> Float64:
+    return valid_S.astype(np.float64) if config.weigh_by_duration else np.ones(len(valid_S))
 
 
 def _mean(values_SC: Float64, utterance_S: Int64, weight_S: Float64) -> Float64:
@@ -88,12 +110,13 @@ def _largest(posterior_UC: Float64, mean_log_UC: Float64) -> Int64:
     return predicted_U
 
 
-def _check(log_posterior_SC: Float64, utterance_S: Int64, valid_S: Int64) -> None:
-    if not len(log_posterior_SC):
+def _check(predicted_S: Float64, utterance_S: Int64, valid_S: Int64, what: str) -> None:
+    if not len(predicted_S):
         raise PredictionError("there are no segments to decide on; give at least one")
-    if not np.isfinite(log_posterior_SC).all():
-        raise PredictionError("a log-posterior is not finite; the model that made it is broken")
+    if not np.isfinite(predicted_S).all():
+        raise PredictionError(f"a {what} is not finite; the model that made it is broken")
     if np.bincount(utterance_S).min() == 0:
         raise PredictionError("an utterance has no segments; number utterances without gaps")
-    if valid_S.min() < 1:
-        raise PredictionError("a segment holds no real audio; cut the recording again")
+    # As published a segment may hold none: the one that follows where the last is full.
+    if np.bincount(utterance_S, weights=valid_S).min() < 1:
+        raise PredictionError("an utterance holds no real audio; cut the recording again")

@@ -1,6 +1,8 @@
-"""The scores of the field: UA, WA, macro-F1 and the confusion matrix.
+"""The scores of the field: UA, WA, macro-F1, the confusion matrix; CCC and MSE of dimensions.
 
 Plain numpy, since training scores every level on the development data after each epoch.
+
+Shapes: C classes, N utterances, D dimensions.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ import numpy.typing as npt
 from mfsn.errors import PredictionError
 
 Int64 = npt.NDArray[np.int64]
+Float64 = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -71,6 +74,73 @@ def scores_of(confusion: Int64) -> Scores:
     f1 = 2 * hits[present] / (actual[present] + predicted[present])
     wa = float(hits.sum() / confusion.sum())
     return Scores(float(recall.mean()), wa, float(f1.mean()), confusion)
+
+
+def concordance(actual_ND: Float64, predicted_ND: Float64) -> Float64:
+    """Lin's concordance correlation coefficient (CCC) of each dimension, (D,), in [-1, 1].
+
+    2 cov / (var + var + squared difference of the means), with population moments (Lin 1989).
+    A prediction or a label that never varies agrees with nothing: 0.
+
+    Args:
+        actual_ND: values of the labels, at least one row.
+        predicted_ND: values in the same unit.
+
+    Raises:
+        PredictionError: if the shapes differ or there is no row.
+    """
+    _check_values(actual_ND, predicted_ND)
+    actual_mean_D, predicted_mean_D = actual_ND.mean(axis=0), predicted_ND.mean(axis=0)
+    covariance_D = ((actual_ND - actual_mean_D) * (predicted_ND - predicted_mean_D)).mean(axis=0)
+    spread_D = actual_ND.var(axis=0) + predicted_ND.var(axis=0)
+    distance_D = spread_D + (actual_mean_D - predicted_mean_D) ** 2
+    # Compared by range: the variance of equal numbers may round to more than 0.
+    vary_D = (np.ptp(actual_ND, axis=0) > 0) & (np.ptp(predicted_ND, axis=0) > 0)
+    ccc_D: Float64 = np.divide(
+        2 * covariance_D, distance_D, out=np.zeros_like(distance_D), where=vary_D
+    )
+    return ccc_D
+
+
+def mean_squared_error(actual_ND: Float64, predicted_ND: Float64) -> Float64:
+    """Mean squared error (MSE) of each dimension, (D,), in the squared unit of the labels.
+
+    Raises:
+        PredictionError: as `concordance`.
+    """
+    _check_values(actual_ND, predicted_ND)
+    mse_D: Float64 = ((actual_ND - predicted_ND) ** 2).mean(axis=0)
+    return mse_D
+
+
+def _check_values(actual_ND: Float64, predicted_ND: Float64) -> None:
+    if actual_ND.ndim != 2 or actual_ND.shape != predicted_ND.shape or not actual_ND.size:
+        raise PredictionError(
+            f"cannot score {predicted_ND.shape} values against {actual_ND.shape} labels; both must "
+            "have a row for each utterance, at least one, and a column for each dimension"
+        )
+
+
+def rates(confusion: Float64) -> dict[str, Float64]:
+    """`ua`, `wa` and `macro_f1` of many confusion matrices at once, as `scores_of` has them.
+
+    Args:
+        confusion: actual by predicted, (..., C, C); counts, none of the matrices all zero.
+
+    Returns:
+        Name to scores, (...).
+    """
+    hits = np.diagonal(confusion, axis1=-2, axis2=-1)
+    actual, predicted = confusion.sum(axis=-1), confusion.sum(axis=-2)
+    present = actual > 0
+    recall = np.divide(hits, actual, out=np.zeros_like(hits), where=present)
+    f1 = np.divide(2 * hits, actual + predicted, out=np.zeros_like(hits), where=present)
+    classes = present.sum(axis=-1)
+    return {
+        "ua": recall.sum(axis=-1) / classes,
+        "wa": hits.sum(axis=-1) / actual.sum(axis=-1),
+        "macro_f1": f1.sum(axis=-1) / classes,
+    }
 
 
 def _check(

@@ -11,9 +11,16 @@ import numpy as np
 import pandas as pd
 
 from mfsn.errors import PredictionError
-from mfsn.evaluation.aggregation import decide
+from mfsn.evaluation.aggregation import decide, mean_values
 from mfsn.evaluation.config import EvaluateConfig
-from mfsn.manifest import predictions_schema
+from mfsn.manifest import (
+    LABEL,
+    MEAN,
+    PREDICTED,
+    predictions_schema,
+    value_columns,
+    values_schema,
+)
 
 LOG_POSTERIOR = "log_posterior_"
 POSTERIOR = "posterior_"
@@ -39,11 +46,13 @@ def decide_utterances(
         PredictionError: if the table is empty, holds a log-posterior that is not finite or rows
             that do not sum to 1, or has a segment twice in one fold, seed and rule.
     """
-    _check_segments(segments, classes)
+    log_posteriors = _columns(LOG_POSTERIOR, classes)
+    _check_segments(segments, log_posteriors, "a log-posterior")
+    _check_normalised(segments, log_posteriors)
     ordered = segments.sort_values([*KEYS, "segment_id"], kind="stable", ignore_index=True)
     groups = ordered.groupby(KEYS, sort=True)
     decisions = decide(
-        ordered[_columns(LOG_POSTERIOR, classes)].to_numpy(),
+        ordered[log_posteriors].to_numpy(),
         np.asarray(groups.ngroup(), dtype=np.int64),
         ordered["valid_samples"].to_numpy(),
         config,
@@ -55,17 +64,55 @@ def decide_utterances(
     return table[columns]
 
 
-def check_coverage(predictions: pd.DataFrame, manifest: pd.DataFrame, protocol: str) -> None:
+def mean_over_segments(
+    segments: pd.DataFrame, dimensions: Sequence[str], config: EvaluateConfig
+) -> pd.DataFrame:
+    """As `decide_utterances` where dimensions are predicted: the mean value of the segments.
+
+    Args:
+        segments: follows `mfsn.manifest.segment_values_schema(dimensions)`.
+        dimensions: their names.
+        config: whether segments count by their duration.
+
+    Returns:
+        A table that follows `mfsn.manifest.values_schema(dimensions)`.
+
+    Raises:
+        PredictionError: if the table is empty, holds a value that is not finite, or has a segment
+            twice in one fold, seed and rule.
+    """
+    predicted = value_columns(PREDICTED, dimensions)
+    _check_segments(segments, predicted, "a value")
+    ordered = segments.sort_values([*KEYS, "segment_id"], kind="stable", ignore_index=True)
+    groups = ordered.groupby(KEYS, sort=True)
+    given = value_columns(LABEL, dimensions) + value_columns(MEAN, dimensions)
+    table: pd.DataFrame = groups[["label", "run", *given]].first().reset_index()
+    table[predicted] = mean_values(
+        ordered[predicted].to_numpy(),
+        np.asarray(groups.ngroup(), dtype=np.int64),
+        ordered["valid_samples"].to_numpy(),
+        config,
+    )
+    columns: list[str] = values_schema(dimensions).names
+    return table[columns]
+
+
+def check_coverage(
+    predictions: pd.DataFrame,
+    manifest: pd.DataFrame,
+    protocol: str,
+    dimensions: Sequence[str] = (),
+) -> None:
     """Every utterance is tested exactly once per seed and rule, under the manifest's label.
 
-    Protocols in `PARTIAL_PROTOCOLS` may leave utterances out, but the same ones for every seed
-    and rule.
+    Dimensions that are predicted have labels beside the emotion. Protocols in `PARTIAL_PROTOCOLS`
+    may leave utterances out, but the same ones for every seed and rule.
 
     Raises:
         PredictionError: if an utterance is unknown to the manifest, is tested twice or never, or
             has another label than in the manifest.
     """
-    labels = manifest.set_index("utterance_id")["emotion"]
+    labels = manifest.set_index("utterance_id")
     tested = set(predictions["utterance_id"])
     _refuse(tested - set(labels.index), "are not in the manifest")
     expected = tested if protocol in PARTIAL_PROTOCOLS else set(labels.index)
@@ -73,22 +120,26 @@ def check_coverage(predictions: pd.DataFrame, manifest: pd.DataFrame, protocol: 
         ids = group["utterance_id"]
         _refuse(ids[ids.duplicated()], f"are tested in several folds of seed {seed} ({rule})")
         _refuse(expected - set(ids), f"are never tested with seed {seed} ({rule})")
-    differing = (
-        labels.loc[predictions["utterance_id"]].to_numpy() != predictions["label"].to_numpy()
-    )
-    _refuse(predictions["utterance_id"][differing], "have another label than in the manifest")
+    own = labels.loc[predictions["utterance_id"]]
+    for column, name in {"label": "emotion", **{LABEL + name: name for name in dimensions}}.items():
+        differing = own[name].to_numpy() != predictions[column].to_numpy()
+        _refuse(predictions["utterance_id"][differing], "have another label than in the manifest")
 
 
-def _check_segments(segments: pd.DataFrame, classes: Sequence[str]) -> None:
+def _check_segments(segments: pd.DataFrame, columns: Sequence[str], what: str) -> None:
     if segments.empty:
         raise PredictionError("the table of segment predictions is empty; run `dvc repro train`")
-    log_posteriors = segments[_columns(LOG_POSTERIOR, classes)].to_numpy()
-    finite = np.isfinite(log_posteriors).all(axis=1)
-    _refuse(segments["segment_id"][~finite], "have a log-posterior that is not finite")
-    normalised = np.abs(np.exp(log_posteriors).sum(axis=1) - 1) < 1e-3
-    _refuse(segments["segment_id"][~normalised], "have posteriors that do not sum to 1")
+    finite = np.isfinite(segments[list(columns)].to_numpy()).all(axis=1)
+    _refuse(segments["segment_id"][~finite], f"have {what} that is not finite")
     twice = segments.duplicated([*KEYS, "segment_id"])
     _refuse(segments["segment_id"][twice], "appear twice in one fold")
+
+
+def _check_normalised(segments: pd.DataFrame, columns: Sequence[str]) -> None:
+    sums = np.exp(segments[list(columns)].to_numpy()).sum(axis=1)
+    _refuse(
+        segments["segment_id"][np.abs(sums - 1) >= 1e-3], "have posteriors that do not sum to 1"
+    )
 
 
 def _columns(prefix: str, classes: Sequence[str]) -> list[str]:

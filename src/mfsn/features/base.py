@@ -13,9 +13,14 @@ from mfsn.cache.spec import ArraySpec, StoreSpec
 Float32 = npt.NDArray[np.float32]
 Int64 = npt.NDArray[np.int64]
 
+Scope = Literal["segment", "utterance", "segments_of_utterance"]
+"""What an extractor hears and what its rows are. segment: one row a segment, from its own wave.
+utterance: one row an utterance, from all its samples. segments_of_utterance: one row a segment,
+from all samples of its utterance."""
+
 
 class Extractor(Protocol):
-    """Turns a batch of waves into one row a wave.
+    """Turns a batch of waves into one row a wave, or an utterance into one row a segment.
 
     `extract` is called with exactly `batch_rows` waves each time (the tail is padded with rows of
     zeros by the caller), because only a fixed batch shape gives bit-identical rows.
@@ -26,9 +31,9 @@ class Extractor(Protocol):
     class and set it per instance)."""
     version: ClassVar[int]
     """Raise it with every change of what `extract` computes."""
-    scope: ClassVar[Literal["segment", "utterance"]]
-    """segment: one row a segment. utterance: one row an utterance, from all its samples, one wave
-    of any length a call (`batch_rows` = 1)."""
+    scope: ClassVar[Scope]
+    """Extractors that hear whole utterances get one wave of any length a call (`batch_rows` = 1)
+    and give the rows of that utterance."""
     batch_rows: int
     tolerance: float
     """Largest difference, relative to the row's largest magnitude, between a row recomputed on
@@ -53,11 +58,13 @@ class Extractor(Protocol):
         """Compute the rows of a batch.
 
         Args:
-            waves_BT: mono audio, full scale 1, padded with zeros at the end.
+            waves_BT: mono audio, full scale 1, padded with zeros at the end (as
+                `mfsn.features.heard` gives it).
             valid_B: samples of real audio in each wave.
 
         Returns:
-            Array name to an array with the rows on its first axis, in the storage dtype.
+            Array name to an array with the rows on its first axis, in the storage dtype: one a
+            wave, or those of all segments of the one utterance.
 
         Raises:
             RangeError: if a value does not fit the storage dtype.

@@ -63,9 +63,35 @@ class MfccConfig(Config):
     dtype: Literal["float16", "float32"] = "float32"
 
 
+FeatureSet = Literal["mfcc", "ComParE_2016", "eGeMAPSv02"]
+
+
 class FunctionalsConfig(Config):
     """One vector an utterance, for the classical baseline."""
 
-    set: Literal["mfcc", "ComParE_2016", "eGeMAPSv02"] = "mfcc"
+    set: FeatureSet | Annotated[tuple[FeatureSet, ...], Field(min_length=1)] = "mfcc"
     """`mfcc`: statistics of MFCC and their deltas. The others need openSMILE (extra `opensmile`,
-    free for research only)."""
+    free for research only). A list puts several sets side by side."""
+    trim_db: float | None = Field(None, gt=0)
+    """Leave out what lies before the first and after the last frame that is at most so far below
+    the loudest one, in dB; null keeps everything."""
+    parts: tuple[Annotated[int, Field(ge=1)], ...] = Field((1,), min_length=1)
+    """Functionals of the whole utterance (1), its halves (2), its thirds (3) and so on, side by
+    side."""
+    speeds: tuple[Annotated[float, Field(ge=0.5, le=2)], ...] = ()
+    """Copies of each utterance, played at these speeds, that the classical baseline also trains
+    on: tempo, pitch and formants change together, as they differ between speakers."""
+
+    @property
+    def sets(self) -> tuple[FeatureSet, ...]:
+        """The sets, one or several."""
+        return (self.set,) if isinstance(self.set, str) else self.set
+
+    @model_validator(mode="after")
+    def _nothing_is_there_twice(self) -> FunctionalsConfig:
+        for name, values in (("set", self.sets), ("parts", self.parts), ("speeds", self.speeds)):
+            if len({*values}) < len(values):
+                raise ValueError(f"{name} holds something twice; name it once")
+        if 1 in self.speeds:
+            raise ValueError("speeds holds 1, which is the utterance itself; leave it out")
+        return self

@@ -1,6 +1,9 @@
-"""Frames of a segment: milliseconds to whole samples, samples to whole frames."""
+"""Frames of a segment: milliseconds to whole samples, samples to whole frames, frames cut."""
 
 from __future__ import annotations
+
+from torch import Tensor
+from torch.nn.functional import pad
 
 from mfsn.errors import ConfigError
 
@@ -35,6 +38,20 @@ def whole_frames(samples: int, hop: int, parameter: str) -> int:
             "a whole number of hops; change it or segment.duration_s"
         )
     return samples // hop
+
+
+def cut_frames(values_TK: Tensor, frames: int) -> Tensor:
+    """The frames of an utterance in pieces of equal length, as published.
+
+    Args:
+        values_TK: any number of frames, from 1, with K values each.
+        frames: of a piece.
+
+    Returns:
+        [pieces, frames, K]; zeros behind the last frame fill the last piece.
+    """
+    padded_TK = pad(values_TK, (0, 0, 0, -len(values_TK) % frames))
+    return padded_TK.reshape(-1, frames, values_TK.shape[1])
 
 
 def require(condition: bool, sentence: str) -> None:

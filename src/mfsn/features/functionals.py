@@ -16,8 +16,9 @@ from mfsn.cache.spec import ArraySpec
 from mfsn.errors import ConfigError
 from mfsn.features.base import Float32, Int64
 from mfsn.features.casting import TOLERANCE, to_storage
-from mfsn.features.config import FunctionalsConfig, MfccConfig
+from mfsn.features.config import FeatureSet, FunctionalsConfig, MfccConfig
 from mfsn.features.mfcc import MfccTransform
+from mfsn.features.speech import at_speed, equal_parts, without_silence
 
 QUANTILES = (0.1, 0.5, 0.9)
 OPENSMILE_SHORTEST_S = 0.1
@@ -29,7 +30,8 @@ class FunctionalsExtractor:
 
     `mfcc`: mean, standard deviation, skewness and quantiles of 40 MFCC, mean magnitude and standard
     deviation of their deltas. `ComParE_2016` (6,373 values) and `eGeMAPSv02` (88) are openSMILE's,
-    whose licence allows research and private use only.
+    whose licence allows research and private use only. Several sets, and the parts of an utterance,
+    stand side by side in one vector.
     """
 
     name: ClassVar[str] = "functionals"
@@ -45,26 +47,43 @@ class FunctionalsExtractor:
             ConfigError: if the set needs openSMILE and it is not installed.
         """
         self._config = config
-        self._set: MfccFunctionals | OpenSmileFunctionals = (
-            MfccFunctionals(sample_rate_hz)
-            if config.set == "mfcc"
-            else OpenSmileFunctionals(config.set, sample_rate_hz)
-        )
+        self._sample_rate_hz = sample_rate_hz
+        self._sets = {name: _feature_set(name, sample_rate_hz) for name in config.sets}
 
     @property
     def parameters(self) -> Mapping[str, Any]:
-        """The set, and what fixes its values: MFCC parameters or openSMILE's version."""
-        return {"set": self._config.set, **self._set.parameters}
+        """The sets, what fixes their values (MFCC parameters, openSMILE's version), and what they
+        are taken of where it is not the default, so that older rows keep their keys.
+        """
+        of_sets = {
+            key: value for own in self._sets.values() for key, value in own.parameters.items()
+        }
+        return {**self._said, **of_sets}
 
     @property
     def about(self) -> Mapping[str, Any]:
-        """The configuration; there are no weights."""
-        return {"config": self._config.model_dump(mode="json"), "weights": "none"}
+        """The configuration; there are no weights. Where a vector joins several blocks, their sizes
+        in its order.
+        """
+        blocks = {"blocks": self.blocks} if len(self.blocks) > 1 else {}
+        return {"config": self._said, "weights": "none", **blocks}
+
+    @property
+    def blocks(self) -> list[int]:
+        """Values of each set, of the whole utterance or all parts of one size, in their order."""
+        return [own.size * count for own in self._sets.values() for count in self._config.parts]
 
     @property
     def arrays(self) -> tuple[ArraySpec, ...]:
-        """`functionals`, one vector."""
-        return (ArraySpec("functionals", (self._set.size,), "float32", ("functional",)),)
+        """`functionals`, one vector; then one of each copy, such as `speed_0.9`."""
+        names = ("functionals", *(f"speed_{speed:g}" for speed in self._config.speeds))
+        size = sum(self.blocks)
+        return tuple(ArraySpec(name, (size,), "float32", ("functional",)) for name in names)
+
+    @property
+    def _said(self) -> dict[str, Any]:
+        changed = self._config.model_dump(mode="json", exclude_defaults=True)
+        return {"set": self._config.model_dump(mode="json")["set"], **changed}
 
     @torch.inference_mode()
     def extract(self, waves_BT: Float32, valid_B: Int64) -> dict[str, npt.NDArray[Any]]:
@@ -73,11 +92,33 @@ class FunctionalsExtractor:
         Raises:
             RangeError: if a value is not finite (the wave is not).
         """
-        vectors = [
-            self._set(wave[: max(int(valid), 1)])
-            for wave, valid in zip(waves_BT, valid_B, strict=True)
-        ]
-        return {"functionals": to_storage(torch.stack(vectors), "float32", "functionals")}
+        waves = [wave[: max(int(valid), 1)] for wave, valid in zip(waves_BT, valid_B, strict=True)]
+        copies = zip(*map(self._copies, waves), strict=True)
+        return {
+            array.name: to_storage(torch.stack([*map(self._vector, own)]), "float32", "functionals")
+            for array, own in zip(self.arrays, copies, strict=True)
+        }
+
+    def _copies(self, wave: Float32) -> list[Float32]:
+        """The utterance without silence around it, and what is heard at each speed."""
+        trim_db, rate = self._config.trim_db, self._sample_rate_hz
+        speech = without_silence(wave, trim_db, rate) if trim_db else wave
+        return [speech, *(at_speed(speech, speed, rate) for speed in self._config.speeds)]
+
+    def _vector(self, wave: Float32) -> Tensor:
+        """Block by block, see `blocks`."""
+        return torch.cat(
+            [
+                functionals(part)
+                for functionals in self._sets.values()
+                for count in self._config.parts
+                for part in equal_parts(wave, count)
+            ]
+        )
+
+
+def _feature_set(name: FeatureSet, rate_hz: int) -> MfccFunctionals | OpenSmileFunctionals:
+    return MfccFunctionals(rate_hz) if name == "mfcc" else OpenSmileFunctionals(name, rate_hz)
 
 
 class MfccFunctionals:

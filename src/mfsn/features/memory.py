@@ -14,7 +14,8 @@ from mfsn import audio
 from mfsn.corpora.config import SegmentConfig
 from mfsn.errors import AudioError, PredictionError
 from mfsn.features.base import Extractor
-from mfsn.features.waveform import join
+from mfsn.features.heard import hear_segments, hear_utterance
+from mfsn.features.waveform import cut
 
 Rows = dict[str, npt.NDArray[Any]]
 Span = tuple[int, int]
@@ -26,13 +27,20 @@ GROUP_SEGMENTS = 64
 
 @dataclass(frozen=True)
 class Recording:
-    """A decoded file, cut into S segments."""
+    """A decoded file, cut into S segments of N samples."""
 
     path: str
     waves: audio.Int16
-    """(S, samples), the last padded with zeros at its end."""
+    """(S, N), the last padded with zeros at its end."""
     valid_S: audio.Int64
     """Samples of real audio in each segment."""
+    segment: SegmentConfig
+    """How it was cut."""
+
+    @property
+    def before(self) -> audio.Int16:
+        """The sample before each segment, (S,); 0 before the first."""
+        return np.append(np.int16(0), self.waves[:-1, -1])
 
     @property
     def silent(self) -> bool:
@@ -59,9 +67,7 @@ def load_recordings(paths: Sequence[str | Path], segment: SegmentConfig) -> list
     for path in paths:
         try:
             wave = audio.load(Path(path), segment.sample_rate_hz)
-            recordings.append(
-                Recording(str(path), *audio.cut(audio.to_int16(wave)[0], segment.samples))
-            )
+            recordings.append(Recording(str(path), *cut(audio.to_int16(wave)[0], segment), segment))
         except AudioError as error:
             failures.append(str(error))
     if failures:
@@ -81,36 +87,35 @@ def groups(recordings: Sequence[Recording]) -> Iterator[list[Recording]]:
         yield group
 
 
-def extract_segments(extractor: Extractor, group: Sequence[Recording]) -> Rows:
-    """Rows of all segments of some recordings, in batches of the extractor's fixed shape.
+def extract_recordings(extractor: Extractor, group: Sequence[Recording]) -> Rows:
+    """The rows of some recordings, one after the other: one a segment, or one a recording.
 
     Args:
-        extractor: of segment scope.
+        extractor: its scope decides which.
         group: at least one recording.
 
     Raises:
         RangeError: if a value does not fit the storage dtype.
     """
-    waves = np.concatenate([recording.waves for recording in group])
-    size, missing = extractor.batch_rows, -len(waves) % extractor.batch_rows
-    waves_SN = audio.to_float32(np.pad(waves, ((0, missing), (0, 0))))
-    valid_S = np.concatenate([recording.valid_S for recording in group])
-    valid_S = np.pad(valid_S, (0, missing), constant_values=waves.shape[1])
+    if extractor.scope == "segment":
+        return _extract_segments(extractor, group)
+    waves = [hear_utterance(r.waves, r.valid_S, r.segment) for r in group]
+    return _joined([extractor.extract(wave[None], np.array([len(wave)])) for wave in waves])
+
+
+def _extract_segments(extractor: Extractor, group: Sequence[Recording]) -> Rows:
+    """All segments of the recordings, in batches of the extractor's fixed shape."""
+    heard = [hear_segments(r.waves, r.valid_S, r.before, r.segment) for r in group]
+    waves_SN, valid_S = (np.concatenate(parts) for parts in zip(*heard, strict=True))
+    size, missing = extractor.batch_rows, -len(waves_SN) % extractor.batch_rows
+    waves_SN = np.pad(waves_SN, ((0, missing), (0, 0)))
+    valid_S = np.pad(valid_S, (0, missing), constant_values=waves_SN.shape[1])
     batches = [
         extractor.extract(waves_SN[first : first + size], valid_S[first : first + size])
         for first in range(0, len(waves_SN), size)
     ]
-    joined = {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
-    return {name: rows[: len(waves)] for name, rows in joined.items()}
+    return {name: rows[: len(rows) - missing] for name, rows in _joined(batches).items()}
 
 
-def extract_whole(extractor: Extractor, group: Sequence[Recording]) -> Rows:
-    """A row of each recording; arguments and errors as in `extract_segments`.
-
-    Args:
-        extractor: of utterance scope.
-        group: at least one recording.
-    """
-    waves = [join(recording.waves, recording.valid_S) for recording in group]
-    found = [extractor.extract(wave[None], np.array([len(wave)])) for wave in waves]
+def _joined(found: Sequence[Rows]) -> Rows:
     return {name: np.concatenate([rows[name] for rows in found]) for name in found[0]}

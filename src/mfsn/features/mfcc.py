@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import numpy.typing as npt
 import torch
@@ -13,10 +13,10 @@ from torch import Tensor
 
 from mfsn import runtime
 from mfsn.cache.spec import ArraySpec
-from mfsn.features.base import Float32, Int64
+from mfsn.features.base import Float32, Int64, Scope
 from mfsn.features.casting import TOLERANCE, to_storage
 from mfsn.features.config import MfccConfig
-from mfsn.features.framing import require, whole_frames, whole_samples
+from mfsn.features.framing import cut_frames, require, whole_frames, whole_samples
 from mfsn.features.gpu import BATCH_ROWS, is_gpu, to_device
 
 
@@ -81,7 +81,7 @@ class MfccExtractor:
 
     name: ClassVar[str] = "mfcc"
     version: ClassVar[int] = 1
-    scope: ClassVar[Literal["segment", "utterance"]] = "segment"
+    scope: ClassVar[Scope] = "segment"
     batch_rows = 16
 
     def __init__(self, config: MfccConfig, sample_rate_hz: int, samples: int) -> None:
@@ -123,3 +123,28 @@ class MfccExtractor:
         """
         mfcc_BTK = self._transform(to_device(waves_BT, self._device))[:, : self._frames]
         return {"mfcc": to_storage(mfcc_BTK, self._config.dtype, "mfcc")}
+
+
+class PublishedMfccExtractor(MfccExtractor):
+    """MFCC of a whole utterance, then cut: `top_db` counts from the utterance's maximum.
+
+    The frames at a segment's ends see its neighbours; padding behind the last frame is 0 (CA-MSER,
+    features_util.py; facts 1.2 and 1.3, confidence H).
+    """
+
+    scope: ClassVar[Scope] = "segments_of_utterance"
+
+    def __init__(self, config: MfccConfig, sample_rate_hz: int, samples: int) -> None:
+        """Prepare the transform; raises as `MfccExtractor`."""
+        super().__init__(config, sample_rate_hz, samples)
+        self.batch_rows = 1
+
+    @torch.inference_mode()
+    def extract(self, waves_BT: Float32, valid_B: Int64) -> dict[str, npt.NDArray[Any]]:  # noqa: ARG002
+        """Compute the segments of one utterance; see `Extractor.extract`.
+
+        Raises:
+            RangeError: if a coefficient is not finite (the wave is not).
+        """
+        mfcc_TK = self._transform(to_device(waves_BT, self._device))[0]
+        return {"mfcc": to_storage(cut_frames(mfcc_TK, self._frames), self._config.dtype, "mfcc")}

@@ -6,7 +6,6 @@ so in a sentence.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import pickle
 import socket
@@ -14,24 +13,19 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mfsn.errors import ClusterError
+from mfsn.features.environment import PACKAGE, code_sha256, library_versions
 
 if TYPE_CHECKING:
     from mfsn.cache.layout import Layout
     from mfsn.cache.marker import Marker
     from mfsn.corpora.config import SegmentConfig
     from mfsn.features.base import Extractor
-    from mfsn.features.extraction import Item, RowMaker
-
-PACKAGE = Path(__file__).parents[1]
-"""The folder of the mfsn that is imported here."""
-
-LIBRARIES = ("numpy", "torch", "torchaudio", "transformers")
-"""Whose versions decide the bits of a row."""
+    from mfsn.features.items import Item
+    from mfsn.features.row_maker import RowMaker
 
 
 @dataclass(frozen=True)
@@ -103,12 +97,13 @@ class ShardMaker:
 
 def premises(staging: Path) -> Premises:
     """What holds on this machine."""
-    return Premises(_code(), _versions(), str(staging), str(Path.cwd()))
+    return Premises(code_sha256(), library_versions(), str(staging), str(Path.cwd()))
 
 
 def _row_maker(job: Job) -> RowMaker:
     from mfsn.features.base import store_spec
-    from mfsn.features.extraction import RowMaker, pin_threads
+    from mfsn.features.extraction import pin_threads
+    from mfsn.features.row_maker import RowMaker
     from mfsn.features.waveform import segment_recipe, waveform_store
 
     extractor = job.make()
@@ -118,7 +113,7 @@ def _row_maker(job: Job) -> RowMaker:
             "files differ from this machine's); let all nodes read the same files"
         )
     pin_threads()
-    return RowMaker(extractor, waveform_store(job.segment, job.store_root), job.segment.samples)
+    return RowMaker(extractor, waveform_store(job.segment, job.store_root), job.segment)
 
 
 def _check(asked: Premises) -> None:
@@ -129,35 +124,14 @@ def _check(asked: Premises) -> None:
             f"Ray node {node} does not see {store} of this machine; put the store into a folder "
             "that all nodes share, under one name, and set MFSN_STORE to it"
         )
-    if _code() != asked.code:
+    if code_sha256() != asked.code:
         raise ClusterError(
             f"Ray node {node} runs another mfsn ({PACKAGE}); let MFSN_RAY "
             "connect to the cluster, which hands this one out, or install the same one there"
         )
     for name, here in asked.versions.items():
-        if (there := _versions()[name]) != here:
+        if (there := library_versions()[name]) != here:
             raise ClusterError(
                 f"Ray node {node} has {name} {there}, this machine {here}; install the same "
                 "version in the environment in which `ray start` runs there"
             )
-
-
-def _code() -> str:
-    """A hash of the sources of the mfsn that is imported here."""
-    hashed = hashlib.sha256()
-    for path in sorted(PACKAGE.rglob("*.py")):
-        hashed.update(f"{path.relative_to(PACKAGE).as_posix()}\0".encode())
-        hashed.update(hashlib.sha256(path.read_bytes()).digest())
-    return hashed.hexdigest()
-
-
-def _versions() -> dict[str, str]:
-    """Versions without what follows a plus sign: torch is built for CPU here, for CUDA there."""
-    return {name: _version(name).partition("+")[0] for name in LIBRARIES}
-
-
-def _version(name: str) -> str:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return "(none)"

@@ -12,7 +12,7 @@ from typing import Any
 
 from mfsn import runtime
 from mfsn.errors import ClusterError
-from mfsn.features.ray_actor import PACKAGE
+from mfsn.features.environment import PACKAGE
 
 RAY_VARIABLE = "MFSN_RAY"
 

@@ -18,10 +18,10 @@ from mfsn import files
 from mfsn.cache.layout import Layout
 from mfsn.cache.marker import Marker
 from mfsn.cache.trouble import explaining
-from mfsn.cache.writer import STAGING, Writer
+from mfsn.cache.writer import Writer
 from mfsn.corpora.config import SegmentConfig
 from mfsn.features.base import Extractor
-from mfsn.features.extraction import Item
+from mfsn.features.items import Item
 from mfsn.features.ray_actor import Job, premises
 from mfsn.features.ray_cluster import connected, slots
 from mfsn.features.ray_pool import Piece, Pool
@@ -71,7 +71,7 @@ class RayEngine:
 @contextlib.contextmanager
 def _staging(layout: Layout) -> Iterator[Layout]:
     """A folder inside the store directory that nobody else knows, gone at the end."""
-    folder = layout.path.absolute() / STAGING / uuid.uuid4().hex
+    folder = layout.staging.absolute() / uuid.uuid4().hex
     with explaining(layout.path):
         folder.mkdir(parents=True)
     try:

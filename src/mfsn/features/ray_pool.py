@@ -11,7 +11,7 @@ from typing import Any
 
 from mfsn.cache.marker import Marker
 from mfsn.errors import ClusterError, MfsnError
-from mfsn.features.extraction import Item
+from mfsn.features.items import Item
 from mfsn.features.ray_actor import Job, Premises, ShardMaker
 from mfsn.features.ray_cluster import Slots, import_ray
 

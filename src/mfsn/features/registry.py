@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from mfsn.config import Config
+from mfsn.corpora.config import Reading
 from mfsn.errors import ConfigError
 from mfsn.features.base import Extractor
 from mfsn.features.config import EncoderConfig, FunctionalsConfig, MfccConfig, SpectrogramConfig
@@ -22,6 +23,12 @@ _CLASSES = {
     "mfcc": ("mfsn.features.mfcc", "MfccExtractor"),
     "functionals": ("mfsn.features.functionals", "FunctionalsExtractor"),
 }
+
+_PUBLISHED = {
+    "spectrogram": "PublishedSpectrogramExtractor",
+    "mfcc": "PublishedMfccExtractor",
+}
+"""Classes of `segment.reading: as_published`; the others differ in what they hear alone."""
 
 _CONFIGS: Mapping[str, type[Config]] = {
     "sec": EncoderConfig,
@@ -35,7 +42,9 @@ EXTRACTORS = tuple(_CLASSES)
 """Names of all extractors, as in params.yaml and dvc.yaml."""
 
 
-def make_extractor(name: str, config: Config, sample_rate_hz: int, samples: int) -> Extractor:
+def make_extractor(
+    name: str, config: Config, sample_rate_hz: int, samples: int, reading: Reading = "fixed"
+) -> Extractor:
     """Make an extractor.
 
     Args:
@@ -43,6 +52,7 @@ def make_extractor(name: str, config: Config, sample_rate_hz: int, samples: int)
         config: its section of params.yaml.
         sample_rate_hz: of the waves that it will be given.
         samples: length of a segment; extractors of whole utterances take any length.
+        reading: how segments become features.
 
     Raises:
         ConfigError: if there is no such extractor, or its parameters contradict each other or the
@@ -52,6 +62,8 @@ def make_extractor(name: str, config: Config, sample_rate_hz: int, samples: int)
     if name not in _CLASSES:
         raise ConfigError(f"{name} is not an extractor; known are {', '.join(_CLASSES)}")
     module, kind = _CLASSES[name]
+    if reading == "as_published":
+        kind = _PUBLISHED.get(name, kind)
     cls = getattr(importlib.import_module(module), kind)
     if cls.scope == "utterance":
         return cast(Extractor, cls(config, sample_rate_hz))
@@ -59,7 +71,11 @@ def make_extractor(name: str, config: Config, sample_rate_hz: int, samples: int)
 
 
 def remake_extractor(
-    name: str, about: Mapping[str, Any], sample_rate_hz: int, samples: int
+    name: str,
+    about: Mapping[str, Any],
+    sample_rate_hz: int,
+    samples: int,
+    reading: Reading = "fixed",
 ) -> Extractor:
     """Make an extractor again from what it said about itself, as digests and models keep it.
 
@@ -68,6 +84,7 @@ def remake_extractor(
         about: its `about`, as JSON gives it back.
         sample_rate_hz: of the waves that it will be given.
         samples: length of a segment.
+        reading: how segments become features.
 
     Raises:
         ConfigError: if this version does not know one of the parameters; as `make_extractor`.
@@ -77,4 +94,4 @@ def remake_extractor(
     if "levels" in about:
         values["levels"] = {level: values["levels"][level] for level in about["levels"]}
     config = _CONFIGS[name].parse(values, where=f"the model's {name}")
-    return make_extractor(name, config, sample_rate_hz, samples)
+    return make_extractor(name, config, sample_rate_hz, samples, reading)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
+import numpy as np
 import numpy.typing as npt
 import torch
 import torchaudio
@@ -13,11 +14,14 @@ from torch import Tensor
 
 from mfsn import runtime
 from mfsn.cache.spec import ArraySpec
-from mfsn.features.base import Float32, Int64
+from mfsn.features.base import Float32, Int64, Scope
 from mfsn.features.casting import TOLERANCE, to_storage
 from mfsn.features.config import SpectrogramConfig
-from mfsn.features.framing import require, whole_frames, whole_samples
+from mfsn.features.framing import cut_frames, require, whole_frames, whole_samples
 from mfsn.features.gpu import BATCH_ROWS, is_gpu, to_device
+
+PUBLISHED_RANGE_DB = 80.0
+"""librosa's `top_db`: what lies further below the utterance's maximum is clipped, as published."""
 
 
 class SpectrogramExtractor:
@@ -33,7 +37,7 @@ class SpectrogramExtractor:
 
     name: ClassVar[str] = "spectrogram"
     version: ClassVar[int] = 1
-    scope: ClassVar[Literal["segment", "utterance"]] = "segment"
+    scope: ClassVar[Scope] = "segment"
     batch_rows = 16
 
     def __init__(self, config: SpectrogramConfig, sample_rate_hz: int, samples: int) -> None:
@@ -108,3 +112,35 @@ class SpectrogramExtractor:
         floor = math.pow(10.0, self._config.floor_db / 20)
         level_BFS: Tensor = 20 * magnitude_BFS.clamp(min=floor).log10()
         return level_BFS
+
+
+class PublishedSpectrogramExtractor(SpectrogramExtractor):
+    """`librosa.amplitude_to_db(S, ref=np.max)` of a whole utterance, then cut.
+
+    Levels go from -80 dB to 0, the maximum of the utterance over all bins; `max_db` is 0, so that
+    either `model.spectrogram_reference` leaves them so. The frames at a segment's ends see its
+    neighbours, and padding behind the last frame is 0, the level of the maximum (CA-MSER,
+    features_util.py; facts 1.2 and 1.3, confidence H).
+    """
+
+    scope: ClassVar[Scope] = "segments_of_utterance"
+
+    def __init__(self, config: SpectrogramConfig, sample_rate_hz: int, samples: int) -> None:
+        """Prepare the transform; raises as `SpectrogramExtractor`."""
+        super().__init__(config, sample_rate_hz, samples)
+        self.batch_rows = 1
+
+    @torch.inference_mode()
+    def extract(self, waves_BT: Float32, valid_B: Int64) -> dict[str, npt.NDArray[Any]]:  # noqa: ARG002
+        """Compute the segments of one utterance; see `Extractor.extract`.
+
+        Raises:
+            RangeError: if a level is not finite (the wave is not).
+        """
+        level_FT = self._level(to_device(waves_BT, self._device))[0]
+        relative_FT = (level_FT - level_FT.max()).clamp(min=-PUBLISHED_RANGE_DB)
+        level_BSF = cut_frames(relative_FT[: self._config.bins].T, self._frames)
+        return {
+            "level_db": to_storage(level_BSF, self._config.dtype, "spectrogram level_db"),
+            "max_db": np.zeros(len(level_BSF), np.float32),
+        }

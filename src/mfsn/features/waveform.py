@@ -25,6 +25,7 @@ from mfsn.cache.writer import Writer
 from mfsn.corpora.config import SegmentConfig
 from mfsn.errors import AudioError
 from mfsn.manifest import SEGMENTS, segment_id
+from mfsn.workspace import recording
 
 VERSION = 1
 """Raise it with every change of how audio is decoded, resampled, rounded or cut."""
@@ -36,12 +37,28 @@ log = logging.getLogger(__name__)
 
 def segment_recipe(config: SegmentConfig) -> dict[str, Any]:
     """What decides the samples of a segment, as plain values; part of every row's identity."""
-    return {
+    recipe = {
         "duration_s": config.duration_s,
         "sample_rate_hz": config.sample_rate_hz,
         "cut": "consecutive, last padded at the end",
         "decoding": VERSION,
     }
+    # Rows that are older than the other reading keep their keys.
+    return recipe if config.reading == "fixed" else recipe | {"reading": config.reading}
+
+
+def cut(wave: audio.Int16, config: SegmentConfig) -> tuple[audio.Int16, audio.Int64]:
+    """The segments of an utterance, each padded at its end, and the valid samples of each.
+
+    As published there are ceil(frames / 300) of 1 + n // 160 frames: where the last of the 48,000
+    samples each is full, one without samples follows.
+    """
+    return audio.cut(wave, config.samples, close=config.reading == "as_published")
+
+
+def starts(total: int, config: SegmentConfig) -> range:
+    """Where the segments of an utterance of `total` samples begin, as `cut` cuts them."""
+    return range(0, total + (config.reading == "as_published"), config.samples)
 
 
 def waveform_store(config: SegmentConfig, store_root: Path) -> Store:
@@ -145,7 +162,7 @@ def _total_samples(manifest: pd.DataFrame, store: Store) -> dict[str, int]:
 
 
 def _keys(store: Store, config: SegmentConfig, sha: str, total: int) -> Iterator[str]:
-    return (store.spec.row_key(sha, start) for start in range(0, total, config.samples))
+    return (store.spec.row_key(sha, start) for start in starts(total, config))
 
 
 def _decode_all(
@@ -157,7 +174,7 @@ def _decode_all(
         files = zip(waiting["path"], waiting["audio_sha256"], strict=True)
         for path, sha in tqdm(files, "segment", len(waiting), unit="file", disable=None):
             try:
-                _decode(corpus_root / path, sha, config, store.spec, writer)
+                _decode(recording(corpus_root, path), sha, config, store.spec, writer)
             except AudioError as error:
                 failures.append(str(error))
     if failures:
@@ -168,16 +185,16 @@ def _decode(path: Path, sha: str, config: SegmentConfig, spec: StoreSpec, writer
     wave = audio.load(path, config.sample_rate_hz)
     if hashlib.sha256(path.read_bytes()).hexdigest() != sha:
         raise AudioError(f"{path} has changed since `prepare` read it; run `dvc repro` again")
-    waves, valid = audio.cut(audio.to_int16(wave)[0], config.samples)
-    starts = range(0, len(wave), config.samples)
-    clipped = [audio.to_int16(wave[start : start + config.samples])[1] for start in starts]
+    waves, valid = cut(audio.to_int16(wave)[0], config)
+    firsts = starts(len(wave), config)
+    clipped = [audio.to_int16(wave[start : start + config.samples])[1] for start in firsts]
     rows: dict[str, npt.NDArray[Any]] = {
         "wave": waves,
         "valid_samples": valid,
         "clipped_samples": np.array(clipped, dtype=np.int64),
         "total_samples": np.full(len(waves), len(wave), dtype=np.int64),
     }
-    writer.append([spec.row_key(sha, start) for start in starts], rows)
+    writer.append([spec.row_key(sha, start) for start in firsts], rows)
 
 
 def _segment_table(manifest: pd.DataFrame, store: Store, config: SegmentConfig) -> pd.DataFrame:
@@ -188,7 +205,7 @@ def _segment_table(manifest: pd.DataFrame, store: Store, config: SegmentConfig) 
             for utterance, sha in zip(
                 manifest["utterance_id"], manifest["audio_sha256"], strict=True
             )
-            for index, start in enumerate(range(0, totals[sha], config.samples))
+            for index, start in enumerate(starts(totals[sha], config))
         ],
         columns=["segment_id", "utterance_id", "index", "start_sample", "audio_sha256"],
     )

@@ -71,11 +71,18 @@ class DualStreamCoAttention(nn.Module):
             sec_BTD: S_N.
             tec_BTD: T', the fused TEC.
         """
-        s_for_sec_BP, s_for_tec_BP = h_s_BE.chunk(2, dim=1)
-        m_for_sec_BP, m_for_tec_BP = h_m_BE.chunk(2, dim=1)
-        h_sec_BP = self.sec(join_guide(s_for_sec_BP, m_for_sec_BP, self.guide), sec_BTD)
-        h_tec_BP = self.tec(join_guide(s_for_tec_BP, m_for_tec_BP, self.guide), tec_BTD)
-        return torch.cat([h_sec_BP, h_tec_BP], dim=1)
+        for_sec_BG, for_tec_BG = self._guides(h_s_BE, h_m_BE)
+        return torch.cat([self.sec(for_sec_BG, sec_BTD), self.tec(for_tec_BG, tec_BTD)], dim=1)
+
+    def frame_weights(self, h_s_BE: Tensor, h_m_BE: Tensor) -> dict[str, Tensor]:
+        """The weights of each stream, `sec` and `tec`, [B, T]; arguments as in `forward`."""
+        for_sec_BG, for_tec_BG = self._guides(h_s_BE, h_m_BE)
+        return {"sec": self.sec.weights(for_sec_BG), "tec": self.tec.weights(for_tec_BG)}
+
+    def _guides(self, h_s_BE: Tensor, h_m_BE: Tensor) -> tuple[Tensor, Tensor]:
+        halves = zip(h_s_BE.chunk(2, dim=1), h_m_BE.chunk(2, dim=1), strict=True)
+        for_sec_BG, for_tec_BG = (join_guide(s_BP, m_BP, self.guide) for s_BP, m_BP in halves)
+        return for_sec_BG, for_tec_BG
 
 
 class JointStreamCoAttention(nn.Module):
@@ -91,6 +98,10 @@ class JointStreamCoAttention(nn.Module):
         guide_BG = join_guide(h_s_BE, h_m_BE, self.guide)
         hidden_BE: Tensor = self.both(guide_BG, torch.cat([sec_BTD, tec_BTD], dim=2))
         return hidden_BE
+
+    def frame_weights(self, h_s_BE: Tensor, h_m_BE: Tensor) -> dict[str, Tensor]:
+        """The weights of the one stream, `both`, [B, T]; arguments as in `forward`."""
+        return {"both": self.both.weights(join_guide(h_s_BE, h_m_BE, self.guide))}
 
 
 def join_guide(s_BP: Tensor, m_BP: Tensor, guide: Guide) -> Tensor:

@@ -11,7 +11,10 @@ from mfsn.config import Config
 System = Literal["mfsn", "sec_tec", "coattention", "acoustic", "classical"]
 """mfsn: search over how SEC adjusts TEC. sec_tec: MFSN without search (T' = T). coattention: one
 encoder, SEC's last level (CA-MSER). acoustic: spectrogram and MFCC only. classical: functionals
-with a linear SVM."""
+with a linear model."""
+
+READ_TEC: tuple[System, ...] = ("mfsn", "sec_tec")
+"""The systems that read TEC."""
 
 Operation = Literal[
     "zero", "sum", "attention", "attention_r", "concat_fc", "concat_fc_r", "ism", "ism_r"
@@ -62,8 +65,8 @@ class ModelConfig(Config):
     """What co-attention's frame weights are made from; mfcc leaves the spectrogram out of them."""
     mask: Mask = "valid"
     """valid: attention and co-attention see only frames of real audio, and spectrogram and MFCC are
-    zero elsewhere. none: padding counts, as in the
-    published code, which pads at full level, however, and not at silence (facts 1.3)."""
+    zero elsewhere. none: padding counts. With segment.reading: as_published it counts either way,
+    at full level, as in the published code (facts 1.3)."""
     spectrogram_reference: Literal["absolute", "utterance"] = "absolute"
-    """utterance: dB relative to the utterance's maximum, as in the published code, whose
-    pre-emphasis and whole-utterance frames are not reproduced here (facts 1.2)."""
+    """utterance: dB relative to the utterance's maximum, as in the published code. The spectrogram
+    of segment.reading: as_published is relative to it either way (facts 1.2)."""

@@ -7,10 +7,12 @@ M MFCC frames, K coefficients.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from torch import Tensor
+
+from mfsn.corpora.config import Reading
 
 
 class Slices(Protocol):
@@ -23,7 +25,7 @@ class Slices(Protocol):
 
 @dataclass(frozen=True)
 class InputShapes:
-    """Sizes of a row, which fix the sizes of a network."""
+    """Sizes of a row, which fix the sizes of a network, and how rows are to be read."""
 
     sec_frames: int
     sec_width: int
@@ -33,6 +35,7 @@ class InputShapes:
     spectrogram_bins: int
     mfcc_frames: int
     mfcc_coefficients: int
+    reading: Reading = field(default="fixed", kw_only=True)
 
 
 @dataclass(frozen=True)

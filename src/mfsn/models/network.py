@@ -1,4 +1,4 @@
-"""The networks of all systems, from cached rows to logits.
+"""The networks of all systems, from cached rows to logits (or to values of dimensions).
 
     spectrogram -> AlexNet -> h_s ----------+-----------------------------> head -> logits
     MFCC        -> BiLSTM  -> h_m ----------+  guide                         |
@@ -10,7 +10,7 @@
 h_s and h_m of half the width (CA-MSER); `acoustic` ends with h_s and h_m.
 
 Shapes: B batch, T frames, D encoder width, P projection, E width of h_s and h_m (2 P; P in
-coattention), C classes.
+coattention), C classes (or dimensions).
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from mfsn.models.parts import (
     TwoEncoderPart,
     refuse_other_frames,
 )
+from mfsn.models.readout import Posteriors, Readout, Values
 
 
 class SerNetwork(nn.Module):
@@ -42,6 +43,7 @@ class SerNetwork(nn.Module):
         encoders: OneEncoderPart | TwoEncoderPart | None,
         head: nn.Module,
         choice_levels: Sequence[str],
+        readout: Readout,
     ) -> None:
         super().__init__()
         self.acoustic = acoustic
@@ -49,6 +51,8 @@ class SerNetwork(nn.Module):
         self.head = head
         self.choice_levels = tuple(choice_levels)
         """SEC levels to draw from and to evaluate with; one where there is no choice."""
+        self.readout = readout
+        """What the outputs mean; below they are called logits."""
 
     def forward(self, features: Features, level: str | None = None) -> Tensor:
         """Logits, [B, C].
@@ -66,6 +70,18 @@ class SerNetwork(nn.Module):
         return {
             level: self._decide(features, level, h_s_BE, h_m_BE) for level in self.choice_levels
         }
+
+    def frame_weights(self, features: Features) -> dict[str, Tensor]:
+        """Co-attention's weights: stream (`sec`, `tec`; `both` of a joint one) to [B, T].
+
+        Made from spectrogram and MFCC alone: SEC and TEC of the batch are not read.
+
+        Raises:
+            ConfigError: if the system has no co-attention.
+        """
+        if self.encoders is None:
+            raise ConfigError("the system has no co-attention, so that no frame has a weight")
+        return self.encoders.frame_weights(*self.acoustic(features))
 
     def _decide(self, features: Features, level: str, h_s_BE: Tensor, h_m_BE: Tensor) -> Tensor:
         hidden = [h_s_BE, h_m_BE]
@@ -142,6 +158,7 @@ def build_network(
     classes: int,
     levels: Sequence[str],
     *,
+    dimensions: int = 0,
     alpha_init_std: float = 1e-3,
     pretrained: bool = True,
 ) -> SerNetwork:
@@ -157,6 +174,7 @@ def build_network(
         shapes: sizes of the cached rows; those that a system does not read do not matter.
         classes: C.
         levels: SEC level names; the last is S_N.
+        dimensions: number of values to predict instead of classes; 0 predicts classes.
         alpha_init_std: standard deviation of alpha at the start.
         pretrained: whether to load what `alexnet_weights` asks for; False where a checkpoint
             follows, which then needs no network.
@@ -176,8 +194,10 @@ def build_network(
         load_imagenet(acoustic.spectrogram.alexnet)
     encoders = _encoders(system, config, shapes, levels[-1], alpha_init_std)
     hidden = {"acoustic": 4, "coattention": 3}.get(system, 6) * config.projection
-    head = _head(hidden, config, classes)
-    return SerNetwork(acoustic, encoders, head, levels if system == "mfsn" else levels[-1:])
+    head = _head(hidden, config, dimensions or classes)
+    readout = Values(dimensions) if dimensions else Posteriors()
+    choice_levels = levels if system == "mfsn" else levels[-1:]
+    return SerNetwork(acoustic, encoders, head, choice_levels, readout)
 
 
 def _encoders(

@@ -28,7 +28,9 @@ class AcousticPart(nn.Module):
 
     def __init__(self, config: ModelConfig, shapes: InputShapes, outputs: int) -> None:
         super().__init__()
-        self.spectrogram = SpectrogramEncoder(config, shapes.spectrogram_bins, outputs)
+        self.spectrogram = SpectrogramEncoder(
+            config, shapes.spectrogram_bins, outputs, shapes.reading
+        )
         self.mfcc = MfccEncoder(config, shapes.mfcc_frames, shapes.mfcc_coefficients, outputs)
 
     def forward(self, features: Features) -> tuple[Tensor, Tensor]:
@@ -61,6 +63,10 @@ class OneEncoderPart(nn.Module):
         hidden_BP: Tensor = self.coattention(join_guide(h_s_BE, h_m_BE, self.guide), sec_BTD)
         return hidden_BP
 
+    def frame_weights(self, h_s_BE: Tensor, h_m_BE: Tensor) -> dict[str, Tensor]:
+        """The weight of each frame of the stream `sec`, [B, T]."""
+        return {"sec": self.coattention.weights(join_guide(h_s_BE, h_m_BE, self.guide))}
+
 
 class TwoEncoderPart(nn.Module):
     """SEC and TEC: fusion, where there is one, and co-attention in one stream or two."""
@@ -72,8 +78,9 @@ class TwoEncoderPart(nn.Module):
         self.mask = config.mask
         self.last_level = last_level
         self.fusion = fusion
-        make = _joint_stream if config.streams == "joint" else _dual_stream
-        self.coattention = make(config, shapes)
+        self.coattention: JointStreamCoAttention | DualStreamCoAttention = (
+            _joint_stream if config.streams == "joint" else _dual_stream
+        )(config, shapes)
 
     def forward(self, features: Features, level: str, h_s_BE: Tensor, h_m_BE: Tensor) -> Tensor:
         """h_sec and h_tec side by side, [B, 2 P]; `level` is the SEC level that is fused."""
@@ -84,6 +91,10 @@ class TwoEncoderPart(nn.Module):
             tec_BTD = self.fusion(tec_BTD, features.sec, level, valid_BT)
         hidden_BE: Tensor = self.coattention(h_s_BE, h_m_BE, sec_BTD, tec_BTD)
         return hidden_BE
+
+    def frame_weights(self, h_s_BE: Tensor, h_m_BE: Tensor) -> dict[str, Tensor]:
+        """The weight of each frame of every stream, [B, T] each."""
+        return self.coattention.frame_weights(h_s_BE, h_m_BE)
 
 
 def _speech(encoder_BTD: Tensor, valid_B: Tensor, mask: Mask) -> tuple[Tensor, Tensor]:

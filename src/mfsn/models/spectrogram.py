@@ -1,8 +1,8 @@
 """The spectrogram path: dB in, one vector a segment out.
 
-CA-MSER (data_utils.py, models/ser_model.py) makes uint8 images and resizes them with PIL; here all
-of it stays in floating point, inside the network, so that training, evaluation, prediction and
-export share one copy of the scaling.
+All of it lies inside the network, so that training, evaluation, prediction and export share one
+copy of the scaling. It stays in floating point; with `segment.reading: as_published` it gives the
+pictures of CA-MSER (data_utils.py, models/ser_model.py), which have 8 bits and are resized by PIL.
 
 Shapes: B batch, S spectrogram frames, F frequency bins, H and W image height and width, E output.
 """
@@ -14,13 +14,14 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import interpolate
 
+from mfsn.corpora.config import Reading
 from mfsn.errors import TrainingError
 from mfsn.models.alexnet import AlexNetFeatures
 from mfsn.models.config import ModelConfig
 from mfsn.models.inputs import Slices
 from mfsn.models.masking import keep_valid, valid_frames
+from mfsn.models.picture import resized, resized_bytes
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -81,9 +82,12 @@ class SpectrogramScaling(nn.Module):
 
     def forward(self, level_BSF: Tensor, utterance_max_B: Tensor) -> Tensor:
         """Scale and clip to [0, 1]; a bin that was constant in training gives 0 at its level."""
+        level_BSF = self._refer(level_BSF, utterance_max_B)
+        return ((level_BSF - self.low_F) / self._span()).clamp(0, 1)
+
+    def _span(self) -> Tensor:
         span_F = self.high_F - self.low_F
-        span_F = torch.where(span_F > 0, span_F, 1.0)
-        return ((self._refer(level_BSF, utterance_max_B) - self.low_F) / span_F).clamp(0, 1)
+        return torch.where(span_F > 0, span_F, 1.0)
 
     def _bounds(
         self, level_BSF: Tensor, utterance_max_B: Tensor, valid_B: Tensor
@@ -99,24 +103,44 @@ class SpectrogramScaling(nn.Module):
         return level_BSF - utterance_max_B[:, None, None]
 
 
+class PublishedScaling(SpectrogramScaling):
+    """The same in the order in which scikit-learn's MinMaxScaler rounds.
+
+    What is cut off to 8 bits next differs by 1 where a value lies on the other side of an integer,
+    as that of all padding does.
+    """
+
+    def forward(self, level_BSF: Tensor, utterance_max_B: Tensor) -> Tensor:
+        """Scale and clip to [0, 1]."""
+        factor_F = 1 / self._span()
+        level_BSF = self._refer(level_BSF, utterance_max_B)
+        return (level_BSF * factor_F - self.low_F * factor_F).clamp(0, 1)
+
+
 class SpectrogramEncoder(nn.Module):
     """Scaling, image, AlexNet, then h_s = ReLU(Linear(dropout(features)))."""
 
     mean_3HW: Tensor
     std_3HW: Tensor
 
-    def __init__(self, config: ModelConfig, bins: int, outputs: int) -> None:
+    def __init__(
+        self, config: ModelConfig, bins: int, outputs: int, reading: Reading = "fixed"
+    ) -> None:
         """Make the path with random weights and an unfitted scaling.
 
         Args:
             config: sizes and readings.
             bins: F.
             outputs: E.
+            reading: of the rows; as_published makes pictures of 8 bits of them.
         """
         super().__init__()
         self.mask = config.mask
         self.image_px = config.image_px
-        self.scaling = SpectrogramScaling(bins, config.spectrogram_reference)
+        as_published = reading == "as_published"
+        scaling = PublishedScaling if as_published else SpectrogramScaling
+        self.scaling = scaling(bins, config.spectrogram_reference)
+        self.resize = resized_bytes if as_published else resized
         self.alexnet = AlexNetFeatures(config.alexnet_width)
         self.dropout = nn.Dropout(config.dropout)
         self.project = nn.Linear(self.alexnet.outputs, outputs)
@@ -133,9 +157,7 @@ class SpectrogramEncoder(nn.Module):
         scaled_BSF = self.scaling(level_BSF, utterance_max_B)
         valid_BS = valid_frames(valid_B, level_BSF.shape[1], self.mask)
         upright_B1FS = keep_valid(scaled_BSF, valid_BS).transpose(1, 2).flip(1)[:, None]
-        image_B1HW = interpolate(
-            upright_B1FS, size=self.image_px, mode="bilinear", align_corners=False, antialias=True
-        )
+        image_B1HW = self.resize(upright_B1FS, self.image_px)
         return (image_B1HW - self.mean_3HW) / self.std_3HW
 
     def forward(self, level_BSF: Tensor, utterance_max_B: Tensor, valid_B: Tensor) -> Tensor:

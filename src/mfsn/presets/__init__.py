@@ -108,13 +108,22 @@ def leaves(values: Mapping[str, Any], prefix: str = "") -> Leaves:
 
 
 def changes(old: Leaves, new: Leaves) -> list[Change]:
-    """The parameters that differ, in the order of the new ones, then those that vanish."""
+    """The parameters that differ, in the order of the new ones, then those that vanish.
+
+    An empty section is no parameter where the other side has some of its own below that name.
+    """
+    old, new = _filled(old, new), _filled(new, old)
     names = [*new, *(name for name in old if name not in new)]
     return [
         Change(name, old.get(name), new.get(name))
         for name in names
         if name not in old or name not in new or old[name] != new[name]
     ]
+
+
+def _filled(values: Leaves, other: Leaves) -> Leaves:
+    sections = {name.rpartition(".")[0] for name in other}
+    return {name: v for name, v in values.items() if v != {} or name not in sections}
 
 
 def _lost(old: Leaves) -> list[Change]:

@@ -48,8 +48,15 @@ def most_wrong(source: Source, count: int) -> list[str]:
         count: how many at most.
 
     Raises:
-        PredictionError: if nothing is predicted yet, or every decision is right.
+        PredictionError: if nothing is predicted yet, every decision is right, or the experiment
+            predicts dimensions, whose values are neither right nor wrong.
     """
+    if source.dimensions:
+        raise PredictionError(
+            f"experiment {source.outputs.experiment} predicts {', '.join(source.dimensions)}, "
+            "which are neither right nor wrong; its report lists the largest errors, and --sample "
+            "chooses others"
+        )
     ids = source.predictions["utterance_id"].unique()
     if not len(ids):
         raise PredictionError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -63,10 +64,22 @@ class Decision:
     @property
     def origin(self) -> str:
         """Which models decided, such as `out-of-fold: fold 1, seed 0`."""
-        folds = ", ".join(sorted({fold_title(vote.fold) for vote in self.votes}))
-        seeds = ", ".join(str(vote.seed) for vote in self.votes)
-        origin = f"out-of-fold: {folds}, seed{'s' if len(self.votes) > 1 else ''} {seeds}"
-        return f"{origin}; epoch chosen on that test fold" if self.rule == "oracle_test" else origin
+        votes = self.votes
+        return origin_of([vote.fold for vote in votes], [vote.seed for vote in votes], self.rule)
+
+
+def origin_of(folds: Sequence[str], seeds: Sequence[int], rule: str) -> str:
+    """Which models predicted, such as `out-of-fold: fold 1, seed 0`.
+
+    Args:
+        folds: of the models.
+        seeds: of the models.
+        rule: that chose their epoch.
+    """
+    titles = ", ".join(sorted({fold_title(fold) for fold in folds}))
+    listed = ", ".join(map(str, sorted(set(seeds))))
+    origin = f"out-of-fold: {titles}, seed{'s' if len(set(seeds)) > 1 else ''} {listed}"
+    return f"{origin}; epoch chosen on that test fold" if rule == "oracle_test" else origin
 
 
 def decision_of(rows: pd.DataFrame, classes: list[str]) -> Decision | None:

@@ -12,7 +12,7 @@ SYSTEMS = {
     "sec_tec": "SEC + TEC: MFSN without search",
     "coattention": "Co-attention: SEC's last level guided by spectrogram and MFCC",
     "acoustic": "acoustic: spectrogram and MFCC only",
-    "classical": "classical: functionals with a linear SVM",
+    "classical": "classical: functionals with a linear model",
 }
 SEARCHES = {
     "joint": "alpha and weights on the same batches",
@@ -29,6 +29,11 @@ RULES = {
     "held_out": "best UA + WA on development data, on which no model to choose from is trained",
     "oracle_test": "best UA + WA on the test fold itself, as the published code does: optimistic",
     "last_epoch": "the last epoch (classical: the C set beforehand); nothing is chosen",
+}
+RULES_OF_DIMENSIONS = {
+    "held_out": "best mean CCC on development data, on which no model to choose from is trained",
+    "oracle_test": "best mean CCC on the test fold itself: optimistic",
+    "last_epoch": RULES["last_epoch"],
 }
 REFITS = {
     False: "none; development data trained no model",
@@ -57,17 +62,32 @@ def facts(run: Run) -> list[tuple[str, str]]:
     return [
         ("Corpus", f"{about['corpus']}: {len(run.manifest)} utterances, {speakers} speakers"),
         ("Licence", "; ".join(sorted(set(run.manifest["licence"])))),
-        ("Classes", ", ".join(run.classes)),
-        ("System", SYSTEMS[about["system"]]),
+        ("Utterances of" if run.dimensions else "Classes", ", ".join(run.classes)),
+        *([("Target", target(run))] if run.dimensions else []),
+        ("System", _system(run)),
         *_searched(about),
         ("Protocol", _protocol(about["protocol"])),
-        ("Selection", f"{run.scores['selection']}: {RULES[run.scores['selection']]}"),
+        ("Selection", f"{run.scores['selection']}: {rule_text(run, run.scores['selection'])}"),
         ("Refit", REFITS[about["selection"]["refit"]]),
-        ("Decision", _decision(about["system"], run.scores["decision"])),
+        _decision(run),
         *((f"Encoder {name.upper()}", _encoder(e)) for name, e in about["encoders"].items()),
         *_alexnet(about),
         ("Seeds", ", ".join(map(str, about["seeds"]))),
     ]
+
+
+def target(run: Run) -> str:
+    """The dimensions, and the unit of their values."""
+    labels = run.manifest[run.dimensions].to_numpy()
+    return (
+        f"{', '.join(run.dimensions)}, in the unit of the corpus's ratings (labels from "
+        f"{labels.min():.4g} to {labels.max():.4g})"
+    )
+
+
+def rule_text(run: Run, rule: str) -> str:
+    """What a selection rule chooses by."""
+    return (RULES_OF_DIMENSIONS if run.dimensions else RULES)[rule]
 
 
 def warnings(run: Run) -> list[str]:
@@ -84,8 +104,15 @@ def warnings(run: Run) -> list[str]:
     if run.scores["selection"] == "oracle_test":
         found.append("The models were chosen on the test data: the scores are optimistic.")
     if run.about["optimisation"]["shuffle_labels"]:
-        found.append("Training labels were shuffled: scores must lie near chance.")
+        near = "those of predicting the mean" if run.dimensions else "chance"
+        found.append(f"Training labels were shuffled: scores must lie near {near}.")
     return found
+
+
+def _system(run: Run) -> str:
+    if run.dimensions and run.about["system"] == "classical":
+        return "classical: functionals with ridge regression"
+    return SYSTEMS[run.about["system"]]
 
 
 def _searched(about: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -102,11 +129,15 @@ def _protocol(protocol: Mapping[str, Any]) -> str:
     return f"{name}; {'speaker-independent' if independent else 'not speaker-independent'}"
 
 
-def _decision(system: str, decision: Mapping[str, Any]) -> str:
-    if system == "classical":
-        return "on the whole utterance; it has no segments to aggregate"
+def _decision(run: Run) -> tuple[str, str]:
+    decision, term = run.scores["decision"], "Prediction" if run.dimensions else "Decision"
+    if run.about["system"] == "classical":
+        return term, "on the whole utterance; it has no segments to aggregate"
     weight = "by their valid samples" if decision["weigh_by_duration"] else "equally"
-    return f"{DECISIONS[decision['aggregation']]}, which count {weight}"
+    rule = DECISIONS[decision["aggregation"]]
+    if run.dimensions:
+        rule = "mean value of an utterance's segments"
+    return term, f"{rule}, which count {weight}"
 
 
 def _alexnet(about: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -11,7 +11,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from mfsn.report import facts, tables
+from mfsn.report import facts, tables, values
 from mfsn.report.figures import learning_curves, operation_weights
 from mfsn.report.run import Run
 
@@ -30,7 +30,7 @@ def render_page(run: Run) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"percent": _percent, "points": _points}
+    environment.filters |= {"percent": _percent, "points": _points, "number": _number}
     return environment.get_template("page.html").render(
         css=Markup((FOLDER / "page.css").read_text(encoding="utf-8")),  # noqa: S704 - our own file
         run=run,
@@ -39,24 +39,38 @@ def render_page(run: Run) -> str:
         facts=facts.facts(run),
         warnings=facts.warnings(run),
         folds=tables.folds(run),
-        confusion=tables.confusion(run),
-        mistakes=tables.mistakes(run),
+        matrix=tables.matrix(run),
         architectures=tables.architectures(run),
         costs=tables.costs(run),
         compared=tables.compared(run),
         data=tables.data(run),
         features=tables.features(run),
         parameters=tables.parameters(run),
+        drawn=tables.drawn(run),
         curves=_curves(run),
         weights=_weights(run),
+        **(_of_values(run) if run.dimensions else _of_classes(run)),
     )
+
+
+def _of_classes(run: Run) -> dict[str, Any]:
+    return {"confusion": tables.confusion(run), "mistakes": tables.mistakes(run)}
+
+
+def _of_values(run: Run) -> dict[str, Any]:
+    return {
+        "dimensions": values.dimensions(run),
+        "errors": values.errors(run),
+        "scatter": _panels(run.dimensions, values.scatter(run)),
+    }
 
 
 def _curves(run: Run) -> dict[str, Any]:
     units = [unit for unit in run.units if unit.levels]
-    chance = run.scores["chance_ua"]
+    score, chance = ("ccc", 0.0) if run.dimensions else ("ua", run.scores["chance_ua"])
     figures = [
-        (u.name, learning_curves(u.name, u.curves, u.levels, u.model, chance)) for u in units
+        (u.name, learning_curves(u.name, u.curves, u.levels, u.model, chance, score=score))
+        for u in units
     ]
     return _panels(units[0].levels if units else [], figures)
 
@@ -75,6 +89,11 @@ def _panels(legend: list[str], figures: list[tuple[str, str]]) -> dict[str, Any]
 
 def _percent(value: float) -> str:
     return f"{100 * value:.1f}"
+
+
+def _number(value: float) -> str:
+    """A value, CCC or MSE."""
+    return f"{value:.3f}".replace("-", "−")
 
 
 def _points(value: float) -> str:

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from mfsn.report.rating import Rating
 from mfsn.report.utterance import RANGE_DB, Utterance
 
 SIZE_IN = (11.0, 8.0)
@@ -21,6 +22,7 @@ DPI = 150
 TITLE_LENGTH = 130
 NOT_EXTRACTED = "not extracted yet: run `dvc repro`"
 INK, MUTED, LINE, ACCENT, SHADE = "#1a1c1e", "#5d646b", "#dfe2e5", "#1f5f8b", "#eceae4"
+PALE = "#b9c1c8"
 SERIES = ("#1b6ca8", "#d1661f", "#26875a", "#a03f8c", "#8a6d0a", "#2b9aa8", "#c0392b", "#5b5bc0")
 STYLE: dict[Any, Any] = {
     "font.size": 8.5,
@@ -67,8 +69,11 @@ def _draw(utterance: Utterance) -> Figure:
         _mark_segments(axes, utterance)
         axes.label_outer()
     timed[-1].set_xlabel("time (s)")
-    _draw_decision(figure.add_subplot(grid[:2, 1]), utterance)
-    _draw_segments(figure.add_subplot(grid[2:, 1]), utterance)
+    if utterance.rating is not None:
+        _draw_rating(figure.add_subplot(grid[:2, 1]), utterance.rating)
+    else:
+        _draw_decision(figure.add_subplot(grid[:2, 1]), utterance)
+        _draw_segments(figure.add_subplot(grid[2:, 1]), utterance)
     figure.suptitle(_title(utterance), x=0.01, ha="left", fontsize=11)
     return figure
 
@@ -131,12 +136,22 @@ def _mark_segments(axes: Axes, utterance: Utterance) -> None:
     axes.set_xlim(0, count * length)
 
 
+def _draw_rating(axes: Axes, rating: Rating) -> None:
+    places = np.arange(len(rating.dimensions))
+    for shift, values, colour in ((-0.2, rating.label_D, ACCENT), (0.2, rating.predicted_D, PALE)):
+        bars = axes.barh(places + shift, values, height=0.36, color=colour)
+        axes.bar_label(bars, fmt="%.2f", padding=3, color=INK)
+    axes.set_title(f"Predicted values; label in blue\n{rating.origin}")
+    axes.margins(x=0.15)
+    _tidy(axes, rating.dimensions)
+
+
 def _draw_decision(axes: Axes, utterance: Utterance) -> None:
     decision = utterance.decision
     if decision is None:
         _say(axes, "Prediction", "none yet:\nrun `dvc repro`,\nor it is in no test fold")
         return
-    colours = [ACCENT if name == decision.label else "#b9c1c8" for name in decision.classes]
+    colours = [ACCENT if name == decision.label else PALE for name in decision.classes]
     bars = axes.barh(decision.classes, decision.posterior, color=colours)
     axes.bar_label(bars, fmt="%.2f", padding=3, color=INK)
     mean = f"Mean posterior of {len(decision.votes)} seeds" if decision.votes[1:] else "Posterior"

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 
 from mfsn.config import Config
 from mfsn.corpora.fold import fold_title
 from mfsn.errors import ManifestError
 from mfsn.files import read_json
-from mfsn.manifest import UTTERANCES, predictions_schema, read_table
+from mfsn.manifest import UTTERANCES, predictions_schema, read_table, values_schema
 from mfsn.workspace import Outputs
 
 
@@ -67,12 +68,17 @@ class Run:
     manifest: pd.DataFrame
     excluded: dict[str, Any]
     predictions: pd.DataFrame
-    """Utterance predictions of the selection rule that counts."""
+    """Utterance predictions of the selection rule and of the folds that count."""
 
     @property
     def classes(self) -> list[str]:
         """Class names in the order of the class indices."""
         return list(self.about["classes"])
+
+    @property
+    def dimensions(self) -> list[str]:
+        """Names of the dimensions that are predicted; none where classes are."""
+        return list(self.about.get("dimensions", []))
 
     @property
     def is_demo(self) -> bool:
@@ -93,7 +99,7 @@ def read_run(outputs: Outputs, preparation: Mapping[str, Config]) -> Run:
             its schema.
     """
     about, scores = _read(outputs.models / "run.json"), _read(outputs.scores)
-    predictions = read_table(outputs.predictions, predictions_schema(about["classes"]))
+    predictions = read_table(outputs.predictions, _schema(about))
     return Run(
         about=about,
         preparation={name: s.model_dump(mode="json") for name, s in preparation.items()},
@@ -101,8 +107,20 @@ def read_run(outputs: Outputs, preparation: Mapping[str, Config]) -> Run:
         scores=scores,
         manifest=read_table(outputs.manifest, UTTERANCES),
         excluded=_read(outputs.prepared / "excluded.json"),
-        predictions=predictions[predictions["selection"] == scores["selection"]],
+        predictions=_counted(predictions, scores),
     )
+
+
+def _schema(about: Mapping[str, Any]) -> pa.Schema:
+    if about.get("dimensions"):
+        return values_schema(about["dimensions"])
+    return predictions_schema(about["classes"])
+
+
+def _counted(predictions: pd.DataFrame, scores: Mapping[str, Any]) -> pd.DataFrame:
+    rule = predictions["selection"] == scores["selection"]
+    counted: pd.DataFrame = predictions[rule & predictions["fold"].isin(scores["folds"])]
+    return counted
 
 
 def _read_units(outputs: Outputs, predictions: pd.DataFrame) -> list[Unit]:

@@ -15,7 +15,8 @@ import pyarrow as pa
 
 from mfsn.cache.reader import FeatureReader
 from mfsn.cache.store import Store
-from mfsn.errors import ManifestError
+from mfsn.corpora.config import LabelsConfig
+from mfsn.errors import CacheError, ManifestError
 from mfsn.features.waveform import waveform_store
 from mfsn.manifest import (
     SEGMENTS,
@@ -23,9 +24,12 @@ from mfsn.manifest import (
     predictions_schema,
     read_table,
     segment_predictions_schema,
+    segment_values_schema,
+    values_schema,
 )
 from mfsn.params import Params, outputs_of
 from mfsn.report.decision import Decision, decision_of, mean_by_segment
+from mfsn.report.rating import Rating, rating_of
 from mfsn.workspace import Outputs, store_root
 
 EXTRACTORS = ("spectrogram", "mfcc", "sec", "tec")
@@ -43,14 +47,16 @@ class Source:
     segments: pd.DataFrame
     waves: Store
     readers: Mapping[str, FeatureReader]
-    """Extractor to its rows; those that have not run are absent."""
+    """Extractor to its rows; those that have not run, or are in `troubles`, are absent."""
+    troubles: Mapping[str, str]
+    """Extractor to why its rows cannot be read: what is left can be looked at all the same."""
     predictions: pd.DataFrame
     """Of the selection rule that counts; empty before the first evaluation."""
     segment_predictions: pd.DataFrame
 
     @property
     def missing(self) -> list[str]:
-        """The extractors that have not run."""
+        """The extractors whose rows are left out."""
         return [name for name in EXTRACTORS if name not in self.readers]
 
     @property
@@ -85,16 +91,30 @@ class Source:
             )
         return self.segments.iloc[places].sort_values("index")
 
+    @property
+    def dimensions(self) -> list[str]:
+        """The dimensions that are predicted; none where classes are."""
+        return self.params.labels.rated
+
     def decision_of(self, utterance_id: str) -> Decision | None:
-        """What was decided about the utterance; None where nothing was."""
-        places = self._prediction_places.get(utterance_id, NOWHERE)
-        return decision_of(self.predictions.iloc[places], self.classes)
+        """Which class was decided on; None where none was."""
+        rows = self._predictions_of(utterance_id)
+        return None if self.dimensions else decision_of(rows, self.classes)
+
+    def rating_of(self, utterance_id: str) -> Rating | None:
+        """Which values were predicted; None where none were."""
+        return rating_of(self._predictions_of(utterance_id), self.dimensions)
 
     def segment_posteriors_of(self, utterance_id: str) -> npt.NDArray[np.float64]:
         """Posteriors of the utterance's segments, (S, classes), mean over seeds."""
+        if self.dimensions:
+            return np.empty((0, len(self.classes)))
         rows = self.segment_predictions
         places = self._segment_prediction_places.get(utterance_id, NOWHERE)
         return mean_by_segment(rows.iloc[places], self.classes)
+
+    def _predictions_of(self, utterance_id: str) -> pd.DataFrame:
+        return self.predictions.iloc[self._prediction_places.get(utterance_id, NOWHERE)]
 
     @cached_property
     def _segment_places(self) -> Mapping[str, npt.NDArray[np.intp]]:
@@ -118,12 +138,11 @@ def open_source(workspace: Path, params: Params) -> Source:
 
     Raises:
         ManifestError: if the corpus is not prepared, or a table does not follow its schema.
-        MissingRowError: if the store lacks rows that a digest names.
-        CacheError: if a digest or the store cannot be read.
     """
-    outputs, store, classes = outputs_of(params, workspace), store_root(), params.labels.classes
+    outputs, store = outputs_of(params, workspace), store_root()
+    of_segments, of_utterances = _schemas(params.labels)
     manifest = read_table(outputs.manifest, UTTERANCES)
-    digests = {name: outputs.digest(name) for name in EXTRACTORS}
+    readers, troubles = _open_readers(outputs, store)
     rule = params.selection.rule
     return Source(
         params=params,
@@ -131,16 +150,29 @@ def open_source(workspace: Path, params: Params) -> Source:
         manifest=manifest,
         segments=read_table(outputs.segments, SEGMENTS),
         waves=waveform_store(params.segment, store),
-        readers={
-            name: FeatureReader.open(path, store)
-            for name, path in digests.items()
-            if path.is_file()
-        },
-        predictions=_rows_of(outputs.predictions, predictions_schema(classes), rule),
-        segment_predictions=_rows_of(
-            outputs.segment_predictions, segment_predictions_schema(classes), rule
-        ),
+        readers=readers,
+        troubles=troubles,
+        predictions=_rows_of(outputs.predictions, of_utterances, rule),
+        segment_predictions=_rows_of(outputs.segment_predictions, of_segments, rule),
     )
+
+
+def _open_readers(outputs: Outputs, store: Path) -> tuple[dict[str, FeatureReader], dict[str, str]]:
+    readers, troubles = {}, {}
+    for name in EXTRACTORS:
+        if (path := outputs.digest(name)).is_file():
+            try:
+                readers[name] = FeatureReader.open(path, store)
+            except CacheError as error:
+                troubles[name] = str(error)
+    return readers, troubles
+
+
+def _schemas(labels: LabelsConfig) -> tuple[pa.Schema, pa.Schema]:
+    """Columns of the predictions of segments and of utterances."""
+    if labels.rated:
+        return segment_values_schema(labels.rated), values_schema(labels.rated)
+    return segment_predictions_schema(labels.classes), predictions_schema(labels.classes)
 
 
 def _rows_of(path: Path, schema: pa.Schema, rule: str) -> pd.DataFrame:

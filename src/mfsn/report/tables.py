@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from mfsn.evaluation.metrics import confusion_matrix
-from mfsn.report.facts import RULES
+from mfsn.report.facts import rule_text
 from mfsn.report.run import Run, Unit
 
 INERT_ENTROPY = 0.995
@@ -29,6 +29,14 @@ def folds(run: Run) -> list[dict[str, Any]]:
         {"fold": fold, "speakers": _shown(heard[fold]), **scores}
         for fold, scores in run.scores["folds"].items()
     ]
+
+
+def matrix(run: Run) -> list[dict[str, Any]]:
+    """One row a training corpus, one cell a test corpus; nothing unless corpora were crossed."""
+    rows: dict[str, list[Any]] = {}
+    for pair in run.scores.get("matrix", []):
+        rows.setdefault(pair["train"], []).append(pair)
+    return [{"train": train, "cells": cells} for train, cells in rows.items()]
 
 
 def confusion(run: Run) -> list[dict[str, Any]]:
@@ -68,22 +76,31 @@ def architectures(run: Run) -> list[dict[str, Any]]:
 
 
 def costs(run: Run) -> list[dict[str, Any]]:
-    """One row a unit of the classical system: the C that its linear SVM was chosen with."""
+    """One row a unit of the classical system: the C that was chosen."""
     return [{"unit": unit, **unit.model} for unit in run.units if "c" in unit.model]
 
 
 def compared(run: Run) -> list[dict[str, Any]]:
     """One row a selection rule, the one that counts first; differences are to that one."""
     rules = {run.scores["selection"]: run.scores, **run.scores.get("compared", {})}
+    names = ("ccc", "mse") if run.dimensions else ("ua", "wa", "macro_f1")
     return [
         {
             "rule": rule,
-            "meaning": RULES[rule],
-            **{name: scores[name] for name in ("ua", "wa", "macro_f1")},
-            "difference": scores["ua"] - run.scores["ua"],
+            "meaning": rule_text(run, rule),
+            **{name: scores[name] for name in names},
+            "difference": scores[names[0]] - run.scores[names[0]],
         }
         for rule, scores in rules.items()
     ]
+
+
+def drawn(run: Run) -> str:
+    """What the intervals are drawn from, in words; nothing where there are none."""
+    counts = run.scores.get("intervals", {})
+    unknown = "utterances" if not counts.get("speakers") else "utterances of unknown speakers"
+    parts = (("speakers", "speakers"), ("utterances", unknown))
+    return " and ".join(f"{counts[name]} {text}" for name, text in parts if counts.get(name))
 
 
 def data(run: Run) -> dict[str, Any]:

@@ -10,9 +10,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from mfsn.corpora.config import SegmentConfig
+from mfsn.corpora.config import Reading, SegmentConfig
 from mfsn.features.waveform import read_utterance
 from mfsn.report.decision import Decision
+from mfsn.report.rating import Rating
 from mfsn.report.source import Source
 
 Array = npt.NDArray[Any]
@@ -61,6 +62,8 @@ class Utterance:
     levels: dict[str, Level]
     """By names such as `SEC low`."""
     decision: Decision | None
+    rating: Rating | None
+    """What was predicted where the experiment predicts dimensions."""
     segment_posterior_SC: Array
     """Mean over seeds; one row where the system decides whole utterances at once, none where
     nothing was predicted."""
@@ -111,6 +114,7 @@ def gather(source: Source, utterance_id: str) -> Utterance:
         mfcc=_read(source, "mfcc", "mfcc", ids),
         levels=levels_of(source, utterance_id),
         decision=source.decision_of(utterance_id),
+        rating=source.rating_of(utterance_id),
         segment_posterior_SC=source.segment_posteriors_of(utterance_id),
     )
 
@@ -125,7 +129,7 @@ def levels_of(source: Source, utterance_id: str) -> dict[str, Level]:
     segments = source.segments_of(utterance_id)
     ids, real_S = list(segments["segment_id"]), _real_share(source, segments)
     return {
-        f"{encoder.upper()} {level}": _level(values, real_S)
+        f"{encoder.upper()} {level}": _level(values, real_S, source.params.segment.reading)
         for encoder in ENCODERS
         if encoder in source.readers
         for level, values in source.readers[encoder].read(ids).items()
@@ -137,9 +141,11 @@ def _real_share(source: Source, segments: pd.DataFrame) -> Array:
     return share_S
 
 
-def _level(values_STD: Array, real_S: Array) -> Level:
+def _level(values_STD: Array, real_S: Array, reading: Reading) -> Level:
     frames = values_STD.astype(np.float32)
     is_real_ST = _is_real(real_S, frames.shape[1])
+    if reading == "as_published":  # the encoders' waves are padded at the front
+        is_real_ST = is_real_ST[:, ::-1]
     mean_D = frames[is_real_ST].mean(axis=0)
     return Level(
         norm_ST=np.linalg.norm(frames, axis=-1),

@@ -2,32 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from mfsn.reproduce.plan import Table
+from mfsn.reproduce.plan import Row, Table
 from mfsn.reproduce.run import read_result
 from mfsn.workspace import Outputs
 
-SCORES = ("ua", "wa", "macro_f1")
+SCORES = ("ua", "wa", "macro_f1", "chance_ua")
+COLUMNS = [
+    "row", "ua", "ua_std", "wa", "macro_f1", "chance_ua", "published_ua", "published_wa",
+    "corpus", "utterances", "protocol", "speaker_independent", "selection", "seeds", "encoders",
+    "published_on",
+]  # fmt: skip
 
 
 def collect(
     workspace: Path, table: Table, experiments: Mapping[str, str], outputs: Outputs
 ) -> pd.DataFrame:
-    """One row an experiment.
+    """One row an experiment or published score.
 
-    Columns: `row`; `ua`, `ua_std` (over seeds, empty for one), `wa`, `macro_f1`, `published_ua`,
-    `published_wa` in percent, one decimal; and what the scores hang on: `corpus`, `utterances`,
-    `protocol`, `speaker_independent`, `selection`, `seeds`, `encoders`.
+    Columns: `row`; `ua`, `ua_std` (over seeds, empty for one), `wa`, `macro_f1`, `chance_ua`,
+    `published_ua`, `published_wa` in percent, one decimal; what our scores hang on: `corpus`,
+    `utterances`, `protocol`, `speaker_independent`, `selection`, `seeds`, `encoders`; and what the
+    published ones do: `published_on`. A row that is published only has nothing of ours.
 
     Args:
         workspace: the checkout.
         table: the plan.
-        experiments: name of each row to that of its experiment.
+        experiments: name of each row that ran to that of its experiment.
         outputs: of the parameters that the rows change, relative to the checkout.
 
     Raises:
@@ -35,29 +41,36 @@ def collect(
     """
     records = []
     for row in table.rows:
-        experiment = experiments[row.name]
-        scores = read_result(workspace, experiment, outputs.scores)
-        about = read_result(workspace, experiment, outputs.models / "run.json")
-        records.append(
-            {"row": row.label, **_scores(scores, row.published), **_facts(about, scores)}
-        )
-    return pd.DataFrame(records)
+        experiment = experiments.get(row.name)
+        ours = _ours(workspace, experiment, outputs) if experiment else {}
+        records.append({"row": row.label, **ours, **_published(row, table)})
+    return as_table(records)
 
 
-def _scores(scores: Mapping[str, Any], published: Mapping[str, float]) -> dict[str, Any]:
+def as_table(records: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """Rows as a table with all columns in their order; what a row lacks is empty."""
+    return pd.DataFrame(records, columns=COLUMNS).astype({"utterances": "Int64"})
+
+
+def _ours(workspace: Path, experiment: str, outputs: Outputs) -> dict[str, Any]:
+    scores = read_result(workspace, experiment, outputs.scores)
+    about = read_result(workspace, experiment, outputs.models / "run.json")
+    return _scores(scores) | facts(about, scores)
+
+
+def _scores(scores: Mapping[str, Any]) -> dict[str, Any]:
     ours = {name: round(100 * scores[name], 1) for name in SCORES}
     spread = round(100 * scores["std"]["ua"], 1) if "std" in scores else None
-    return {
-        "ua": ours["ua"],
-        "ua_std": spread,
-        "wa": ours["wa"],
-        "macro_f1": ours["macro_f1"],
-        "published_ua": published.get("ua"),
-        "published_wa": published.get("wa"),
-    }
+    return {**ours, "ua_std": spread}
 
 
-def _facts(about: Mapping[str, Any], scores: Mapping[str, Any]) -> dict[str, Any]:
+def _published(row: Row, table: Table) -> dict[str, Any]:
+    scores = {f"published_{name}": row.published.get(name) for name in ("ua", "wa")}
+    return {**scores, "published_on": table.conditions if row.published else None}
+
+
+def facts(about: Mapping[str, Any], scores: Mapping[str, Any]) -> dict[str, Any]:
+    """What the scores of an experiment hang on, from its run.json and scores.json."""
     return {
         "corpus": about["corpus"],
         "utterances": scores["counts"]["utterances"],

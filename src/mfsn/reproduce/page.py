@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import jinja2
 import pandas as pd
@@ -16,8 +17,18 @@ FOLDER = Path(__file__).parent
 STYLE = FOLDER.parent / "report" / "page.css"
 
 
-def write_table(workspace: Path, corpus: str, name: str, table: Table, rows: pd.DataFrame) -> Path:
+def write_table(
+    workspace: Path,
+    corpus: str,
+    name: str,
+    table: Table,
+    rows: pd.DataFrame,
+    *,
+    points: pd.DataFrame | None = None,
+) -> Path:
     """Write `<name>.csv` and `<name>.html` below data/results/<corpus>/tables.
+
+    With points also `<name>-curves.csv`, and the page shows them.
 
     Args:
         workspace: the checkout.
@@ -25,6 +36,7 @@ def write_table(workspace: Path, corpus: str, name: str, table: Table, rows: pd.
         name: of the table, `-short` included.
         table: the plan.
         rows: what `collect` gave.
+        points: what `mfsn.reproduce.points.points_of` gave, where the table has curves.
 
     Returns:
         The path of the page.
@@ -32,11 +44,13 @@ def write_table(workspace: Path, corpus: str, name: str, table: Table, rows: pd.
     folder = Outputs(workspace, corpus, "tables").results
     write_text(folder / f"{name}.csv", rows.to_csv(index=False))
     page = folder / f"{name}.html"
-    write_text(page, render(table, rows))
+    write_text(page, render(table, rows, points))
+    if points is not None:
+        write_text(folder / f"{name}-curves.csv", points.to_csv(index=False))
     return page
 
 
-def render(table: Table, rows: pd.DataFrame) -> str:
+def render(table: Table, rows: pd.DataFrame, points: pd.DataFrame | None = None) -> str:
     """The page; everything that comes from data is escaped by the template."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(FOLDER),
@@ -50,7 +64,17 @@ def render(table: Table, rows: pd.DataFrame) -> str:
         css=Markup(STYLE.read_text(encoding="utf-8")),  # noqa: S704 - our own file
         table=table,
         rows=shown.to_dict("records"),
-        has_published=bool(rows["published_ua"].notna().any()),
+        has_published=bool(rows["published_on"].notna().any()),
         has_seeds=bool(rows["ua_std"].notna().any()),
         short=bool(rows.attrs.get("short")),
+        departure=rows.attrs.get("departure"),
+        curves=_curves(table, points),
     )
+
+
+def _curves(table: Table, points: pd.DataFrame | None) -> list[dict[str, Any]]:
+    if table.curve is None or points is None:
+        return []
+    from mfsn.reproduce.curve_figures import figures_of
+
+    return figures_of(table.curve, points)

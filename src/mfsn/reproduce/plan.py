@@ -1,11 +1,13 @@
 """What a table consists of: rows, each with the parameters that make it, and the published scores.
 
 Tables are data (`tables/*.yaml`). A row's parameters are changes of params.yaml, so that a table
-runs on whichever corpus, protocol and encoders the user has set.
+runs on whichever corpus and encoders the user has set; on the corpus of the published scores it
+also sets their protocol.
 """
 
 from __future__ import annotations
 
+import json
 from functools import reduce
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ from pydantic import Field
 from mfsn.config import Config
 from mfsn.errors import ConfigError
 from mfsn.params import Params, read_yaml
+from mfsn.reproduce.curve import Curve
 
 FOLDER = Path(__file__).parent / "tables"
 SHORT = {"optimisation.epochs": 3, "optimisation.patience": 3}
@@ -22,13 +25,13 @@ SHORT = {"optimisation.epochs": 3, "optimisation.patience": 3}
 
 
 class Row(Config):
-    """One experiment of a table."""
+    """One experiment of a table, or a published score that no system here reproduces."""
 
     name: str = Field(pattern=r"^[a-z0-9_]+$")
     label: str
-    set: dict[str, Any] = Field({})
+    set: dict[str, Any] | None = None
     """Dotted parameter to value; a text `$sec.model` stands for the value of that parameter in
-    params.yaml."""
+    params.yaml. null: nothing runs, the row is published only."""
     published: dict[str, float] = Field({})
     """ua and wa in percent, under the table's `source` and `conditions`."""
 
@@ -41,7 +44,22 @@ class Table(Config):
     """Where the published scores stand, or whose question the table answers."""
     conditions: str
     """What the published scores were measured on."""
+    preset: str | None = None
+    """The preset that prepares the corpus of the published scores."""
+    corpus: dict[str, Any] = Field({})
+    """Dotted parameter to the value that it has on the corpus of the published scores; the order of
+    a list does not matter. Elsewhere the table runs all the same, and says that it does not
+    compare."""
+    protocol: dict[str, Any] = Field({})
+    """Dotted parameter to value: the published protocol, which every row sets on that corpus."""
     rows: list[Row] = Field(min_length=1)
+    curve: Curve | None = None
+    """How the rows make curves, which are then drawn below the table."""
+
+    @property
+    def runs(self) -> list[Row]:
+        """The rows that are experiments here."""
+        return [row for row in self.rows if row.set is not None]
 
 
 def tables() -> dict[str, Table]:
@@ -72,8 +90,49 @@ def overrides(row: Row, params: Params, short: bool, seeds: tuple[int, ...]) -> 
         short: whether fits are to take seconds.
         seeds: instead of those in params.yaml; empty for those.
     """
-    changed = {name: _resolve(value, params) for name, value in row.set.items()}
+    changed = {name: _resolve(value, params) for name, value in (row.set or {}).items()}
     return changed | (SHORT if short else {}) | ({"seeds": list(seeds)} if seeds else {})
+
+
+def settings_of(row: Row) -> str:
+    """What a row sets, as text for a list."""
+    if row.set is None:
+        return "(published only; nothing runs)"
+    return ", ".join(f"{name}: {_plain(value)}" for name, value in row.set.items())
+
+
+def described(published: dict[str, float]) -> str:
+    """Published scores as text for a list: `UA 74.0, WA 71.9`."""
+    return ", ".join(f"{name.upper()} {score:.1f}" for name, score in published.items())
+
+
+def departures(table: Table, params: Params) -> list[str]:
+    """Where params.yaml is not what the published scores are of: one clause a parameter."""
+    return [
+        f"{name} is {_plain(_value(name, params))}, not {_plain(published)}"
+        for name, published in table.corpus.items()
+        if _unordered(_value(name, params)) != _unordered(published)
+    ]
+
+
+def protocol_of(table: Table, params: Params) -> dict[str, Any]:
+    """The published protocol as dotted parameters; nothing on another corpus.
+
+    Another corpus may have no sessions to leave out, so that it keeps its own protocol.
+    """
+    return {} if departures(table, params) else table.protocol
+
+
+def notice(table: Table, params: Params) -> str | None:
+    """One sentence where ours will not compare with the published scores; else None."""
+    clauses = departures(table, params)
+    if not clauses:
+        return None
+    preset = f"; `mfsn preset {table.preset}` sets the corpus" if table.preset else ""
+    return (
+        f"the published scores are of {table.conditions}, and in params.yaml "
+        f"{' and '.join(clauses)}, so that ours do not compare with them{preset}"
+    )
 
 
 def experiment_name(table: str, row: Row, short: bool) -> str:
@@ -84,5 +143,18 @@ def experiment_name(table: str, row: Row, short: bool) -> str:
 def _resolve(value: Any, params: Params) -> Any:
     if not (isinstance(value, str) and value.startswith("$")):
         return value
-    found = reduce(getattr, value.removeprefix("$").split("."), params)
+    found = _value(value.removeprefix("$"), params)
     return found.model_dump(mode="json") if isinstance(found, Config) else found
+
+
+def _value(name: str, params: Params) -> Any:
+    return reduce(getattr, name.split("."), params)
+
+
+def _unordered(value: Any) -> Any:
+    return sorted(value) if isinstance(value, list) else value
+
+
+def _plain(value: Any) -> str:
+    """As params.yaml has it: text without quotes, false, null."""
+    return value if isinstance(value, str) else json.dumps(value)

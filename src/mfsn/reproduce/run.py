@@ -15,7 +15,7 @@ from typing import Any
 
 from mfsn.errors import ReproduceError
 from mfsn.params import Params
-from mfsn.reproduce.plan import Row, Table, experiment_name, overrides
+from mfsn.reproduce.plan import Row, Table, experiment_name, overrides, protocol_of
 
 Say = Callable[[str], None]
 
@@ -30,7 +30,7 @@ def run_rows(
     seeds: tuple[int, ...] = (),
     say: Say = print,
 ) -> dict[str, str]:
-    """Run every row, one after the other.
+    """Run every row that is an experiment, one after the other.
 
     Args:
         workspace: the checkout.
@@ -48,10 +48,11 @@ def run_rows(
         ReproduceError: if a row fails; those before it come from the caches when run again.
     """
     found = {}
-    for number, row in enumerate(table.rows, start=1):
-        say(f"{name}, row {number} of {len(table.rows)}: {row.label}")
+    for number, row in enumerate(table.runs, start=1):
+        say(f"{name}, row {number} of {len(table.runs)}: {row.label}")
         found[row.name] = experiment_name(name, row, short)
-        _run(workspace, found[row.name], overrides(row, params, short, seeds), row)
+        changed = protocol_of(table, params) | overrides(row, params, short, seeds)
+        _run(workspace, found[row.name], changed, row)
     return found
 
 

@@ -76,8 +76,8 @@ def push(remote: Remote, store_root: Path, digest: Digest) -> Copied:
     store, far = Store(store_root, digest.spec), RemoteStore(remote, digest.spec)
     named = set(digest.rows.values())
     there = {key for bundle in far.bundles() for key in bundle.keys} & named
-    committed = store.committed()
-    waiting = [key for key in committed if key in named - there]
+    wanted = named - there
+    waiting = [key for key in store.committed() if key in wanted]
     if waiting:
         far.describe(digest)
     size, most = 0, rows_within(LARGEST_OBJECT_BYTES, [_largest(digest)])
@@ -85,7 +85,7 @@ def push(remote: Remote, store_root: Path, digest: Digest) -> Copied:
         for keys in batches(waiting, min(most, MOST_ROWS_PER_BUNDLE)):
             size += far.add(keys, partial(_read, store, keys))
             progress.update(len(keys))
-    lost = len(named - there) - len(waiting)
+    lost = len(wanted) - len(waiting)
     return Copied(digest.store, len(waiting), size, len(there), lost)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 
 from mfsn.corpora.config import LabelsConfig
 from mfsn.errors import TrainingError
+from mfsn.training.labels import Label, main_class
 from mfsn.training.units import Unit
 
 
@@ -41,21 +42,22 @@ def split_for_alpha(
 
 
 def require_every_class(
-    unit: Unit, half: str, labels: Collection[int], config: LabelsConfig
+    unit: Unit, half: str, labels: Collection[Label], config: LabelsConfig
 ) -> None:
-    """Refuse a half of the training data in which a class is missing.
+    """Refuse a half of the training data in which a class is missing; dimensions miss none.
 
     Args:
         unit: fold and seed, for the message.
         half: what it trains, for the message.
-        labels: class indices of its utterances.
+        labels: of its utterances; soft ones count for the class of the largest share.
         config: names the classes.
 
     Raises:
         TrainingError: if a class has no utterance in it.
     """
-    missing = [name for index, name in enumerate(config.classes) if index not in labels]
-    if missing:
+    present = {main_class(label) for label in labels}
+    missing = [name for index, name in enumerate(config.classes) if index not in present]
+    if missing and not config.rated:
         raise TrainingError(
             f"{unit.label}: the training data that bilevel search keeps for {half} holds no "
             f"utterance of {', '.join(missing)}; change search.alpha_share or the seed, or use "

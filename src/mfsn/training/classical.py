@@ -1,14 +1,16 @@
-"""The classical baseline: functionals of an utterance and a linear support vector machine.
+"""The classical baseline: functionals of an utterance and a linear model, which is a support vector
+machine or ridge regression (always where dimensions are predicted).
 
-Features are standardised and the machine is fitted on training utterances only. It is kept as plain
+Features are standardised and the model is fitted on training utterances only. It is kept as plain
 arrays, and computes as scikit-learn's pipeline does.
 
-Shapes: N utterances, P functionals, C classes.
+Shapes: N utterances, P functionals, C classes (or dimensions).
 """
 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -26,12 +28,18 @@ Int64 = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class LinearModel:
-    """Standardisation and one hyperplane a class."""
+    """Standardisation and one hyperplane a class or dimension."""
 
     mean_P: Float64
     scale_P: Float64
     coef_CP: Float64
     intercept_C: Float64
+
+    def values(self, functionals_NP: npt.NDArray[Any]) -> Float64:
+        """Values of dimensions in the unit of their labels, or decision values, [N, C]."""
+        standard_NP = (functionals_NP.astype(np.float64) - self.mean_P) / self.scale_P
+        value_NC: Float64 = standard_NP @ self.coef_CP.T + self.intercept_C
+        return value_NC
 
     def log_posteriors(self, functionals_NP: npt.NDArray[Any]) -> Float64:
         """Log-softmax of the decision values, [N, C].
@@ -39,8 +47,7 @@ class LinearModel:
         A support vector machine has no posteriors: these rank the classes as it does, but are not
         calibrated.
         """
-        standard_NP = (functionals_NP.astype(np.float64) - self.mean_P) / self.scale_P
-        decision_NC = standard_NP @ self.coef_CP.T + self.intercept_C
+        decision_NC = self.values(functionals_NP)
         shifted_NC = decision_NC - decision_NC.max(axis=1, keepdims=True)
         posterior: Float64 = shifted_NC - np.log(np.exp(shifted_NC).sum(axis=1, keepdims=True))
         return posterior
@@ -95,3 +102,60 @@ def fit_linear(
         coef_CP, intercept_C = np.vstack([-coef_CP, coef_CP]), np.tile(intercept_C, 2) * [-1, 1]
     model = LinearModel(scaler.mean_, scaler.scale_, coef_CP, intercept_C)
     return model, not any(issubclass(w.category, ConvergenceWarning) for w in caught)
+
+
+def fit_ridge(
+    functionals_NP: npt.NDArray[Any],
+    values_ND: Float64,
+    *,
+    c: float,
+    blocks: Sequence[int] = (),
+    weight_N: Float64 | None = None,
+) -> LinearModel:
+    """Fit ridge regression to dimensions (scikit-learn: StandardScaler, then Ridge).
+
+    A linear machine with the squared error for its loss, as networks have it, and solved exactly.
+
+    Args:
+        functionals_NP: training utterances, finite.
+        values_ND: their labels; standardised for the fit, so that C means the same for all.
+        c: inverse strength of the regularisation as of a support vector machine: alpha is 1 / 2c.
+        blocks: sizes of the blocks of functionals, in their order, which are to count alike: a row
+            then has a mean squared length of 1. Without them every functional counts alike.
+        weight_N: how much each utterance counts in the loss; alike without it.
+    """
+    from sklearn.linear_model import Ridge
+    from sklearn.preprocessing import StandardScaler
+
+    inputs, targets = StandardScaler(), StandardScaler()
+    machine = Ridge(alpha=1 / (2 * c))
+    rows_NP = inputs.fit_transform(functionals_NP.astype(np.float64))
+    scale_P = np.repeat([np.sqrt(size * len(blocks)) for size in blocks] or [1.0], blocks or [1])
+    rows_NP /= scale_P
+    machine.fit(rows_NP, targets.fit_transform(values_ND), sample_weight=weight_N)
+    scale_D = targets.scale_
+    coef_DP = machine.coef_.reshape(len(scale_D), -1) * scale_D[:, None]
+    intercept_D = machine.intercept_ * scale_D + targets.mean_
+    return LinearModel(inputs.mean_, inputs.scale_ * scale_P, coef_DP, intercept_D)
+
+
+def fit_ridge_classes(
+    functionals_NP: npt.NDArray[Any],
+    labels_N: Int64,
+    *,
+    c: float,
+    balanced: bool,
+    blocks: Sequence[int] = (),
+) -> LinearModel:
+    """Fit ridge regression to classes: 1 for the own class, 0 for the others.
+
+    Args:
+        functionals_NP: training utterances, finite.
+        labels_N: class indices; every class from 0 to C - 1 occurs.
+        c: as for `fit_ridge`.
+        balanced: weigh classes by their inverse frequency.
+        blocks: as for `fit_ridge`.
+    """
+    member_NC = np.eye(labels_N.max() + 1)[labels_N]
+    weight_N = (1 / member_NC.mean(axis=0))[labels_N] / member_NC.shape[1] if balanced else None
+    return fit_ridge(functionals_NP, member_NC, c=c, blocks=blocks, weight_N=weight_N)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from types import TracebackType
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -90,8 +91,16 @@ class StoredArray:
         return torch.from_numpy(self.reader.read(ids, [self.name])[self.name])
 
 
-Column = Tensor | StoredArray
-"""One value a segment: all of them on the device, or in the store."""
+class Takes(Protocol):
+    """What gives the rows of a column when asked for them."""
+
+    def take(self, rows_B: Tensor) -> Tensor:
+        """Rows in their storage dtype; indices are where the column is."""
+        ...
+
+
+Column = Tensor | Takes
+"""One value a segment: all of them on the device, or where they are taken from (the store)."""
 
 
 @dataclass(frozen=True)
@@ -113,6 +122,6 @@ class Selection:
 
 def take(column: Column, rows_B: Tensor) -> Tensor:
     """Rows of a column in their storage dtype; indices are where the column is."""
-    if isinstance(column, StoredArray):
-        return column.take(rows_B)
-    return column.index_select(0, rows_B)
+    if isinstance(column, Tensor):
+        return column.index_select(0, rows_B)
+    return column.take(rows_B)

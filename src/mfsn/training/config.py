@@ -1,6 +1,6 @@
 """Parameters of search and training.
 
-params.yaml: optimisation, search, selection, train, classical.
+params.yaml: optimisation, search, selection, train, classical, corruption.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ from mfsn.config import Config
 from mfsn.models.config import Operation
 
 Rule = Literal["held_out", "oracle_test", "last_epoch"]
-"""Selection rules. held_out: best WA + UA on development utterances. oracle_test: best on the test
-fold, as the published code does. last_epoch: no choice."""
+"""Selection rules. held_out: best WA + UA on development utterances, of dimensions the best mean
+CCC (assumed; the paper that states their MSE names no rule). oracle_test: best on the test fold, as
+the published code does. last_epoch: no choice."""
 
 
 class OptimisationConfig(Config):
@@ -27,12 +28,17 @@ class OptimisationConfig(Config):
     lr: float = Field(1e-5, gt=0)
     """AdamW, all weights (CA-MSER: 1e-5)."""
     weight_decay: float = Field(0.01, ge=0)
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """Of products in training steps: bfloat16 is faster where the processor multiplies in it, and
+    changes results. Weights, losses, scores and predictions are float32 in either."""
     clip_norm: float | None = Field(None, gt=0)
     """Clip the gradient norm; CA-MSER does not."""
     class_weights: bool = False
-    """Weigh the loss by inverse class frequency in training; CA-MSER does not."""
+    """Weigh the loss by inverse class frequency in training; CA-MSER does not. Soft labels count
+    for each class by their shares."""
     shuffle_labels: bool = False
-    """Permute the training labels: a sanity check, results must fall to chance."""
+    """Permute the training labels, soft ones and values too: a sanity check, results must fall to
+    chance, or to those of predicting the mean."""
 
 
 class SearchConfig(Config):
@@ -111,8 +117,18 @@ class SelectionConfig(Config):
 
 
 class ClassicalConfig(Config):
-    """The linear support vector machine on functionals (system: classical)."""
+    """The linear model on functionals (system: classical).
 
+    Where dimensions are predicted it is ridge regression, whatever `classifier` says.
+    """
+
+    classifier: Literal["svm", "ridge"] = "svm"
+    """svm: one linear support vector machine a class. ridge: ridge regression to 1 for the own
+    class and 0 for the others, with alpha = 1 / (2 C), solved exactly."""
+    scaling: Literal["functionals", "blocks"] = "functionals"
+    """What counts alike. functionals: each of them, by its variance in training. blocks (ridge):
+    moreover each set of functionals, of the whole utterance or of its parts, however many values
+    it has."""
     c_grid: tuple[float, ...] = Field((1e-4, 1e-3, 1e-2, 0.1, 1.0), min_length=1)
     """Values of C to choose from by held_out or oracle_test; of equally good ones the first."""
     c: float = Field(0.01, gt=0)
@@ -120,9 +136,55 @@ class ClassicalConfig(Config):
     max_iter: int = Field(20_000, ge=1)
     """Iterations of liblinear; a fit that needs more is reported."""
 
+    @model_validator(mode="after")
+    def _blocks_are_for_ridge(self) -> ClassicalConfig:
+        if self.scaling == "blocks" and self.classifier != "ridge":
+            raise ValueError(
+                "scaling: blocks goes with classifier: ridge; set scaling: functionals for svm"
+            )
+        return self
+
     @field_validator("c_grid")
     @classmethod
     def _positive(cls, values: tuple[float, ...]) -> tuple[float, ...]:
         if min(values) <= 0:
             raise ValueError("every C must be above 0")
         return values
+
+
+class CorruptionConfig(Config):
+    """How much of TEC is replaced by what says nothing about the utterance: a test of the fusion.
+
+    A rate is the share of utterances whose TEC is replaced in all segments and frames, in training,
+    development and test part alike each time they are read. Which utterances, follows from `seeds`
+    and the fold alone: the same for all systems, and those of a rate are among those of every
+    higher one. The alternative, frames or segments drawn anew for every batch, would be an
+    augmentation, and leave no utterance without its TEC.
+    """
+
+    kind: Literal["none", "noise", "other_utterance", "zeros"] = "none"
+    """noise: Gaussian, each feature with mean and deviation of the fold's training TEC.
+    other_utterance: TEC of another utterance of the same part of the fold, repeated from its start
+    where that is shorter. zeros: nothing."""
+    train: float = Field(0.0, ge=0, le=1)
+    """Rate in training and in development data: those are at hand when a system is built, and a
+    selection that saw the test's rate would know what nobody knows."""
+    test: float = Field(0.0, ge=0, le=1)
+    """Rate in test data."""
+
+    @model_validator(mode="after")
+    def _rates_are_of_a_kind(self) -> CorruptionConfig:
+        if self.kind == "none" and (self.train or self.test):
+            raise ValueError("kind: none replaces nothing; choose a kind, or set both rates to 0")
+        return self
+
+    def seen(self, test: bool) -> dict[str, str | float]:
+        """What of it a fit can depend on; empty where no TEC that it reads is replaced.
+
+        Args:
+            test: whether the fit reads test data.
+        """
+        rate = self.test if test else 0.0
+        if not (self.train or rate):
+            return {}
+        return {"kind": self.kind, "train": self.train, "test": rate}

@@ -17,9 +17,11 @@ import torch
 from torch import Tensor
 
 from mfsn.cache.digest import Digest
+from mfsn.corpora.config import Reading
 from mfsn.models.inputs import Features, InputShapes
 from mfsn.training.columns import Column, StoredArray
 from mfsn.training.experiment import Experiment
+from mfsn.training.labels import Label
 from mfsn.training.rows import Rows
 
 ACOUSTIC_LEVEL = "acoustic"
@@ -43,7 +45,7 @@ def make_rows(
             order) and `tec` (its last array counts); rows in the order of the segments.
         utterances: each segment's utterance; whole utterances only, since the utterance's maximum
             is taken over its segments.
-        valid_samples: samples of real audio in each segment.
+        valid_samples: samples of each segment that count as audio.
         samples: samples of a segment.
         device: as torch names it.
     """
@@ -84,11 +86,12 @@ class Part:
     utterance_N: Tensor
     """Each segment's utterance, as an index into `labels_U`."""
     labels_U: Tensor
-    """Class index of each utterance."""
+    """Class index of each utterance, [U]; with soft labels among them the share of each class,
+    [U, C]; or the value of each dimension, [U, D]."""
 
     @cached_property
     def segment_labels(self) -> Tensor:
-        """Class index of each segment."""
+        """Label of each segment: that of its utterance."""
         return self.labels_U[self.utterance_N]
 
 
@@ -99,14 +102,14 @@ class TrainingData:
     rows: Rows
     segments: pd.DataFrame
     """The segment table, in the order of the rows."""
-    labels: Mapping[str, int]
-    """Utterance id to class index."""
+    labels: Mapping[str, Label]
+    """By utterance id."""
     shapes: InputShapes
     levels: tuple[str, ...]
     """SEC level names in their order; the last is S_N. `ACOUSTIC_LEVEL` alone without SEC."""
     device: str
 
-    def part(self, ids: Sequence[str], labels: Mapping[str, int] | None = None) -> Part:
+    def part(self, ids: Sequence[str], labels: Mapping[str, Label] | None = None) -> Part:
         """The segments of utterances.
 
         Args:
@@ -116,12 +119,25 @@ class TrainingData:
         positions = {name: index for index, name in enumerate(ids)}
         own = self.segments["utterance_id"].map(positions)
         rows = np.flatnonzero(own.notna())
-        classes = [(labels or self.labels)[name] for name in ids]
+        own_labels = [(labels or self.labels)[name] for name in ids]
         return Part(
             torch.from_numpy(rows).to(self.device),
             torch.from_numpy(own.to_numpy()[rows].astype(np.int64)).to(self.device),
-            torch.tensor(classes, device=self.device),
+            as_tensor(own_labels).to(self.device),
         )
+
+
+def as_tensor(labels: Sequence[Label]) -> Tensor:
+    """Labels of utterances: whole numbers [U] of classes, or float32 [U, C] or [U, D].
+
+    Args:
+        labels: where one of classes is soft, the others become shares of 1 and 0.
+    """
+    widths = {len(label) for label in labels if isinstance(label, tuple)}
+    if not widths:
+        return torch.tensor(labels, dtype=torch.int64)
+    (width,) = widths
+    return torch.tensor([_as_shares(label, width) for label in labels])
 
 
 def load_data(experiment: Experiment, device: str, streaming: bool = False) -> TrainingData:
@@ -140,14 +156,14 @@ def load_data(experiment: Experiment, device: str, streaming: bool = False) -> T
     return TrainingData(
         rows=_open_rows(experiment, device, streaming),
         segments=experiment.segments,
-        labels=experiment.class_of,
-        shapes=input_shapes(digests),
+        labels=experiment.label_of,
+        shapes=input_shapes(digests, experiment.segment.reading),
         levels=_levels(digests),
         device=device,
     )
 
 
-def input_shapes(digests: Mapping[str, Digest]) -> InputShapes:
+def input_shapes(digests: Mapping[str, Digest], reading: Reading = "fixed") -> InputShapes:
     """The sizes of a network's inputs, from the digests of what its system reads.
 
     Without SEC and TEC theirs are 0: what another system has in the store decides nothing.
@@ -162,13 +178,15 @@ def input_shapes(digests: Mapping[str, Digest]) -> InputShapes:
         *list(shapes.get("tec", unread).values())[-1],
         *shapes["spectrogram"]["level_db"],
         *shapes["mfcc"]["mfcc"],
+        reading=reading,
     )
 
 
 def _open_rows(experiment: Experiment, device: str, streaming: bool) -> Rows:
     segments = experiment.segments
     ids, home = segments["segment_id"].tolist(), "cpu" if streaming else device
-    valid = segments["valid_samples"].to_numpy() / experiment.segment.samples
+    audible = experiment.segment.audible(segments["valid_samples"].to_numpy())
+    valid = audible / experiment.segment.samples
     readers = {name: experiment.reader(name) for name in experiment.digests}
     loudest = readers["spectrogram"].read(ids, ["max_db"])["max_db"]
     columns: dict[tuple[str, str], Column] = {}
@@ -188,6 +206,12 @@ def _open_rows(experiment: Experiment, device: str, streaming: bool) -> Rows:
         valid_N=torch.from_numpy(valid.astype(np.float32)).to(home),
         device=device,
     )
+
+
+def _as_shares(label: Label, width: int) -> tuple[float, ...]:
+    if isinstance(label, tuple):
+        return label
+    return tuple(float(index == label) for index in range(width))
 
 
 def _levels(digests: Mapping[str, Digest]) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,12 +14,19 @@ from mfsn.cache.digest import Digest
 from mfsn.cache.layout import row_bytes
 from mfsn.cache.spec import ArraySpec
 from mfsn.corpora.config import LabelsConfig, ProtocolConfig, SegmentConfig
+from mfsn.corpora.cross_corpus import own_name
 from mfsn.corpora.fold import some
 from mfsn.corpora.protocols import Fold, make_folds
 from mfsn.errors import TrainingError
 from mfsn.manifest import SEGMENTS, UTTERANCES, read_table
 from mfsn.models.config import ModelConfig, System
-from mfsn.training.config import OptimisationConfig, SearchConfig, SelectionConfig
+from mfsn.training.config import (
+    CorruptionConfig,
+    OptimisationConfig,
+    SearchConfig,
+    SelectionConfig,
+)
+from mfsn.training.labels import Label, labels_of
 from mfsn.workspace import Outputs
 
 if TYPE_CHECKING:
@@ -56,6 +63,7 @@ class Experiment:
     """Root of the feature cache; unfinished trainings are kept there too."""
     code: Mapping[str, str]
     """Module name to a hash of its meaning: what the code that runs this computes."""
+    corruption: CorruptionConfig = field(default_factory=CorruptionConfig)
 
     @cached_property
     def manifest(self) -> pd.DataFrame:
@@ -64,7 +72,7 @@ class Experiment:
         Raises:
             ManifestError: if the table is missing or damaged.
             TrainingError: if an utterance has another label than the classes, or a class has no
-                utterance.
+                utterance; if an utterance lacks a dimension that is to be predicted.
         """
         table = read_table(self.outputs.manifest, UTTERANCES)
         differing = sorted(set(table["emotion"]) ^ set(self.labels.classes))
@@ -72,6 +80,12 @@ class Experiment:
             raise TrainingError(
                 f"{', '.join(differing)}: in only one of the manifest and labels.classes; mend "
                 "labels in params.yaml, then run `dvc repro`"
+            )
+        unrated = table.loc[table[self.labels.rated].isna().any(axis=1), "utterance_id"]
+        if len(unrated):
+            raise TrainingError(
+                f"{len(unrated)} utterances have no {' or '.join(self.labels.rated)} "
+                f"({some(unrated)}); run `dvc repro`, which leaves them out"
             )
         return table
 
@@ -140,6 +154,11 @@ class Experiment:
         return {name: int(i) for name, i in zip(*columns, strict=True)}
 
     @property
+    def label_of(self) -> dict[str, Label]:
+        """What is learnt of each utterance, by its id: see `mfsn.training.labels.labels_of`."""
+        return labels_of(self.manifest, self.labels)
+
+    @property
     def speaker_of(self) -> dict[str, str]:
         """Speaker by utterance id; NaN where unknown."""
         return dict(zip(self.manifest["utterance_id"], self.manifest["speaker"], strict=True))
@@ -151,7 +170,8 @@ class Experiment:
 
     def _refuse_heard_speakers(self, extractor: str, digest: Digest, fold: Fold) -> None:
         held_out = self.speakers(fold.dev + fold.test)
-        heard = set(digest.about.get("speakers", ())) & set(held_out)
+        names = {*held_out, *map(own_name, held_out)}  # an encoder knows no joined corpus
+        heard = set(digest.about.get("speakers", ())) & names
         if heard and fold.speaker_independent:
             raise TrainingError(
                 f"{fold.title}: the encoder of {extractor} was trained on {some(heard)}, who "

@@ -42,7 +42,7 @@ class Task:
     alpha: Part | None
     """Trains alpha (bilevel)."""
     scaling: Part
-    """All training data, from which the spectrogram's scaling is taken."""
+    """All training data, from which the scaling of the spectrogram and of values is taken."""
     dev: Part | None
     test: Part | None
     """None unless oracle_test is asked for: test data is then not even looked at."""
@@ -95,6 +95,7 @@ class _Training:
         torch.manual_seed(task.seed)
         self._network = task.make_network().to(device)
         self._network.fit_scaling(*rows.select_spectrogram(task.scaling.rows_N))
+        self._network.readout.fit(task.scaling.labels_U)
         self._solver = Solver(
             self._network, rows, task.levels,
             optimisation=task.optimisation, search=task.search, seed=task.seed,

@@ -13,6 +13,7 @@ from mfsn.models.network import SerNetwork, build_network
 from mfsn.training.bilevel import require_every_class, split_for_alpha
 from mfsn.training.checkpoint import epoch_weights
 from mfsn.training.config import Rule, SelectionConfig
+from mfsn.training.corruption import corrupted_rows
 from mfsn.training.data import TrainingData
 from mfsn.training.experiment import Experiment
 from mfsn.training.fit import Task, fit
@@ -52,7 +53,8 @@ def make_network(
     """
     network = build_network(
         experiment.system, experiment.model, data.shapes, len(experiment.labels.classes),
-        data.levels, alpha_init_std=experiment.search.alpha_init_std, pretrained=pretrained,
+        data.levels, dimensions=len(experiment.labels.rated),
+        alpha_init_std=experiment.search.alpha_init_std, pretrained=pretrained,
     )  # fmt: skip
     if fix is not None:
         fix(network)
@@ -89,13 +91,14 @@ def train_on_fold(
         levels = data.levels if experiment.system == "mfsn" else data.levels[-1:]
     work = unit.folder / WORK / "selection"
     task = _task(unit, experiment, data, fix, tuple(levels))
-    fitted = fit(task, data.rows, data.device, work)
+    fitted = fit(task, corrupted_rows(unit, experiment, data), data.device, work)
     if not experiment.selection.refit:
         weights = {r: epoch_weights(work, choice.epoch) for r, choice in fitted.choices.items()}
         return Trained(fitted.history, fitted.choices, weights, [])
     work = unit.folder / WORK / "refit"
     larger = _with_development_data(fitted.choices["held_out"], unit, experiment)
-    refitted = fit(_task(*larger, data, fix, tuple(levels)), data.rows, data.device, work)
+    rows = corrupted_rows(*larger, data)
+    refitted = fit(_task(*larger, data, fix, tuple(levels)), rows, data.device, work)
     last = epoch_weights(work, len(refitted.history))
     return Trained(fitted.history, fitted.choices, {"held_out": last}, refitted.history)
 

@@ -1,11 +1,12 @@
 """The training loop's steps: what one epoch does to a network, and how a network is scored.
 
-Loss is cross entropy on segments (CA-MSER train_ser.py). Weights are trained by AdamW, alpha by SGD
+Loss is on segments: cross entropy (CA-MSER train_ser.py), or the squared error of dimensions; see
+`mfsn.models.readout`. Weights are trained by AdamW, alpha by SGD
 without momentum. joint: each step updates both on the same batch. bilevel, first order: a step of
 alpha on a batch of its own data goes before every step of the weights. The Choice Cell draws one
 SEC level a mini-batch.
 
-Shapes: N segments, C classes.
+Shapes: B batch, N segments, C classes (or dimensions).
 """
 
 from __future__ import annotations
@@ -15,21 +16,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from mfsn.errors import TrainingError
-from mfsn.evaluation.aggregation import decide
-from mfsn.evaluation.config import EvaluateConfig
-from mfsn.evaluation.metrics import scores
 from mfsn.models.cells import choose
 from mfsn.models.inputs import Features
 from mfsn.models.network import SerNetwork
+from mfsn.models.readout import Values
 from mfsn.training.config import OptimisationConfig, SearchConfig
 from mfsn.training.data import Part
 from mfsn.training.rows import Rows
+from mfsn.training.scoring import score_classes, score_dimensions
 
 EVALUATION_ROWS = 128
 """Segments scored at once."""
@@ -84,10 +82,13 @@ class Solver:
         self._levels = tuple(levels)
         self._always_read = list(rows.sec)[-1:]
         self._optimisation = optimisation
+        self._rounds = optimisation.precision == "bfloat16"
         self._generator = torch.Generator().manual_seed(seed)
         weights, alphas = network.weight_parameters(), network.architecture_parameters()
         self._weights: list[torch.optim.Optimizer] = [
-            torch.optim.AdamW(weights, lr=optimisation.lr, weight_decay=optimisation.weight_decay)
+            torch.optim.AdamW(
+                weights, lr=optimisation.lr, weight_decay=optimisation.weight_decay, fused=True
+            )
         ]
         self._alpha: list[torch.optim.Optimizer] = (
             [torch.optim.SGD(alphas, lr=search.alpha_lr)] if alphas else []
@@ -137,11 +138,11 @@ class Solver:
         return _Step(part, batch, choose(self._levels, self._generator), optimisers)
 
     def _update(self, step: _Step, features: Features) -> Tensor:
-        logits_BC: Tensor = self._network(features, step.level)
+        with torch.autocast(features.valid_B.device.type, torch.bfloat16, self._rounds):
+            logits_BC: Tensor = self._network(features, step.level).float()
         labels_B = step.part.segment_labels[step.batch]
-        loss = functional.cross_entropy(
-            logits_BC, labels_B, self._class_weights(step.part, logits_BC)
-        )
+        weights_C = self._class_weights(step.part, logits_BC)
+        loss = self._network.readout.loss(logits_BC, labels_B, weights_C)
         self._network.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
         if self._optimisation.clip_norm is not None:
@@ -152,12 +153,15 @@ class Solver:
         return loss.detach()
 
     def _class_weights(self, part: Part, logits_BC: Tensor) -> Tensor | None:
-        """N / (C n_c), over the segments of the part."""
+        """N / (C n_c), over the segments of the part; soft labels add to n_c by their shares."""
         if not self._optimisation.class_weights:
             return None
-        classes = logits_BC.shape[1]
-        counts_C = torch.bincount(part.segment_labels, minlength=classes)
-        return len(part.segment_labels) / (classes * counts_C.clamp(min=1).to(logits_BC))
+        classes, labels_N = logits_BC.shape[1], part.segment_labels
+        if labels_N.is_floating_point():
+            counts_C = labels_N.sum(dim=0)
+        else:
+            counts_C = torch.bincount(labels_N, minlength=classes)
+        return len(labels_N) / (classes * counts_C.clamp(min=1).to(logits_BC))
 
     def _batches(self, part: Part) -> Iterator[Tensor]:
         order = torch.randperm(len(part.rows_N), generator=self._generator)
@@ -169,8 +173,8 @@ class Solver:
 
 
 @torch.no_grad()
-def log_posteriors(network: SerNetwork, rows: Rows, rows_N: Tensor) -> dict[str, Tensor]:
-    """Each level's log-posteriors of segments, float64 [N, C] on the CPU.
+def outputs_per_level(network: SerNetwork, rows: Rows, rows_N: Tensor) -> dict[str, Tensor]:
+    """Each level's outputs for segments, before the readout: float64 [N, C] on the CPU.
 
     Args:
         network: on the device of the rows; left in evaluation mode.
@@ -181,18 +185,24 @@ def log_posteriors(network: SerNetwork, rows: Rows, rows_N: Tensor) -> dict[str,
     requests = [(batch, None) for batch in torch.split(rows_N, EVALUATION_ROWS)]
     batches = [network.logits_per_level(features) for features in rows.batches(requests)]
     return {
-        level: torch.cat([logits[level] for logits in batches]).cpu().double().log_softmax(dim=1)
+        level: torch.cat([logits[level] for logits in batches]).cpu().double()
         for level in network.choice_levels
     }
+
+
+def read_out(network: SerNetwork, rows: Rows, rows_N: Tensor) -> dict[str, Tensor]:
+    """What each level predicts for segments: log-posteriors, or values in the labels' unit.
+
+    float64 [N, C] on the CPU. Arguments as in `outputs_per_level`.
+    """
+    found = outputs_per_level(network, rows, rows_N)
+    return {level: network.readout(outputs_NC) for level, outputs_NC in found.items()}
 
 
 def evaluate(
     network: SerNetwork, rows: Rows, part: Part, levels: Sequence[str], where: str
 ) -> dict[str, dict[str, float]]:
-    """Score utterances at each level: {"loss" (segments), "ua", "wa"}.
-
-    Utterances are decided by the mean of their segments' log-posteriors, as published, whatever
-    `evaluate.aggregation` says: another aggregation must not train again.
+    """Score utterances at each level: "loss" (of segments), and what `mfsn.training.scoring` gives.
 
     Args:
         network: on the device of the rows; left in evaluation mode.
@@ -202,20 +212,21 @@ def evaluate(
         where: fold, seed, epoch and split, for the message.
 
     Raises:
-        TrainingError: if a log-posterior is not finite.
+        TrainingError: if an output is not finite.
     """
-    of_level = log_posteriors(network, rows, part.rows_N)
-    return {level: _score(of_level[level], part, f"{where}, level {level}") for level in levels}
+    found = outputs_per_level(network, rows, part.rows_N)
+    return {
+        level: _score(network, found[level], part, f"{where}, level {level}") for level in levels
+    }
 
 
-def _score(log_posterior_NC: Tensor, part: Part, where: str) -> dict[str, float]:
-    require_finite(log_posterior_NC, where)
+def _score(network: SerNetwork, outputs_NC: Tensor, part: Part, where: str) -> dict[str, float]:
+    require_finite(outputs_NC, where)
     labels_U, utterance_N = part.labels_U.cpu(), part.utterance_N.cpu()
-    loss = functional.nll_loss(log_posterior_NC, labels_U[utterance_N])
-    equal_N = np.ones(len(utterance_N), np.int64)
-    decided = decide(log_posterior_NC.numpy(), utterance_N.numpy(), equal_N, EvaluateConfig())
-    found = scores(labels_U.numpy(), decided.predicted_U, log_posterior_NC.shape[1])
-    return {"loss": float(loss), "ua": found.ua, "wa": found.wa}
+    score = score_dimensions if isinstance(network.readout, Values) else score_classes
+    loss = network.readout.loss(outputs_NC, labels_U[utterance_N])
+    read = network.readout(outputs_NC).detach().numpy()
+    return {"loss": float(loss), **score(read, labels_U.numpy(), utterance_N.numpy())}
 
 
 def require_finite(values: Tensor, where: str) -> None:

@@ -9,15 +9,20 @@ breaks and the workers leave.
 from __future__ import annotations
 
 import contextlib
+import io
+import logging
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.connection import Connection
 from typing import Protocol
+
+from tqdm import tqdm
 
 from mfsn.cache.lock import exclusive
 from mfsn.errors import TrainingError
@@ -67,15 +72,21 @@ def _run_here(units: Sequence[Unit], work: Work) -> Iterator[tuple[Unit, str]]:
 def _run_in_workers(units: Sequence[Unit], work: Work, jobs: int) -> Iterator[tuple[Unit, str]]:
     context = multiprocessing.get_context("spawn")
     far_end, lifeline = context.Pipe(duplex=False)
-    workers = ProcessPoolExecutor(jobs, context, _start_worker, (work, far_end))
-    with contextlib.closing(lifeline), workers as pool:
+    level = logging.getLogger("mfsn").getEffectiveLevel()
+    workers = ProcessPoolExecutor(jobs, context, _start_worker, (work, far_end, level))
+    bar = tqdm(total=len(units), desc="folds and seeds", unit="unit", disable=None, leave=False)
+    with contextlib.closing(lifeline), workers as pool, bar:
         try:
             waiting = {pool.submit(_compute, unit): unit for unit in units}
             # Submitting starts a worker after it wakes the thread that watches workers: without
             # one more wake, the death of the last worker could go unnoticed.
             pool.submit(os.getpid)
             for future in as_completed(waiting):
-                yield waiting[future], future.result()
+                line = future.result()
+                bar.clear()  # whoever prints the line gets one of its own
+                yield waiting[future], line
+                bar.update()
+                bar.refresh()
         except BaseException as error:
             lifeline.close()
             if isinstance(error, BrokenProcessPool):
@@ -93,7 +104,17 @@ class _Worker:
     do: Do | None = None
 
 
-def _start_worker(work: Work, lifeline: Connection) -> None:
+class _NoTerminal(io.TextIOWrapper):
+    """Where progress bars stay away from: those of several processes overwrite each other."""
+
+    def isatty(self) -> bool:
+        return False
+
+
+def _start_worker(work: Work, lifeline: Connection, level: int) -> None:
+    sys.stderr = _NoTerminal(sys.stderr.buffer, line_buffering=True)
+    logging.basicConfig(format="%(message)s", stream=sys.stdout)
+    logging.getLogger("mfsn").setLevel(level)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent says when to leave
     threading.Thread(target=_leave_with_parent, args=(lifeline,), daemon=True).start()
     _Worker.work = work

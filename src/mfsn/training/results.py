@@ -9,10 +9,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
 
+from mfsn.corpora.config import LabelsConfig
 from mfsn.errors import TrainingError
 from mfsn.files import write_bytes, write_json
-from mfsn.manifest import segment_predictions_schema, write_table
+from mfsn.manifest import (
+    LABEL,
+    MEAN,
+    PREDICTED,
+    segment_predictions_schema,
+    segment_values_schema,
+    write_table,
+)
 from mfsn.training.config import Rule
 from mfsn.training.experiment import Experiment
 from mfsn.training.selection import Choice
@@ -39,15 +48,16 @@ class Result:
     """What else model.json says."""
     segments: pd.DataFrame
     """What is predicted: `segment_id`, `utterance_id` and `valid_samples` count."""
-    log_posteriors: Mapping[Rule, npt.NDArray[np.float64]]
-    """Of each rule's model, (segments, classes)."""
+    read: Mapping[Rule, npt.NDArray[np.float64]]
+    """What each rule's model predicts: log-posteriors, (segments, classes), or values in the unit
+    of the labels, (segments, dimensions)."""
 
 
 def write_result(unit: Unit, experiment: Experiment, result: Result) -> None:
     """Write a unit's folder; model.json comes last and says that it is finished.
 
     Raises:
-        TrainingError: if a log-posterior is not finite.
+        TrainingError: if what is predicted is not finite.
     """
     rule = experiment.selection.rule
     choice = result.choices[rule]
@@ -57,7 +67,7 @@ def write_result(unit: Unit, experiment: Experiment, result: Result) -> None:
         "fold": unit.fold.name,
         "seed": unit.seed,
         "system": experiment.system,
-        "classes": list(experiment.labels.classes),
+        **predicted_names(experiment.labels),
         "rule": rule,
         "refit": experiment.selection.refit,
         "epoch": choice.epoch,
@@ -67,7 +77,7 @@ def write_result(unit: Unit, experiment: Experiment, result: Result) -> None:
         "segment": experiment.segment.model_dump(mode="json"),
         **result.about,
     }
-    schema = segment_predictions_schema(experiment.labels.classes)
+    schema = predictions_schema_of(experiment.labels)
     write_table(unit.folder / PREDICTIONS, _predictions(unit, experiment, result), schema)
     write_bytes(unit.folder / WEIGHTS, result.weights)
     write_json(unit.folder / HISTORY, list(result.history))
@@ -76,12 +86,25 @@ def write_result(unit: Unit, experiment: Experiment, result: Result) -> None:
     write_json(unit.folder / MODEL, record)
 
 
+def predicted_names(labels: LabelsConfig) -> dict[str, list[str]]:
+    """What model.json and run.json say of the target: `classes`, and `dimensions` if predicted."""
+    rated = {"dimensions": labels.rated} if labels.rated else {}
+    return {"classes": list(labels.classes), **rated}
+
+
+def predictions_schema_of(labels: LabelsConfig) -> pa.Schema:
+    """Columns of the segment predictions of the target."""
+    if labels.rated:
+        return segment_values_schema(labels.rated)
+    return segment_predictions_schema(labels.classes)
+
+
 def _predictions(unit: Unit, experiment: Experiment, result: Result) -> pd.DataFrame:
     segments = result.segments[["segment_id", "utterance_id", "valid_samples"]]
     emotions = experiment.manifest.set_index("utterance_id")["emotion"]
     tables = []
-    for rule, log_posterior_NC in result.log_posteriors.items():
-        if not np.isfinite(log_posterior_NC).all():
+    for rule, read_N in result.read.items():
+        if not np.isfinite(read_N).all():
             raise TrainingError(
                 f"{unit.label}: a score of a test segment is not a finite number; check the "
                 "features with `mfsn cache verify`"
@@ -93,7 +116,24 @@ def _predictions(unit: Unit, experiment: Experiment, result: Result) -> pd.DataF
             label=segments["utterance_id"].map(emotions),
             run=unit.run,
         )
-        for index, name in enumerate(experiment.labels.classes):
-            table[f"log_posterior_{name}"] = log_posterior_NC[:, index]
-        tables.append(table)
+        tables.append(table.assign(**_columns(unit, experiment, segments["utterance_id"], read_N)))
     return pd.concat(tables, ignore_index=True)
+
+
+def _columns(
+    unit: Unit, experiment: Experiment, utterances: pd.Series, read_N: npt.NDArray[np.float64]
+) -> dict[str, Any]:
+    """The columns of a table of predictions that are about its target."""
+    dimensions = experiment.labels.rated
+    if not dimensions:
+        names = [f"log_posterior_{name}" for name in experiment.labels.classes]
+        return dict(zip(names, read_N.T, strict=True))
+    ratings = experiment.manifest.set_index("utterance_id")[dimensions]
+    refitted = unit.fold.dev if experiment.selection.refit else ()
+    mean = ratings.loc[[*unit.fold.train, *refitted]].mean()
+    predicted = dict(zip(dimensions, read_N.T, strict=True))
+    return (
+        {LABEL + name: utterances.map(ratings[name]) for name in dimensions}
+        | {PREDICTED + name: predicted[name] for name in dimensions}
+        | {MEAN + name: mean[name] for name in dimensions}
+    )

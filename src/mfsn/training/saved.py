@@ -47,6 +47,7 @@ def load_network(folder: Path) -> SavedNetwork:
         InputShapes(**record["shapes"]),
         len(record["classes"]),
         record["levels"],
+        dimensions=len(record.get("dimensions", ())),
         pretrained=False,
     )
     if record["network"] == "derived":

@@ -1,6 +1,7 @@
 """Selection: which epoch and level count, as a function of the history alone.
 
-Scores are of utterances (mean of segment log-posteriors), WA + UA, as in CA-MSER's train_ser.py.
+Scores are of utterances, each the mean of its segments: WA + UA, as in CA-MSER's train_ser.py, or
+the mean CCC of dimensions.
 
 The rule decides how long training runs, so that a comparison never changes its result. Under
 held_out training ends after `patience` epochs without a better development score; under the other
@@ -15,9 +16,11 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from mfsn.training.config import OptimisationConfig, Rule, SelectionConfig
+from mfsn.training.scoring import merit
 
 History = Sequence[Mapping[str, Any]]
-"""One entry an epoch: `epoch` (from 1), and for `dev` and `test` level to {"ua", "wa", "loss"}."""
+"""One entry an epoch: `epoch` (from 1), and for `dev` and `test` level to {"ua", "wa", "loss"}, or
+of dimensions to {"ccc", "mse", "loss"}."""
 
 
 @dataclass(frozen=True)
@@ -29,9 +32,9 @@ class Choice:
 
 
 def best(history: History, split: Literal["dev", "test"]) -> Choice:
-    """The entry and level with the largest WA + UA; of equally good ones the first."""
+    """The entry and level with the largest `merit`; of equally good ones the first."""
     scored = [
-        (score["wa"] + score["ua"], Choice(entry["epoch"], level))
+        (merit(score), Choice(entry["epoch"], level))
         for entry in history
         for level, score in entry[split].items()
     ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from mfsn.training.selection import Choice, History
 
@@ -23,9 +23,20 @@ def describe_network(history: History, choice: Choice, operations: Sequence[str]
 
 
 def describe_scores(history: History, choice: Choice) -> str:
-    """UA and WA on the development data."""
-    score = history[choice.epoch - 1]["dev"][choice.level]
-    return f"dev UA {score['ua']:.1%}, WA {score['wa']:.1%}"
+    """UA and WA on the development data, or mean CCC and MSE of dimensions."""
+    return describe_score(history[choice.epoch - 1]["dev"][choice.level])
+
+
+def describe_score(score: Mapping[str, float], name: str = "dev") -> str:
+    """The scores of one entry of a history, such as `dev UA 61.0%, WA 60.2%`.
+
+    Args:
+        score: see `mfsn.training.selection.History`.
+        name: of the data.
+    """
+    if "ccc" in score:
+        return f"{name} CCC {score['ccc']:.3f}, MSE {score['mse']:.3f}"
+    return f"{name} UA {score['ua']:.1%}, WA {score['wa']:.1%}"
 
 
 def _name(operation: str) -> str:

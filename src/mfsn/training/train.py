@@ -12,13 +12,13 @@ import pandas as pd
 
 from mfsn import runtime
 from mfsn.files import write_json
-from mfsn.manifest import read_table, segment_predictions_schema, write_table
+from mfsn.manifest import read_table, write_table
 from mfsn.training.config import ClassicalConfig, TrainConfig
 from mfsn.training.experiment import Experiment
 from mfsn.training.memory import plan_memory
 from mfsn.training.outputs import copy_files, replacing_folder
 from mfsn.training.parallel import Do, run_units
-from mfsn.training.results import MODEL, PREDICTIONS
+from mfsn.training.results import MODEL, PREDICTIONS, predicted_names, predictions_schema_of
 from mfsn.training.units import plan_units
 
 SCHEMA = 1
@@ -57,7 +57,7 @@ def run_train(
     work = TrainWork(experiment, config, classical, plan.streaming)
     for unit, line in run_units(waiting, work, plan.jobs):
         say(f"{unit.label}: {line}")
-    schema = segment_predictions_schema(experiment.labels.classes)
+    schema = predictions_schema_of(experiment.labels)
     predictions = pd.concat([read_table(unit.folder / PREDICTIONS, schema) for unit in units])
     write_table(experiment.outputs.segment_predictions, predictions, schema)
     with replacing_folder(experiment.outputs.models) as folder:
@@ -115,13 +115,13 @@ def _about_run(
     experiment: Experiment, config: TrainConfig, classical: ClassicalConfig
 ) -> dict[str, Any]:
     digests = experiment.digests
-    sections = ("model", "segment", "optimisation", "search", "selection")
+    sections = ("model", "segment", "optimisation", "search", "selection", "corruption")
     independent = all(fold.speaker_independent for fold in experiment.folds)
     return {
         "schema": SCHEMA,
         "system": experiment.system,
         "corpus": experiment.outputs.corpus,
-        "classes": list(experiment.labels.classes),
+        **predicted_names(experiment.labels),
         "protocol": experiment.protocol.model_dump(mode="json")
         | {"speaker_independent": independent},
         "encoders": {

@@ -14,11 +14,12 @@ import numpy.typing as npt
 import pandas as pd
 
 from mfsn.errors import TrainingError
-from mfsn.evaluation.metrics import scores
-from mfsn.training.classical import LinearModel, fit_linear
+from mfsn.training.classical import LinearModel, fit_linear, fit_ridge, fit_ridge_classes
 from mfsn.training.config import ClassicalConfig, Rule
 from mfsn.training.experiment import Experiment
+from mfsn.training.labels import Label
 from mfsn.training.results import Result, write_result
+from mfsn.training.scoring import score_classes, score_dimensions
 from mfsn.training.selection import Choice, History, best
 from mfsn.training.summary import describe_scores
 from mfsn.training.units import Unit
@@ -32,10 +33,15 @@ class Functionals:
     """One row of functionals and one label an utterance."""
 
     rows_UP: npt.NDArray[Any]
+    copies: Sequence[npt.NDArray[Any]]
+    """Rows of each utterance's copies at other speeds, in the same order: more to train on."""
+    blocks: Sequence[int]
+    """Sizes of the blocks of functionals that a row joins; empty where it is a single one."""
     position: Mapping[str, int]
     """Utterance id to row."""
-    labels: Mapping[str, int]
-    """Utterance id to class index."""
+    labels: Mapping[str, Label]
+    """Utterance id to class index or to values. This system takes of a soft label the class with
+    most votes, since a support vector machine knows no shares."""
 
     def of(self, ids: Sequence[str]) -> npt.NDArray[Any]:
         """The rows of utterances, in their order.
@@ -43,7 +49,18 @@ class Functionals:
         Raises:
             TrainingError: if a functional is not finite.
         """
-        rows_NP = self.rows_UP[[self.position[name] for name in ids]]
+        return self._finite(self.rows_UP, ids)
+
+    def with_copies(self, ids: Sequence[str]) -> npt.NDArray[Any]:
+        """The rows of utterances, in their order, then those of their copies, speed by speed.
+
+        Raises:
+            TrainingError: if a functional is not finite.
+        """
+        return np.concatenate([self._finite(rows, ids) for rows in (self.rows_UP, *self.copies)])
+
+    def _finite(self, rows_UP: npt.NDArray[Any], ids: Sequence[str]) -> npt.NDArray[Any]:
+        rows_NP = rows_UP[[self.position[name] for name in ids]]
         if not np.isfinite(rows_NP).all():
             raise TrainingError(
                 "a functional is not a finite number; check them with `mfsn cache verify`"
@@ -68,8 +85,10 @@ def load_functionals(experiment: Experiment) -> Functionals:
         CacheError: if a row is missing or damaged.
     """
     ids = experiment.manifest["utterance_id"].tolist()
-    (rows,) = experiment.reader("functionals").read(ids).values()
-    return Functionals(rows, {name: i for i, name in enumerate(ids)}, experiment.class_of)
+    rows, *copies = experiment.reader("functionals").read(ids).values()
+    blocks = experiment.digests["functionals"].about.get("blocks", ())
+    labels = experiment.label_of if experiment.labels.rated else experiment.class_of
+    return Functionals(rows, copies, blocks, {name: i for i, name in enumerate(ids)}, labels)
 
 
 def train_classical_unit(
@@ -100,7 +119,7 @@ def train_classical_unit(
         weights=kept.model.serialise(),
         about={"c": kept.c, "converged": kept.converged},
         segments=_whole_utterances(unit, experiment),
-        log_posteriors={rule: fit.model.log_posteriors(test) for rule, fit in chosen.items()},
+        read={rule: _read(fit.model, test, experiment) for rule, fit in chosen.items()},
     )
     write_result(unit, experiment, result)
     line = f"C {kept.c:g}, {describe_scores(history, choices[selection.rule])}"
@@ -116,11 +135,18 @@ def _fit(
     unit: Unit, experiment: Experiment, config: ClassicalConfig, data: Functionals, c: float
 ) -> LinearFit:
     labels = unit.training_labels(data.labels, experiment.optimisation.shuffle_labels)
-    rows_NP, labels_N = data.of(list(labels)), np.array(list(labels.values()))
-    balanced = experiment.optimisation.class_weights
-    model, converged = fit_linear(
-        rows_NP, labels_N, c=c, balanced=balanced, max_iter=config.max_iter
-    )
+    rows_NP = data.with_copies(list(labels))
+    labels_N = np.array([*labels.values()] * (1 + len(data.copies)))
+    blocks = data.blocks if config.scaling == "blocks" else ()
+    balanced, converged = experiment.optimisation.class_weights, True
+    if experiment.labels.rated:
+        model = fit_ridge(rows_NP, labels_N, c=c, blocks=blocks)
+    elif config.classifier == "ridge":
+        model = fit_ridge_classes(rows_NP, labels_N, c=c, balanced=balanced, blocks=blocks)
+    else:
+        model, converged = fit_linear(
+            rows_NP, labels_N, c=c, balanced=balanced, max_iter=config.max_iter
+        )
     train_loss = _score(model, rows_NP, labels_N)["loss"]
     return LinearFit(c, model, converged, train_loss)
 
@@ -147,12 +173,23 @@ def _entry(
 
 
 def _score(
-    model: LinearModel, rows_NP: npt.NDArray[Any], labels_N: npt.NDArray[np.int64]
+    model: LinearModel, rows_NP: npt.NDArray[Any], labels_N: npt.NDArray[Any]
 ) -> dict[str, float]:
+    if labels_N.ndim > 1:
+        found = score_dimensions(model.values(rows_NP), labels_N, np.arange(len(labels_N)))
+        return {"loss": found["mse"], **found}
     log_posterior_NC = model.log_posteriors(rows_NP)
     loss = -log_posterior_NC[np.arange(len(labels_N)), labels_N].mean()
-    found = scores(labels_N, log_posterior_NC.argmax(axis=1), log_posterior_NC.shape[1])
-    return {"loss": float(loss), "ua": found.ua, "wa": found.wa}
+    return {
+        "loss": float(loss),
+        **score_classes(log_posterior_NC, labels_N, np.arange(len(labels_N))),
+    }
+
+
+def _read(
+    model: LinearModel, rows_NP: npt.NDArray[Any], experiment: Experiment
+) -> npt.NDArray[np.float64]:
+    return model.values(rows_NP) if experiment.labels.rated else model.log_posteriors(rows_NP)
 
 
 def _choose(history: History, rules: Sequence[Rule], config: ClassicalConfig) -> dict[Rule, Choice]:

@@ -14,12 +14,14 @@ from mfsn.files import read_json
 from mfsn.models.network import SerNetwork
 from mfsn.training.checkpoint import load_weights
 from mfsn.training.config import Rule, TrainConfig
-from mfsn.training.data import TrainingData
+from mfsn.training.corruption import corrupted_rows
+from mfsn.training.data import Part, TrainingData
 from mfsn.training.experiment import Experiment
 from mfsn.training.fold_training import Fix, Trained, derived, make_network, tidy, train_on_fold
 from mfsn.training.genotype import is_given, read_genotype, strongest
-from mfsn.training.loop import log_posteriors
+from mfsn.training.loop import read_out
 from mfsn.training.results import HISTORY, REFIT_HISTORY, Result, write_result
+from mfsn.training.rows import Rows
 from mfsn.training.selection import Choice
 from mfsn.training.summary import describe_network
 from mfsn.training.units import Unit
@@ -59,7 +61,12 @@ def train_network_unit(
             "shapes": asdict(data.shapes),
         },
         segments=data.segments.iloc[test.rows_N.cpu().numpy()],
-        log_posteriors=_predict(trained, make_network(experiment, data, fix, False), unit, data),
+        read=_predict(
+            trained,
+            make_network(experiment, data, fix, False).to(data.device),
+            corrupted_rows(unit, experiment, data),
+            test,
+        ),
     )
     write_result(unit, experiment, result)
     tidy(unit)
@@ -114,12 +121,11 @@ def _operations(config: TrainConfig, genotype: Genotype) -> list[str]:
 
 
 def _predict(
-    trained: Trained, network: SerNetwork, unit: Unit, data: TrainingData
+    trained: Trained, network: SerNetwork, rows: Rows, test: Part
 ) -> dict[Rule, npt.NDArray[np.float64]]:
-    rows_N = data.part(unit.fold.test).rows_N
     found = {}
     for rule, choice in trained.choices.items():
         load_weights(trained.weights[rule], network)
-        of_level = log_posteriors(network.to(data.device), data.rows, rows_N)
+        of_level = read_out(network, rows, test.rows_N)
         found[rule] = of_level[choice.level].numpy()
     return found

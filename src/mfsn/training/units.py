@@ -13,13 +13,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from mfsn.config import sha256_of
 from mfsn.corpora.protocols import Fold
 from mfsn.training.experiment import Experiment
+from mfsn.training.labels import Label
 
 StageName = Literal["search", "train"]
+AnyLabel = TypeVar("AnyLabel", bound=Label)
 
 
 @dataclass(frozen=True)
@@ -55,11 +57,11 @@ class Unit:
         fold = replace(self.fold, train=self.fold.train + self.fold.dev, dev=())
         return replace(self, fold=fold)
 
-    def training_labels(self, labels: Mapping[str, int], shuffle: bool) -> dict[str, int]:
+    def training_labels(self, labels: Mapping[str, AnyLabel], shuffle: bool) -> dict[str, AnyLabel]:
         """The labels to train on, by utterance id.
 
         Args:
-            labels: class index by utterance id.
+            labels: by utterance id, of whatever kind.
             shuffle: permute them among the training utterances: a sanity check.
         """
         values = [labels[name] for name in self.fold.train]
@@ -98,12 +100,15 @@ def _decides(
 ) -> dict[str, Any]:
     reads_test = stage == "train" or "oracle_test" in experiment.selection.rules
     splits = ("train", "dev", "test") if reads_test else ("train", "dev")
+    corruption = experiment.corruption.seen(reads_test)
     sections = ("labels", "segment", "model", "optimisation", "search", "selection")
     return {
         "system": experiment.system,
         "parameters": {
             name: getattr(experiment, name).model_dump(mode="json") for name in sections
         },
+        # One rate of test corruption or another: the same search, unless it looks at test data.
+        **({"corruption": corruption} if corruption else {}),
         "fold": [fold.name, fold.speaker_independent],
         "data": {split: [content[name] for name in fold.split(split)] for split in splits},
         "code": dict(experiment.code),
@@ -112,11 +117,11 @@ def _decides(
 
 
 def _content(experiment: Experiment) -> dict[str, str]:
-    """Utterance id to a hash of its speaker, label, segments and the keys of all its rows."""
-    manifest, segments = experiment.manifest, experiment.segments
+    """Utterance id to a hash of its speaker, labels, segments and the keys of all its rows."""
+    manifest, segments, label_of = experiment.manifest, experiment.segments, experiment.label_of
     columns = ("utterance_id", "speaker", "emotion")
     about: dict[str, list[Any]] = {
-        name: [name, speaker if isinstance(speaker, str) else None, emotion]
+        name: [name, speaker if isinstance(speaker, str) else None, emotion, label_of[name]]
         for name, speaker, emotion in zip(*(manifest[c] for c in columns), strict=True)
     }
     for name in about:

@@ -49,6 +49,7 @@ def test_the_manifest_has_one_sorted_row_an_utterance(mine: Path, tmp_path: Path
     assert account == {
         "excluded": [],
         "silent": [],
+        "unrated": [],
         "other_emotions": {"bored": 1},
         "other_parts": 0,
         "counts": {"sad": 1, "happy": 2},

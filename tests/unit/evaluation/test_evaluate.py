@@ -31,7 +31,7 @@ def table(*rows: Row, rule: str = "held_out") -> pd.DataFrame:
 
 def manifest(**congruent: bool | None) -> pd.DataFrame:
     known = {"utterance_id": list(congruent), "congruent": list(congruent.values())}
-    return pd.DataFrame(known, dtype=object)
+    return pd.DataFrame(known, dtype=object).assign(speaker=None)
 
 
 # Fold f1: recalls 1 and 0. Fold f2 holds calm alone: recall 1/2.
@@ -88,7 +88,7 @@ def test_one_seed_is_the_headline_and_has_no_deviation() -> None:
 def test_how_utterances_were_decided_stands_beside_the_scores() -> None:
     decision = EvaluateConfig.parse({"aggregation": "majority_vote"}, "test")
     found = summarise(table(*ONE_SEED), manifest(), CLASSES, "held_out", decision)
-    assert found["decision"] == {"aggregation": "majority_vote", "weigh_by_duration": False}
+    assert found["decision"] == decision.model_dump(mode="json")
 
 
 def test_dvc_can_show_everything() -> None:
@@ -146,7 +146,7 @@ def test_order_of_rows_does_not_matter() -> None:
 def test_every_plot_has_the_columns_and_the_template_that_dvc_yaml_names(checkout: Path) -> None:
     predictions = table(*ONE_SEED)
     tables = {
-        "confusion.csv": confusion_table(predictions, "held_out"),
+        "predicted.csv": confusion_table(predictions, "held_out"),
         "folds.csv": folds_table(summary(predictions)),
     }
     stages = yaml.safe_load((checkout / "dvc.yaml").read_text("utf-8"))["stages"]
@@ -155,7 +155,9 @@ def test_every_plot_has_the_columns_and_the_template_that_dvc_yaml_names(checkou
     for name, plot in plots.items():
         # As DVC renders it; raises where a column or the template is missing.
         points = [{**row, "rev": "workspace"} for row in tables[name].to_dict("records")]
-        filled = VegaRenderer(points, name, **plot).get_filled_template()
+        own = {"template": plot["template"].replace("${labels.target}", "classes")}
+        folder = checkout / ".dvc" / "plots"
+        filled = VegaRenderer(points, name, **plot | own, template_dir=folder).get_filled_template()
         assert json.dumps(plot["x"]) in json.dumps(filled)
 
 

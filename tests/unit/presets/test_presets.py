@@ -129,6 +129,15 @@ def test_changes_are_told_with_old_and_new(workspace: Path) -> None:
     assert "mfcc.hop_ms" not in told
 
 
+def test_an_empty_section_is_no_parameter(workspace: Path) -> None:
+    there = apply_preset(workspace, "iemocap").changes
+    back = apply_preset(workspace, "demo").changes
+    for changes, expected in ((there, (None, "happy")), (back, ("happy", None))):
+        told = {change.name: (change.old, change.new) for change in changes}
+        assert told["labels.merge.excited"] == expected
+        assert "labels.merge" not in told
+
+
 def test_the_same_again_changes_nothing(workspace: Path) -> None:
     apply_preset(workspace, "ravdess", "small")
     applied = apply_preset(workspace, "ravdess", "small")

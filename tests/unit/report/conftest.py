@@ -162,6 +162,7 @@ def make_excluded() -> dict[str, Any]:
     """excluded.json with one of everything."""
     return {
         "silent": ["voice9_99"],
+        "unrated": [],
         "excluded": [],
         "other_emotions": {"calm": 12},
         "counts": {"angry": 12},

@@ -10,8 +10,18 @@ import yaml
 
 from mfsn.errors import ConfigError
 from mfsn.params import Params, load_params
-from mfsn.presets import leaves
-from mfsn.reproduce.plan import Row, experiment_name, overrides, table_named, tables
+from mfsn.presets import leaves, preset_params
+from mfsn.reproduce.plan import (
+    Row,
+    Table,
+    departures,
+    experiment_name,
+    notice,
+    overrides,
+    protocol_of,
+    table_named,
+    tables,
+)
 from mfsn.reproduce.run import _setting
 
 
@@ -32,7 +42,7 @@ def changed(params: Params, values: dict[str, Any]) -> Params:
     return Params.parse(raw, where="test")
 
 
-@pytest.mark.parametrize(("table", "row"), [(t, r) for t, p in tables().items() for r in p.rows])
+@pytest.mark.parametrize(("table", "row"), [(t, r) for t, p in tables().items() for r in p.runs])
 @pytest.mark.parametrize("short", [False, True])
 def test_every_row_gives_valid_parameters(
     params: Params, table: str, row: Row, short: bool
@@ -48,8 +58,9 @@ def test_rows_of_a_table_differ(params: Params, name: str) -> None:
     rows = table_named(name).rows
     assert len({row.name for row in rows}) == len({row.label for row in rows}) == len(rows)
     defaults = params.model_dump(mode="json")
-    made = [leaves(changed(params, overrides(row, params, False, ())).model_dump()) for row in rows]
-    same = [row.name for row, one in zip(rows, made, strict=True) if one == leaves(defaults)]
+    runs = table_named(name).runs
+    made = [leaves(changed(params, overrides(row, params, False, ())).model_dump()) for row in runs]
+    same = [row.name for row, one in zip(runs, made, strict=True) if one == leaves(defaults)]
     assert set(same) <= {
         "mfsn", "joint", "searched", "all", "alpha_lr_5", "ism_gated"
     }  # fmt: skip
@@ -60,6 +71,101 @@ def test_published_scores_have_a_source() -> None:
         if any(row.published for row in table.rows):
             assert "arXiv" in table.source, name
             assert table.conditions != "none", name
+
+
+PRESETS = {name: table.preset for name, table in tables().items() if table.preset}
+
+
+@pytest.mark.parametrize("name", sorted(PRESETS))
+def test_on_its_own_preset_a_table_sets_the_published_protocol(name: str) -> None:
+    table, params = table_named(name), preset_params(str(PRESETS[name]))
+    assert departures(table, params) == []
+    assert notice(table, params) is None
+    assert protocol_of(table, params) == table.protocol != {}
+    changed(params, protocol_of(table, params))  # a valid one
+
+
+def test_on_another_corpus_a_table_says_so_and_leaves_the_protocol_alone(params: Params) -> None:
+    table = table_named("savee")
+    assert protocol_of(table, params) == {}
+    sentence = notice(table, params)
+    assert sentence is not None
+    assert sentence.startswith("the published scores are of SAVEE (7 classes, 480 utterances)")
+    assert "corpus.reader is demo, not savee" in sentence
+    assert sentence.endswith("`mfsn preset savee` sets the corpus")
+
+
+def test_the_order_of_classes_is_no_departure() -> None:
+    table, params = table_named("iemocap_session"), preset_params("iemocap")
+    turned = changed(params, {"labels.classes": params.labels.classes[::-1]})
+    assert departures(table, turned) == []
+    improvised = changed(params, {"corpus.part": "improvised"})
+    assert departures(table, improvised) == ["corpus.part is improvised, not null"]
+
+
+def test_a_row_without_settings_is_published_only() -> None:
+    rows = [
+        Row(name="theirs", label="T", published={"wa": 80.0}),
+        Row(name="ours", label="O", set={}),
+    ]
+    table = Table(title="t", source="s", conditions="c", rows=rows)
+    assert [row.name for row in table.runs] == ["ours"]
+
+
+PUBLISHED = {
+    "iemocap_session": {
+        "is09": (63.8, 68.1), "cme": (73.5, 72.7), "coattention": (71.1, 69.8),
+        "prosody2vec": (73.3, 72.4), "mfsn": (74.0, 71.9),
+    },
+    "iemocap_speaker": {
+        "cnn_tf_att": (68.1, 71.8), "hnsd": (72.5, 70.5), "coattention": (72.7, 71.6),
+        "prosody2vec": (73.9, 72.7), "mfsn": (74.6, 73.2),
+    },
+    "savee": {
+        "dcnn": (None, 82.1), "tsp_inca": (83.4, 84.8), "cpac": (83.7, 85.6),
+        "tim_net": (77.3, 79.4), "coattention": (None, None), "mfsn": (86.0, 86.3),
+    },
+}  # fmt: skip
+"""Table 1 of arXiv 2306.09361 v3, written out here: UA and WA."""
+
+
+@pytest.mark.parametrize("name", sorted(PUBLISHED))
+def test_table_1_is_the_published_one(name: str) -> None:
+    rows = table_named(name).rows
+    found = {row.name: (row.published.get("ua"), row.published.get("wa")) for row in rows}
+    assert found == PUBLISHED[name]
+
+
+@pytest.mark.parametrize(
+    ("what", "settings"),
+    [
+        ("random genotypes at the same budget", {"search.mode": "random"}),
+        ("bilevel", {"search.mode": "bilevel"}),
+        *((f"alpha {lr}", {"search.alpha_lr": lr}) for lr in (0.0005, 0.005, 0.05, 5.0)),
+        ("ISM A", {"model.ism": "gated"}),
+        ("ISM B", {"model.ism": "glu"}),
+        ("projection and LayerNorm", {"model.align": True}),
+        ("more than one Fusion Cell", {"model.cells": 2}),
+        ("derived with Zero", {"train.network": "derived"}),
+        ("derived without Zero", {"train.network": "derived", "train.derive_zero": False}),
+        ("one joint stream", {"model.streams": "joint"}),
+        ("no spectrogram", {"system": "coattention", "model.guide": "mfcc"}),
+        ("no search", {"system": "sec_tec"}),
+        *((f"level {level}", {"search.levels": [level]}) for level in ("low", "mid", "high")),
+        *(
+            (f"SEC only, {model}", {"system": "coattention", "sec.model": f"facebook/{model}"})
+            for model in (
+                "wav2vec2-base",
+                "wav2vec2-base-960h",
+                "data2vec-audio-base",
+                "data2vec-audio-base-960h",
+            )
+        ),
+    ],
+)
+def test_every_experiment_that_was_asked_for_is_a_row(what: str, settings: dict[str, Any]) -> None:
+    rows = [row.set or {} for table in tables().values() for row in table.runs]
+    assert any(settings.items() <= row.items() for row in rows), what
 
 
 def test_a_value_can_stand_for_another_parameter(params: Params) -> None:

@@ -13,9 +13,10 @@ from torch import Tensor, nn
 from mfsn.errors import TrainingError
 from mfsn.models.inputs import Features
 from mfsn.models.network import SerNetwork
+from mfsn.models.readout import Posteriors
 from mfsn.training.config import OptimisationConfig, SearchConfig
 from mfsn.training.data import Part, make_rows
-from mfsn.training.loop import Solver, evaluate, log_posteriors
+from mfsn.training.loop import Solver, evaluate, read_out
 from mfsn.training.rows import Rows
 
 LEVELS = ("low", "mid", "high")
@@ -30,6 +31,7 @@ class ToyNetwork(SerNetwork):
         self.layers = nn.ModuleDict({level: nn.Linear(4, classes) for level in LEVELS})
         self.alpha = nn.Parameter(torch.ones(1))
         self.choice_levels = LEVELS
+        self.readout = Posteriors()
         self.asked: list[tuple[str, int]] = []
         self.seen: list[float] = []
 
@@ -191,7 +193,7 @@ def test_utterances_are_decided_by_the_mean_of_their_log_posteriors() -> None:
     utterance = torch.tensor([0, 0, 1, 1, 1])
     labels = torch.tensor([1, 0])
     scored = evaluate(network, rows, Part(torch.arange(5), utterance, labels), LEVELS, "here")
-    for level, found in log_posteriors(network, rows, torch.arange(5)).items():
+    for level, found in read_out(network, rows, torch.arange(5)).items():
         means = [found[utterance == u].mean(0) for u in (0, 1)]
         correct = [int(m.argmax()) == int(label) for m, label in zip(means, labels, strict=True)]
         assert scored[level]["wa"] == scored[level]["ua"] == sum(correct) / 2
@@ -202,11 +204,11 @@ def test_utterances_are_decided_by_the_mean_of_their_log_posteriors() -> None:
 def test_log_posteriors_do_not_depend_on_how_many_rows_are_asked() -> None:
     rows, part = toy_rows(600)
     network = ToyNetwork()
-    found = log_posteriors(network, rows, part.rows_N)["mid"]
+    found = read_out(network, rows, part.rows_N)["mid"]
     assert found.shape == (600, 2)
     assert found.dtype == torch.float64
     torch.testing.assert_close(found.exp().sum(1), torch.ones(600, dtype=torch.float64))
-    torch.testing.assert_close(found[590:], log_posteriors(network, rows, part.rows_N[590:])["mid"])
+    torch.testing.assert_close(found[590:], read_out(network, rows, part.rows_N[590:])["mid"])
 
 
 def test_a_score_that_is_not_finite_is_refused_by_name() -> None:

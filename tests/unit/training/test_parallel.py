@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import logging
 import multiprocessing
 import os
+import pty
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -104,6 +106,23 @@ def test_a_unit_that_another_process_has_finished_meanwhile_is_taken(
     unit.folder.mkdir()
     (unit.folder / unit.result).touch()
     assert list(run_units([unit], work.ToyWork(), 1)) == [(unit, "computed by another process")]
+
+
+def test_workers_write_to_the_log_and_draw_no_bars(
+    tmp_path: Path, work: Any, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "mfsn")
+    leader, terminal = pty.openpty()
+    before = os.dup(2)
+    os.dup2(terminal, 2)
+    try:
+        found = list(run_units(work.units(tmp_path, "ll"), work.ToyWork(), 2))
+    finally:
+        os.dup2(before, 2)
+        for descriptor in (before, terminal, leader):
+            os.close(descriptor)
+    assert [line for _, line in found] == ["terminal True, for bars False"] * 2
+    assert {"l0: going on", "l1: going on"} <= set(capfd.readouterr().out.splitlines())
 
 
 def test_one_job_computes_in_this_process(tmp_path: Path, work: Any) -> None:

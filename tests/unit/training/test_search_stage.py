@@ -18,6 +18,7 @@ from mfsn.training.architecture import architecture_of
 from mfsn.training.config import OptimisationConfig, SearchConfig, SelectionConfig
 from mfsn.training.data import Part, TrainingData, load_data
 from mfsn.training.fold_training import Trained, train_on_fold
+from mfsn.training.labels import Label
 from mfsn.training.loop import Solver
 from mfsn.training.rows import Rows
 from mfsn.training.search import RESULT, run_search
@@ -238,7 +239,9 @@ def garbage(data: TrainingData, ids: tuple[str, ...]) -> TrainingData:
         valid_N=rows.valid_N,
         device=rows.device,
     )
-    labels = {name: 1 - label if name in ids else label for name, label in data.labels.items()}
+    labels = {
+        name: other_class(label) if name in ids else label for name, label in data.labels.items()
+    }
     return replace(data, rows=spoilt, labels=labels)
 
 
@@ -292,11 +295,17 @@ def test_under_oracle_test_the_test_fold_does_matter(toy: Any) -> None:
         train_first(experiment, garbage(load_data(experiment, "cpu"), test))
 
 
+def other_class(label: Label) -> int:
+    """The other one of two classes."""
+    assert isinstance(label, int)
+    return 1 - label
+
+
 def test_development_data_chooses_but_does_not_train(toy: Any) -> None:
     experiment = toy(optimisation=QUICK, selection=SelectionConfig(rule="last_epoch"))
     data = load_data(experiment, "cpu")
     labels = dict(data.labels)
-    labels |= {name: 1 - labels[name] for name in first_unit(experiment).fold.dev}
+    labels |= {name: other_class(labels[name]) for name in first_unit(experiment).fold.dev}
     turned = replace(experiment, code={"run": "other labels"})
     assert train_first(turned, replace(data, labels=labels)) == train_first(experiment, data)
 

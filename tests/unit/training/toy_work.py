@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +27,10 @@ def units(folder: Path, names: str) -> list[Unit]:
 
 @dataclass(frozen=True)
 class ToyWork:
-    """d: is done. f: fails. k: is killed. r: says what torch refuses. w: waits for ever."""
+    """d: is done. f: fails. k: is killed. l: writes to the log and says whether it has a terminal.
+
+    r: says what torch refuses. w: waits for ever.
+    """
 
     def open(self) -> Do:
         """Nothing to read."""
@@ -36,6 +41,9 @@ def _compute(unit: Unit) -> str:
     write_text(unit.folder / "pid", str(os.getpid()))
     if unit.fold.name == "f":
         raise TrainingError("fold f: a sentence")
+    if unit.fold.name == "l":
+        logging.getLogger("mfsn.toy").info("%s: going on", unit.folder.name)
+        return f"terminal {os.isatty(2)}, for bars {sys.stderr.isatty()}"
     if unit.fold.name == "r":
         return {2: "refuses", 1: "warns", 0: "allows"}[torch.get_deterministic_debug_mode()]
     if unit.fold.name == "k":

@@ -60,9 +60,17 @@ def notes(source: Source, ids: Sequence[str], is_playable: Callable[[str], bool]
     if len(ids) < len(source.manifest):
         yield f"{len(ids)} of the corpus's {len(source.manifest)} utterances are on this page."
     for name in source.missing:
-        yield f"{name} is not extracted yet; dvc repro extract@{name} does it."
+        if name in source.troubles:  # whose sentence names a folder of this machine
+            yield f"{name} cannot be read and is left out; mfsn inspect says why."
+        else:
+            yield f"{name} is not extracted yet; dvc repro extract@{name} does it."
     if source.predictions.empty:
         yield "Nothing is predicted yet; dvc repro trains and evaluates."
+    elif source.dimensions:
+        yield (
+            f"The experiment predicts {', '.join(source.dimensions)} and decides on no class; "
+            "predictions.parquet and mfsn inspect UTTERANCE have the values."
+        )
     weights = {n: source.readers[n].digest.about.get("weights") for n in source.readers}
     random = ", ".join(n.upper() for n in ENCODERS if weights.get(n) == "random weights")
     if random:

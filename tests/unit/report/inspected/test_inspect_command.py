@@ -61,6 +61,17 @@ def test_a_page_of_everything_and_of_one(capsys: pytest.CaptureFixture[str]) -> 
     assert capsys.readouterr().out.startswith("one.html: 1 of 2 utterances, ")
 
 
+def test_what_cannot_be_read_is_left_out_and_named(
+    outputs: Outputs, capsys: pytest.CaptureFixture[str]
+) -> None:
+    outputs.digest("tec").write_text("{", "utf-8")
+    assert run("one/clip2", "--html") == 0
+    said = capsys.readouterr()
+    assert said.out.startswith(f"{FOLDER}/index.html: 1 of 2 utterances, ")
+    assert said.err.startswith("mfsn: tec is left out: ") and "tec.json" in said.err
+    assert "tec cannot be read and is left out" in (FOLDER / "index.html").read_text("utf-8")
+
+
 def test_sound_of_licensed_recordings_is_asked_for() -> None:
     run("--html")
     without = (FOLDER / "index.html").stat().st_size

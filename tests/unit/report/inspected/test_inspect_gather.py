@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from mfsn.corpora.config import LabelsConfig
-from mfsn.errors import ManifestError, MissingRowError
+from mfsn.errors import ManifestError
 from mfsn.manifest import SEGMENTS, read_table, write_table
 from mfsn.params import Params
 from mfsn.report.decision import Decision, Vote
@@ -129,10 +129,16 @@ def test_an_extractor_that_has_not_run_leaves_a_gap(opened: Open, outputs: Outpu
     assert list(found.levels) == ["SEC low", "SEC mid", "SEC high"]
 
 
-def test_rows_lost_from_the_store_are_no_gap(opened: Open, tmp_path: Path) -> None:
+def test_what_cannot_be_read_is_a_gap_with_a_reason(
+    opened: Open, outputs: Outputs, tmp_path: Path
+) -> None:
     shutil.rmtree(tmp_path / "store" / "mfcc")
-    with pytest.raises(MissingRowError, match="dvc repro"):
-        opened()
+    outputs.digest("tec").write_text("{", "utf-8")
+    source = opened()
+    assert source.missing == ["mfcc", "tec"]
+    assert "4 rows that are not in" in source.troubles["mfcc"]
+    assert "tec.json is not a digest" in source.troubles["tec"]
+    assert list(gather(source, "one/clip2").levels) == ["SEC low", "SEC mid", "SEC high"]
 
 
 def test_predictions_of_other_classes_are_refused(

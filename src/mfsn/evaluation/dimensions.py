@@ -1,0 +1,132 @@
+"""The stage `evaluate` where dimensions are predicted: what a table of values is worth.
+
+Means are those of `mfsn.evaluation.averaging`. Errors stand beside those of predicting the mean of
+the training utterances: what is not better has learnt nothing.
+
+Shapes: U utterances, D dimensions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mfsn.evaluation.averaging import Measure, counts, of_rule, over_seeds, per_fold, rounded
+from mfsn.evaluation.config import EvaluateConfig
+from mfsn.evaluation.intervals import intervals
+from mfsn.evaluation.metrics import Float64, concordance, mean_squared_error
+from mfsn.manifest import LABEL, MEAN, PREDICTED, value_columns
+
+
+def summarise_dimensions(
+    predictions: pd.DataFrame,
+    manifest: pd.DataFrame,
+    dimensions: Sequence[str],
+    rule: str,
+    decision: EvaluateConfig,
+) -> dict[str, Any]:
+    """Everything that scores.json states, rounded to six decimals.
+
+    Args:
+        predictions: the utterance predictions of all folds, seeds and selection rules.
+        manifest: the utterances with their speakers, for the intervals.
+        dimensions: their names.
+        rule: the selection rule that counts; the others stand under `compared`.
+        decision: how `predictions` were made from segments.
+
+    Returns:
+        As `mfsn.evaluation.evaluate.summarise`, but `dimensions`: their names; in the place of UA,
+        WA and macro-F1 `ccc`, `mse` (means over dimensions) and `ccc_<dimension>`,
+        `mse_<dimension>`; in the place of chance `predict_the_mean`: the same scores of
+        predicting each fold's training mean. (Its CCC is 0 in every fold; pooled it need not be.)
+
+    Raises:
+        PredictionError: if no prediction was selected by `rule`.
+    """
+    main, measure = of_rule(predictions, rule), _measure(dimensions)
+    others = predictions[predictions["selection"] != rule]
+    found: dict[str, Any] = rounded(
+        {
+            "selection": rule,
+            "decision": decision.model_dump(mode="json"),
+            "dimensions": list(dimensions),
+            **over_seeds(main, measure),
+            "predict_the_mean": over_seeds(main, _measure(dimensions, MEAN)),
+            "intervals": _intervals(main, manifest, dimensions, decision),
+            "folds": per_fold(main, measure),
+            "compared": {n: over_seeds(o, measure) for n, o in others.groupby("selection")},
+            "counts": counts(main),
+        }
+    )
+    return found
+
+
+def headline(summary: Mapping[str, Any]) -> dict[str, float]:
+    """What metrics.json states: means, each dimension, and the error of predicting the mean."""
+    names = [name for name in summary if name.startswith(("ccc", "mse"))]
+    spread = {"ccc_std": summary["std"]["ccc"]} if "std" in summary else {}
+    without = {"mse_of_the_mean": summary["predict_the_mean"]["mse"]}
+    return {**{name: summary[name] for name in names}, **spread, **without}
+
+
+def scatter_table(predictions: pd.DataFrame, dimensions: Sequence[str], rule: str) -> pd.DataFrame:
+    """One row an utterance and dimension with `actual` and `predicted`, which DVC plots."""
+    main = predictions[predictions["selection"] == rule]
+    keys = main[["fold", "seed", "utterance_id"]]
+    tables = [
+        keys.assign(dimension=name, actual=main[LABEL + name], predicted=main[PREDICTED + name])
+        for name in dimensions
+    ]
+    columns = ["actual", "predicted", "dimension", "fold", "seed", "utterance_id"]
+    return pd.concat(tables, ignore_index=True)[columns]
+
+
+def _measure(dimensions: Sequence[str], kind: str = PREDICTED) -> Measure:
+    def measure(predictions: pd.DataFrame) -> dict[str, float]:
+        actual_UD, predicted_UD = (
+            predictions[value_columns(which, dimensions)].to_numpy() for which in (LABEL, kind)
+        )
+        ccc_D, mse_D = (
+            concordance(actual_UD, predicted_UD),
+            mean_squared_error(actual_UD, predicted_UD),
+        )
+        return {name: float(score) for name, score in _named(ccc_D, mse_D, dimensions).items()}
+
+    return measure
+
+
+def _intervals(
+    main: pd.DataFrame, manifest: pd.DataFrame, dimensions: Sequence[str], decision: EvaluateConfig
+) -> dict[str, Any]:
+    labels, predicted = (value_columns(kind, dimensions) for kind in (LABEL, PREDICTED))
+    centre_D = main[labels].to_numpy().mean(axis=0)  # keeps squares small, and changes no score
+
+    def sums(predictions: pd.DataFrame) -> Float64:
+        x_UD, y_UD = (predictions[names].to_numpy() - centre_D for names in (labels, predicted))
+        terms = (np.ones_like(x_UD), x_UD, y_UD, x_UD**2, y_UD**2, x_UD * y_UD)
+        return np.stack([term.sum(axis=0) for term in terms])
+
+    def scores(sums_6D: Float64) -> dict[str, Float64]:
+        return _named(*_agreement(np.moveaxis(sums_6D, -2, 0)), dimensions)
+
+    return intervals(main, manifest, sums, scores, decision)
+
+
+def _agreement(sums_6D: Float64) -> tuple[Float64, Float64]:
+    """CCC and MSE, (..., D), of count and sums of x, y, x^2, y^2 and xy, (6, ..., D)."""
+    mean_x, mean_y, mean_xx, mean_yy, mean_xy = sums_6D[1:] / sums_6D[0]
+    covariance = mean_xy - mean_x * mean_y
+    spread = mean_xx - mean_x**2 + mean_yy - mean_y**2 + (mean_x - mean_y) ** 2
+    ccc = np.divide(2 * covariance, spread, out=np.zeros_like(spread), where=spread > 0)
+    return ccc, mean_xx + mean_yy - 2 * mean_xy
+
+
+def _named(ccc_D: Float64, mse_D: Float64, dimensions: Sequence[str]) -> dict[str, Any]:
+    """Scores (..., D) by name, the means over dimensions first."""
+    scores = (("ccc", ccc_D), ("mse", mse_D))
+    means = {name: score_D.mean(axis=-1) for name, score_D in scores}
+    own = {f"{n}_{d}": score_D[..., i] for n, score_D in scores for i, d in enumerate(dimensions)}
+    return means | own

@@ -1,0 +1,83 @@
+"""95 % intervals: how far pooled scores move with the speakers who happen to be tested.
+
+A percentile bootstrap (Efron 1979) over clusters: utterances of one speaker are alike, so that
+speakers are drawn, with all their utterances and the same ones for all seeds; an utterance whose
+speaker is unknown is drawn by itself. Training is not repeated: what another training set would
+change is not in the interval.
+
+Shapes: R draws, S seeds, K clusters, M sums.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from mfsn.evaluation.config import EvaluateConfig
+
+Float64 = npt.NDArray[np.float64]
+QUANTILES = {"low": 0.025, "high": 0.975}
+FEWEST_CLUSTERS = 2
+
+Sums = Callable[[pd.DataFrame], Float64]
+"""What a score needs of some predictions, (M...), such that it adds up over disjoint sets."""
+Statistic = Callable[[Float64], dict[str, Float64]]
+"""Name to score of sums, (..., M...) to (...)."""
+
+
+def intervals(
+    predictions: pd.DataFrame,
+    manifest: pd.DataFrame,
+    sums: Sums,
+    statistic: Statistic,
+    config: EvaluateConfig,
+) -> dict[str, Any]:
+    """Lower and upper end of the interval of each pooled score.
+
+    Args:
+        predictions: of the folds and the selection rule that count.
+        manifest: the utterances, with `speaker`.
+        sums: what is added up over clusters.
+        statistic: the scores of such sums.
+        config: `interval_draws` and `interval_seed`.
+
+    Returns:
+        Score to its ends `low` and `high`; `draws`; and how many `speakers` and `utterances` (of
+        unknown speakers) were drawn from. Nothing with 0 draws, or with fewer than two clusters.
+    """
+    speakers = manifest.dropna(subset=["speaker"]).set_index("utterance_id")["speaker"]
+    speaker = predictions["utterance_id"].map(speakers)
+    cluster = speaker.where(speaker.notna(), "utterance " + predictions["utterance_id"])
+    drawn = {"speakers": int(speaker.nunique()), "utterances": cluster[speaker.isna()].nunique()}
+    if not config.interval_draws or sum(drawn.values()) < FEWEST_CLUSTERS:
+        return {}
+    found = statistic(_draw(_by_cluster(predictions, cluster, sums), config))
+    ends = {name: _ends(score_RS) for name, score_RS in found.items()}
+    return {**ends, "draws": config.interval_draws, **drawn}
+
+
+def _by_cluster(predictions: pd.DataFrame, cluster: pd.Series, sums: Sums) -> Float64:
+    """Sums of every seed and cluster, (S, K, M...)."""
+    groups: Mapping[Any, pd.DataFrame] = dict(iter(predictions.groupby(["seed", cluster])))
+    seeds, clusters = (sorted({key[i] for key in groups}) for i in (0, 1))
+    return np.stack([np.stack([sums(groups[seed, one]) for one in clusters]) for seed in seeds])
+
+
+def _draw(sums_SKM: Float64, config: EvaluateConfig) -> Float64:
+    """The sums of every draw and seed, (R, S, M...)."""
+    clusters = sums_SKM.shape[1]
+    generator = np.random.default_rng(config.interval_seed)
+    times_RK = generator.multinomial(
+        clusters, np.full(clusters, 1 / clusters), size=config.interval_draws
+    )
+    drawn_RSM: Float64 = np.tensordot(times_RK.astype(np.float64), sums_SKM, axes=(1, 1))
+    return drawn_RSM
+
+
+def _ends(score_RS: Float64) -> dict[str, float]:
+    score_R = score_RS.mean(axis=1)
+    return {name: float(np.quantile(score_R, share)) for name, share in QUANTILES.items()}

@@ -1,0 +1,47 @@
+"""Which values the trained models predicted for an utterance's dimensions, and which models did."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from mfsn.manifest import LABEL, PREDICTED, value_columns
+from mfsn.report.decision import origin_of
+
+Float64 = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Rating:
+    """Labels and predictions under one selection rule, in the unit of the corpus's ratings."""
+
+    dimensions: list[str]
+    label_D: Float64
+    predicted_D: Float64
+    """Mean over the models that tested the utterance."""
+    origin: str
+    """Which models they are."""
+
+    def __str__(self) -> str:
+        rows = zip(self.dimensions, self.predicted_D, self.label_D, strict=True)
+        said = ", ".join(f"{name} {value:.2f} (label {label:.2f})" for name, value, label in rows)
+        return f"predicted {said}"
+
+
+def rating_of(rows: pd.DataFrame, dimensions: list[str]) -> Rating | None:
+    """The values in an utterance's rows of the prediction table; None where there are none.
+
+    Args:
+        rows: of one utterance and selection rule (`mfsn.manifest.values_schema(dimensions)`).
+        dimensions: their names; none where the experiment predicts classes.
+    """
+    if rows.empty or not dimensions:
+        return None
+    label_D, predicted_D = (
+        rows[value_columns(kind, dimensions)].to_numpy().mean(axis=0) for kind in (LABEL, PREDICTED)
+    )
+    origin = origin_of(rows["fold"].tolist(), rows["seed"].tolist(), rows["selection"].iloc[0])
+    return Rating(dimensions, label_D, predicted_D, origin)

@@ -1,0 +1,70 @@
+"""The curves of a table as figures of its page: UA, and the weights of operations."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+from markupsafe import Markup
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+
+from mfsn.drawing import INK, SERIES, style, svg
+from mfsn.reproduce.curve import Curve
+from mfsn.reproduce.points import WEIGHT
+
+SIZE_IN = (3.6, 2.2)
+
+
+def figures_of(curve: Curve, points: pd.DataFrame) -> list[dict[str, Any]]:
+    """UA against x and, where rows searched, operation weights against x.
+
+    Args:
+        curve: says what x is.
+        points: what `mfsn.reproduce.points.points_of` gave.
+
+    Returns:
+        Of each figure `title`, `legend` (name i has the colour `--series-i`) and `panels`: name and
+        SVG element.
+    """
+    lines = list(dict.fromkeys(points["line"]))
+    scores = {"title": "UA", "legend": lines, "panels": _panels(curve, points, lines, _draw_ua)}
+    weights = [str(name) for name in points if str(name).startswith(WEIGHT)]
+    if not weights:
+        return [scores]
+    searched = points.dropna(subset=weights)
+    names = [name.removeprefix(WEIGHT) for name in weights]
+    panels = _panels(curve, searched, weights, _draw_weights)
+    return [scores, {"title": "Weights of the operations", "legend": names, "panels": panels}]
+
+
+def _panels(curve: Curve, points: pd.DataFrame, lines: list[str], draw: Any) -> list[Any]:
+    """One SVG a panel; it holds numbers and the label of x, which is the table's own."""
+    drawn = []
+    for name, own in points.groupby("panel", sort=False):
+        with style(f"{draw.__name__} {name}"):
+            figure = Figure(figsize=SIZE_IN, layout="constrained")
+            axes = figure.subplots()
+            draw(axes, own, points, lines)
+            axes.set_xlabel(curve.label)
+            axes.xaxis.set_major_formatter(PercentFormatter(1.0))
+            drawn.append((name, Markup(svg(figure))))  # noqa: S704 - drawn here
+    return drawn
+
+
+def _draw_ua(axes: Axes, own: pd.DataFrame, points: pd.DataFrame, lines: list[str]) -> None:
+    for colour, line in zip(SERIES, lines, strict=False):
+        part = own[own["line"] == line]
+        spread = part["ua_std"].fillna(0.0).to_numpy(float)
+        axes.errorbar(part["x"], part["ua"], yerr=spread, color=colour, marker="o", markersize=3)
+    axes.axhline(points["chance_ua"].mean(), color=INK, linewidth=0.8, linestyle=(0, (3, 3)))
+    lowest = min(points["ua"].min(), points["chance_ua"].min())
+    axes.set(ylabel="UA, %", ylim=(max(0, lowest - 5), min(100, points["ua"].max() + 5)))
+
+
+def _draw_weights(axes: Axes, own: pd.DataFrame, points: pd.DataFrame, lines: list[str]) -> None:
+    for colour, line in zip(SERIES, lines, strict=False):
+        axes.plot(own["x"], own[line], color=colour, marker="o", markersize=3)
+    axes.axhline(1 / len(lines), color=INK, linewidth=0.8, linestyle=(0, (3, 3)))
+    axes.set(ylabel="weight", ylim=(0, 1.05 * float(points[lines].to_numpy().max())))

@@ -1,0 +1,59 @@
+"""The points that finished rows make of a table's curves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+import pandas as pd
+
+from mfsn.models.config import Operation
+from mfsn.reproduce.plan import Table
+from mfsn.reproduce.run import read_result
+from mfsn.workspace import Outputs
+
+WEIGHT = "weight_"
+"""Prefix of the columns of operation weights."""
+SCORES = ("ua", "ua_std", "chance_ua")
+
+
+def points_of(
+    workspace: Path,
+    table: Table,
+    experiments: Mapping[str, str],
+    outputs: Outputs,
+    rows: pd.DataFrame,
+) -> pd.DataFrame | None:
+    """One line a point; a row from which curves begin is a point of every panel.
+
+    Columns: `panel`; `line`; `x`; `ua`, `ua_std` and `chance_ua` in percent; the weight of each
+    operation, mean over folds, seeds and Fusion Cells, empty where nothing was searched. None if
+    the table has no curves. Arguments as in `mfsn.reproduce.collect.collect`, but for
+
+    Args:
+        rows: what it gave.
+
+    Raises:
+        ReproduceError: if an experiment's output is not there.
+    """
+    curve = table.curve
+    if curve is None:
+        return None
+    panels = [curve.panel_of(row.set or {}) for row in table.rows]
+    everywhere = list(dict.fromkeys(panel for panel in panels if panel))
+    points = []
+    for row, panel, score in zip(table.rows, panels, rows.to_dict("records"), strict=True):
+        if row.set is not None:
+            search = read_result(workspace, experiments[row.name], outputs.search / "search.json")
+            facts = {"line": row.set[curve.line], "x": curve.place(row.set)}
+            facts |= {name: score[name] for name in SCORES} | _weights(search)
+            points += [{"panel": own, **facts} for own in ([panel] if panel else everywhere)]
+    return pd.DataFrame(points).sort_values(["line", "x"], kind="stable", ignore_index=True)
+
+
+def _weights(search: Mapping[str, Any]) -> dict[str, float]:
+    found = [cell["weights"] for unit in search["units"] for cell in unit["cells"]]
+    names = [WEIGHT + name for name in get_args(Operation)]
+    return dict(zip(names, np.mean(found, axis=0).tolist(), strict=True)) if found else {}

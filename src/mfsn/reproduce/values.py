@@ -1,0 +1,120 @@
+"""Tables of rows that predict dimensions: their CCC and MSE beside those of predicting the mean."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import pandas as pd
+from markupsafe import Markup
+
+from mfsn.errors import ReproduceError
+from mfsn.files import write_text
+from mfsn.params import Params
+from mfsn.reproduce.collect import facts
+from mfsn.reproduce.page import FOLDER, STYLE
+from mfsn.reproduce.plan import Table, overrides
+from mfsn.reproduce.run import read_result
+from mfsn.workspace import Outputs
+
+DECIMALS = 3
+THE_MEAN = "Predicting the training mean"
+
+
+def predicts_dimensions(table: Table, params: Params) -> bool:
+    """Whether the rows of a table predict dimensions.
+
+    Raises:
+        ReproduceError: if some do and some do not: no score compares them.
+    """
+    settings = [overrides(row, params, short=False, seeds=()) for row in table.runs]
+    targets = {setting.get("labels.target", params.labels.target) for setting in settings}
+    if len(targets) > 1:
+        raise ReproduceError(
+            "some rows of the table predict classes and others dimensions, which no score compares;"
+            " set labels.target in params.yaml to that of all rows"
+        )
+    return "dimensions" in targets
+
+
+def collect_values(
+    workspace: Path, table: Table, experiments: Mapping[str, str], outputs: Outputs
+) -> pd.DataFrame:
+    """One row an experiment, and one of predicting each fold's training mean.
+
+    Columns: `row`; `ccc`, `ccc_std` (over seeds, empty for one), `mse`, then CCC and MSE of each
+    dimension, in the unit of the corpus's ratings; and what the scores hang on, as in
+    `mfsn.reproduce.collect.collect`. Arguments and errors as there.
+    """
+    records: list[dict[str, Any]] = []
+    without: dict[str, Any] = {}
+    for row in table.runs:
+        experiment = experiments[row.name]
+        scores = read_result(workspace, experiment, outputs.scores)
+        about = read_result(workspace, experiment, outputs.models / "run.json")
+        spread = {"ccc_std": _rounded(scores["std"]["ccc"]) if "std" in scores else None}
+        names = scores["dimensions"]
+        records.append(
+            {"row": row.label, **_scores(scores, names), **spread, **facts(about, scores)}
+        )
+        without = {"row": THE_MEAN, **_scores(scores["predict_the_mean"], names)}
+    found = pd.DataFrame([*records, without]).astype({"utterances": "Int64"})
+    shown = ["row", "ccc", "ccc_std", "mse"]
+    return found[[*shown, *(name for name in found.columns if name not in shown)]]
+
+
+def write_values(folder: Path, name: str, table: Table, rows: pd.DataFrame) -> Path:
+    """Write `<name>.csv` and the page `<name>.html`.
+
+    Args:
+        folder: of all tables.
+        name: of the table, `-short` included.
+        table: the plan.
+        rows: what `collect_values` gave.
+
+    Returns:
+        The path of the page.
+    """
+    write_text(folder / f"{name}.csv", rows.to_csv(index=False))
+    page = folder / f"{name}.html"
+    write_text(page, render_values(table, rows))
+    return page
+
+
+def render_values(table: Table, rows: pd.DataFrame) -> str:
+    """The page; everything that comes from data is escaped by the template."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(FOLDER),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    shown = rows.astype(object).where(rows.notna(), None).to_dict("records")
+    return environment.get_template(
+        "values.html"
+    ).render(
+        css=Markup(STYLE.read_text(encoding="utf-8")),  # noqa: S704 - our own file
+        table=table,
+        ours=shown[:-1],
+        rows=shown,
+        dimensions=_dimensions(rows),
+        has_seeds=bool(rows["ccc_std"].notna().any()),
+        short=bool(rows.attrs.get("short")),
+    )
+
+
+def _scores(scores: Mapping[str, Any], dimensions: Sequence[str]) -> dict[str, float]:
+    own = [f"{score}_{name}" for name in dimensions for score in ("ccc", "mse")]
+    return {name: _rounded(scores[name]) for name in ("ccc", "mse", *own)}
+
+
+def _rounded(value: float) -> float:
+    return round(value, DECIMALS) + 0.0  # never -0.0
+
+
+def _dimensions(rows: pd.DataFrame) -> list[str]:
+    named = [name for name in rows.columns if name.startswith("ccc_") and name != "ccc_std"]
+    return [name.removeprefix("ccc_") for name in named]

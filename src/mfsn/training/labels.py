@@ -1,0 +1,46 @@
+"""What utterances are labelled with, as numbers: a class, shares of classes, or values.
+
+Shapes: U utterances, D dimensions.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+
+from mfsn.corpora.config import LabelsConfig
+
+Label = int | tuple[float, ...]
+"""The index of a class; where the raters did not agree, the share of each class; or the value of
+each dimension."""
+
+
+def labels_of(manifest: pd.DataFrame, config: LabelsConfig) -> dict[str, Label]:
+    """The label of every utterance, by its id.
+
+    Values stay in the unit of the corpus. An utterance with a soft label has values like any other.
+
+    Args:
+        manifest: the utterances (`mfsn.manifest.UTTERANCES`).
+        config: classes or dimensions, in the order of their numbers.
+    """
+    ids = manifest["utterance_id"].tolist()
+    if config.rated:
+        values_UD = manifest[config.rated].to_numpy(float).tolist()
+        return {name: tuple(values) for name, values in zip(ids, values_UD, strict=True)}
+    labels = zip(ids, manifest["emotion"], manifest["soft_label"], strict=True)
+    return {name: _class_label(emotion, soft, config.classes) for name, emotion, soft in labels}
+
+
+def main_class(label: Label) -> int:
+    """The index of the class; of a soft label the largest share's, of equal ones the first."""
+    return label if isinstance(label, int) else label.index(max(label))
+
+
+def _class_label(emotion: str, soft: str | None, classes: Sequence[str]) -> Label:
+    if not isinstance(soft, str):
+        return classes.index(emotion)
+    shares: Mapping[str, float] = json.loads(soft)
+    return tuple(float(shares.get(name, 0.0)) for name in classes)

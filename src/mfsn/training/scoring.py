@@ -1,0 +1,60 @@
+"""Scores of utterances while a network or a linear model is trained, by which epochs are chosen.
+
+Utterances are decided by the plain mean of their segments, as published, whatever `evaluate` says:
+another aggregation must not train again.
+
+Shapes: N segments, U utterances, C classes, D dimensions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+from mfsn.evaluation.aggregation import decide, mean_values
+from mfsn.evaluation.config import EvaluateConfig
+from mfsn.evaluation.metrics import concordance, mean_squared_error, scores
+
+Float64 = npt.NDArray[np.float64]
+Int64 = npt.NDArray[np.int64]
+
+
+def score_classes(
+    log_posterior_NC: Float64, labels_U: Int64, utterance_N: Int64
+) -> dict[str, float]:
+    """`ua` and `wa` of deciding by the mean log-posterior (CA-MSER train_ser.py).
+
+    Args:
+        log_posterior_NC: of segments, finite.
+        labels_U: class indices.
+        utterance_N: index of each segment's utterance.
+    """
+    equal_N = np.ones(len(utterance_N), np.int64)
+    decided = decide(log_posterior_NC, utterance_N, equal_N, EvaluateConfig())
+    found = scores(labels_U, decided.predicted_U, log_posterior_NC.shape[1])
+    return {"ua": found.ua, "wa": found.wa}
+
+
+def score_dimensions(
+    value_ND: Float64, labels_UD: npt.NDArray[np.floating], utterance_N: Int64
+) -> dict[str, float]:
+    """`ccc` and `mse` of the mean value, each the mean over dimensions.
+
+    Args:
+        value_ND: of segments, finite, in the unit of the labels.
+        labels_UD: values.
+        utterance_N: index of each segment's utterance.
+    """
+    equal_N, actual_UD = np.ones(len(utterance_N), np.int64), labels_UD.astype(np.float64)
+    value_UD = mean_values(value_ND, utterance_N, equal_N, EvaluateConfig())
+    return {
+        "ccc": float(concordance(actual_UD, value_UD).mean()),
+        "mse": float(mean_squared_error(actual_UD, value_UD).mean()),
+    }
+
+
+def merit(score: Mapping[str, float]) -> float:
+    """What selection wants to be large: WA + UA as in CA-MSER, or the mean CCC of dimensions."""
+    return score["ccc"] if "ccc" in score else score["wa"] + score["ua"]

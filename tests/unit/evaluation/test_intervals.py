@@ -1,0 +1,105 @@
+"""Intervals: of pooled scores, over draws of speakers, from the parameters alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mfsn.evaluation.config import EvaluateConfig
+from mfsn.evaluation.evaluate import summarise
+
+CLASSES = ["calm", "tense"]
+SPEAKERS = 6
+EACH = 20
+
+
+def predictions(
+    random: np.random.Generator, alike: bool, seeds: int = 1, speakers: int = SPEAKERS
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Decisions and manifest; `alike`: each speaker is recognised always or never."""
+    records: list[dict[str, Any]] = []
+    for seed in range(seeds):
+        for speaker in range(speakers):
+            for number in range(EACH):
+                right = speaker % 2 == 0 if alike else random.random() < 0.5
+                label = CLASSES[number % 2]
+                records.append(
+                    {
+                        "utterance_id": f"{speaker}-{number}",
+                        "fold": f"f{speaker % 3}",
+                        "seed": seed,
+                        "selection": "held_out",
+                        "label": label,
+                        "predicted": label if right else CLASSES[1 - number % 2],
+                    }
+                )
+    table = pd.DataFrame(records)
+    ids = table["utterance_id"].drop_duplicates()
+    manifest = pd.DataFrame({"utterance_id": ids, "speaker": ids.str[0], "congruent": None})
+    return table, manifest
+
+
+def summary(table: pd.DataFrame, manifest: pd.DataFrame, **evaluate: Any) -> dict[str, Any]:
+    config = EvaluateConfig.parse(evaluate, "test")
+    return summarise(table, manifest, CLASSES, "held_out", config)
+
+
+def width(found: dict[str, Any], name: str = "wa") -> float:
+    return float(found["intervals"][name]["high"] - found["intervals"][name]["low"])
+
+
+def test_the_pooled_score_lies_within_its_interval() -> None:
+    found = summary(*predictions(np.random.default_rng(0), alike=False, seeds=2))
+    for name in ("ua", "wa", "macro_f1"):
+        ends = found["intervals"][name]
+        assert ends["low"] < found["pooled"][name] < ends["high"]
+    assert found["intervals"]["draws"] == 1000
+    assert (found["intervals"]["speakers"], found["intervals"]["utterances"]) == (SPEAKERS, 0)
+
+
+def test_without_clusters_it_is_that_of_a_share() -> None:
+    """The standard error of the mean of independent decisions is sqrt(p (1 - p) / n)."""
+    table, manifest = predictions(np.random.default_rng(1), alike=False, speakers=9)
+    found = summary(table, manifest.assign(speaker=None), interval_draws=4000)
+    p, n = found["pooled"]["wa"], len(table)
+    assert found["intervals"]["utterances"] == n
+    assert width(found) == pytest.approx(2 * 1.96 * np.sqrt(p * (1 - p) / n), rel=0.1)
+
+
+def test_utterances_of_one_speaker_are_drawn_together() -> None:
+    table, manifest = predictions(np.random.default_rng(2), alike=True)
+    by_speaker = width(summary(table, manifest))
+    by_utterance = width(summary(table, manifest.assign(speaker=None)))
+    assert by_speaker > 2 * by_utterance
+
+
+def test_speakers_that_are_all_alike_leave_no_doubt() -> None:
+    table, manifest = predictions(np.random.default_rng(3), alike=True)
+    table["predicted"] = table["label"]
+    found = summary(table, manifest)["intervals"]
+    assert found["ua"] == {"low": 1.0, "high": 1.0}
+
+
+def test_seeds_of_training_are_averaged_and_not_drawn() -> None:
+    """Two seeds of which one is always right and the other never."""
+    table, manifest = predictions(np.random.default_rng(4), alike=True, seeds=2)
+    wrong = table["label"].map({"calm": "tense", "tense": "calm"})
+    table["predicted"] = table["label"].where(table["seed"] == 0, wrong)
+    assert summary(table, manifest)["intervals"]["wa"] == {"low": 0.5, "high": 0.5}
+
+
+def test_the_seed_is_a_parameter_and_the_order_of_rows_is_none() -> None:
+    table, manifest = predictions(np.random.default_rng(5), alike=False)
+    first = summary(table, manifest)["intervals"]
+    assert summary(table[::-1], manifest[::-1])["intervals"] == first
+    assert summary(table, manifest, interval_seed=1)["intervals"] != first
+
+
+@pytest.mark.parametrize("evaluate", [{"interval_draws": 0}, {}])
+def test_no_draws_or_one_speaker_give_no_interval(evaluate: dict[str, Any]) -> None:
+    speakers = 2 if evaluate else 1
+    table, manifest = predictions(np.random.default_rng(6), alike=False, speakers=speakers)
+    assert "intervals" not in summary(table, manifest, **evaluate)
