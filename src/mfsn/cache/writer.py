@@ -3,8 +3,8 @@
 A shard is written by a thread of its own while the next one is filled. Memory holds these two
 shards and no more. So a kill costs the shard in flight and the rows that were computed since it was
 full: with an encoder on a CPU one or two, and at most another shard where rows are computed as fast
-as the disk takes them. To wait for the disk instead would leave a fast GPU idle for a quarter of
-the time, to save a second of computing after a kill.
+as the disk takes them. To wait for the disk instead would leave a GPU idle during every write, to
+save less than that after a kill.
 """
 
 from __future__ import annotations
