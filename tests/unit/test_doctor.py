@@ -146,6 +146,16 @@ def test_a_corpus_that_is_missing_is_a_problem(workspace: Path, no_encoders: Non
     assert "MFSN_CORPUS_RAVDESS" in said
 
 
+def test_a_table_without_rows_is_a_problem(
+    workspace: Path, tmp_path: Path, no_encoders: None
+) -> None:
+    table = tmp_path / "corpora" / "toy" / "table.csv"
+    table.write_text(table.read_text().partition("\n")[0] + "\n")
+    said, good = found(examine(workspace, workspace.parent / "store"), "corpus")
+    assert not good
+    assert "names no utterance; fill its table" in said
+
+
 @pytest.mark.usefixtures("no_encoders")
 def test_rows_bytes_and_time_of_an_empty_store(workspace: Path) -> None:
     waves, mfcc = examine(workspace, workspace.parent / "store").works

@@ -89,6 +89,11 @@ def _probed(corpus: CorpusConfig, segment: SegmentConfig) -> Size:
     if not files:
         return _spoken(corpus, segment, reader.facts, root)
     paths = [root / utterance.path for utterance in reader.utterances(root, files)]
+    if not paths:
+        raise CorpusError(
+            f"corpus {corpus.name}: {root} names no utterance; fill its table, or point "
+            f"{corpus_variable(corpus.name)} to another folder"
+        )
     chosen = paths[:: max(1, len(paths) // PROBED)]
     durations = []
     for path in chosen:
