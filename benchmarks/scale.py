@@ -18,7 +18,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -28,7 +28,7 @@ from mfsn.cache.owners import register_owner
 from mfsn.cache.reader import FeatureReader
 from mfsn.cache.spec import ArraySpec
 from mfsn.corpora.config import SegmentConfig
-from mfsn.features.base import Extractor, Float32, Int64
+from mfsn.features.base import Extractor, Float32, Int64, Scope
 from mfsn.features.extraction import extract
 from mfsn.features.waveform import waveform_store
 from mfsn.manifest import SEGMENTS, read_table, write_table
@@ -49,7 +49,7 @@ class NarrowSegment:
 
     name: ClassVar[str] = "narrow-segment"
     version: ClassVar[int] = 1
-    scope: ClassVar[Literal["segment", "utterance", "segments_of_utterance"]] = "segment"
+    scope: ClassVar[Scope] = "segment"
     batch_rows = 64
     tolerance = 1e-6
     parameters: Mapping[str, Any] = {}
@@ -66,7 +66,7 @@ class NarrowUtterance(NarrowSegment):
     """The same with one row an utterance."""
 
     name: ClassVar[str] = "narrow-utterance"
-    scope: ClassVar[Literal["segment", "utterance", "segments_of_utterance"]] = "utterance"
+    scope: ClassVar[Scope] = "utterance"
     batch_rows = 1
 
 

@@ -30,7 +30,7 @@ class Batch(NamedTuple):
 
     keys: list[str]
     """Of its rows."""
-    rows: list[int]
+    rows: slice | list[int]
     """Which of those that the extractor gives; the others fill the batch, or are not asked for."""
     waves_BT: Float32
     valid_B: Int64
@@ -92,7 +92,7 @@ class RowMaker:
     def _load(self, items: Sequence[Item]) -> Batch:
         keys = [item.key for item in items]
         if self._extractor.scope == "segment":
-            return Batch(keys, list(range(len(items))), *self._segments(items))
+            return Batch(keys, slice(len(items)), *self._segments(items))
         stored = self._waves.read(list(items[0].wave_keys), ["wave"])["wave"]
         wave = hear_utterance(stored, np.array(items[0].valid_samples), self._segment)
         rows = [item.index for item in items]

@@ -24,7 +24,7 @@ import pandas as pd
 import torch
 
 from mfsn.corpora.fold import Fold
-from mfsn.errors import ConfigError
+from mfsn.errors import ConfigError, TrainingError
 from mfsn.models.config import System
 from mfsn.models.network import SerNetwork
 from mfsn.params import Params, outputs_of
@@ -59,7 +59,8 @@ def measure(workspace: Path, params: Params, sample: int | None = None) -> pd.Da
 
     Raises:
         ConfigError: if the system has no co-attention, or librosa is not installed.
-        TrainingError: if there is no trained model, or its weights do not fit.
+        TrainingError: if there is no trained model, it is of another system, or its weights do not
+            fit.
         MfsnError: a subclass, if tables or rows are missing or damaged.
     """
     if params.system in WITHOUT:
@@ -69,7 +70,7 @@ def measure(workspace: Path, params: Params, sample: int | None = None) -> pd.Da
         )
     experiment = _experiment(workspace, params)
     networks = {
-        (fold.name, seed): load_network(experiment.outputs.models / f"{fold.name}-seed{seed}")
+        (fold.name, seed): _network(experiment, f"{fold.name}-seed{seed}")
         for fold in experiment.folds
         for seed in experiment.seeds
     }
@@ -79,7 +80,7 @@ def measure(workspace: Path, params: Params, sample: int | None = None) -> pd.Da
         segments = _segments_of(fold, data, sample)
         contours = contours_of(experiment, data.rows, segments)
         for seed in experiment.seeds:
-            weights = frame_weights(networks[fold.name, seed].network, data.rows, segments)
+            weights = frame_weights(networks[fold.name, seed], data.rows, segments)
             found = correlate(segments, weights, contours)
             found.insert(0, "fold", fold.name)
             found.insert(1, "seed", seed)
@@ -185,6 +186,17 @@ def _segments_of(fold: Fold, data: TrainingData, sample: int | None) -> pd.DataF
         ids = tuple(random.Random(0).sample(ids, sample))
     segments = data.segments[data.segments["utterance_id"].isin(ids)]
     return segments.assign(valid=data.rows.valid_N.numpy()[segments.index])
+
+
+def _network(experiment: Experiment, name: str) -> SerNetwork:
+    saved = load_network(experiment.outputs.models / name)
+    trained = saved.record["system"]
+    if trained != experiment.system:
+        raise TrainingError(
+            f"the models in {experiment.outputs.models} are of system {trained}, and params.yaml "
+            f"says {experiment.system}; run `dvc repro`, or set system: {trained}"
+        )
+    return saved.network
 
 
 def _experiment(workspace: Path, params: Params) -> Experiment:

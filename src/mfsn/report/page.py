@@ -8,12 +8,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import jinja2
 from markupsafe import Markup
 
 from mfsn.report import facts, tables, values
 from mfsn.report.figures import learning_curves, operation_weights
 from mfsn.report.run import Run
+from mfsn.templates import environment
 
 FOLDER = Path(__file__).parent
 
@@ -23,15 +23,9 @@ def render_page(run: Run) -> str:
 
     Everything that comes from data is escaped by the template.
     """
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(FOLDER),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"percent": _percent, "points": _points, "number": _number}
-    return environment.get_template("page.html").render(
+    templates = environment(FOLDER)
+    templates.filters |= {"percent": _percent, "points": _points, "number": _number}
+    return templates.get_template("page.html").render(
         css=Markup((FOLDER / "page.css").read_text(encoding="utf-8")),  # noqa: S704 - our own file
         run=run,
         scores=run.scores,

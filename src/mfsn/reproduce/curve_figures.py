@@ -67,4 +67,6 @@ def _draw_weights(axes: Axes, own: pd.DataFrame, points: pd.DataFrame, lines: li
     for colour, line in zip(SERIES, lines, strict=False):
         axes.plot(own["x"], own[line], color=colour, marker="o", markersize=3)
     axes.axhline(1 / len(lines), color=INK, linewidth=0.8, linestyle=(0, (3, 3)))
-    axes.set(ylabel="weight", ylim=(0, 1.05 * float(points[lines].to_numpy().max())))
+    drawn = points[lines].to_numpy(float)  # a short search hardly leaves 1/8: no axis from zero
+    margin = 0.1 * (drawn.max() - drawn.min()) + 0.001
+    axes.set(ylabel="weight", ylim=(drawn.min() - margin, drawn.max() + margin))

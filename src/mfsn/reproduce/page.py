@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import pandas as pd
 from markupsafe import Markup
 
 from mfsn.files import write_text
 from mfsn.reproduce.plan import Table
+from mfsn.templates import environment
 from mfsn.workspace import Outputs
 
 FOLDER = Path(__file__).parent
@@ -52,15 +52,9 @@ def write_table(
 
 def render(table: Table, rows: pd.DataFrame, points: pd.DataFrame | None = None) -> str:
     """The page; everything that comes from data is escaped by the template."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(FOLDER),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    templates = environment(FOLDER)
     shown = rows.astype(object).where(rows.notna(), None)
-    return environment.get_template("table.html").render(
+    return templates.get_template("table.html").render(
         css=Markup(STYLE.read_text(encoding="utf-8")),  # noqa: S704 - our own file
         table=table,
         rows=shown.to_dict("records"),

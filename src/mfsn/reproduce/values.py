@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import pandas as pd
 from markupsafe import Markup
 
@@ -17,6 +16,7 @@ from mfsn.reproduce.collect import facts
 from mfsn.reproduce.page import FOLDER, STYLE
 from mfsn.reproduce.plan import Table, overrides
 from mfsn.reproduce.run import read_result
+from mfsn.templates import environment
 from mfsn.workspace import Outputs
 
 DECIMALS = 3
@@ -85,15 +85,9 @@ def write_values(folder: Path, name: str, table: Table, rows: pd.DataFrame) -> P
 
 def render_values(table: Table, rows: pd.DataFrame) -> str:
     """The page; everything that comes from data is escaped by the template."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(FOLDER),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    templates = environment(FOLDER)
     shown = rows.astype(object).where(rows.notna(), None).to_dict("records")
-    return environment.get_template(
+    return templates.get_template(
         "values.html"
     ).render(
         css=Markup(STYLE.read_text(encoding="utf-8")),  # noqa: S704 - our own file

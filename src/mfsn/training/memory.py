@@ -3,6 +3,10 @@
 Every unit that runs beside others holds all rows of the experiment. Where that does not fit, rows
 stay in the store and batches are read while the network computes: from the page cache, which all
 processes share, as far as that reaches. Results are the same to the bit.
+
+Besides the rows a process takes a constant: the network, and batches. Rows in the store are read up
+to two batches ahead, of which those that score development data are the largest
+(`mfsn.training.loop.EVALUATION_ROWS`); a corpus too small to fill three of them takes less.
 """
 
 from __future__ import annotations

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import matplotlib
 import numpy as np
 from markupsafe import Markup
@@ -23,6 +22,7 @@ from mfsn.report.browser.overview import overview, scale_db
 from mfsn.report.browser.packing import base64_of
 from mfsn.report.source import Source
 from mfsn.report.utterance import gather
+from mfsn.templates import environment
 
 FOLDER = Path(__file__).parent
 SCRIPTS = [
@@ -57,15 +57,9 @@ def render(source: Source, ids: Sequence[str], is_playable: Callable[[str], bool
     """
     scale = scale_db(source, ids)
     css, js = (FOLDER / "page.css").read_text("utf-8"), _script()
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(FOLDER),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.policies["json.dumps_kwargs"] = JSON
-    return environment.get_template("page.html").generate(
+    templates = environment(FOLDER)
+    templates.policies["json.dumps_kwargs"] = JSON
+    return templates.get_template("page.html").generate(
         title=f"{source.outputs.corpus}, {source.outputs.experiment}",
         css=Markup(css),  # noqa: S704 - our own file
         js=Markup(js),  # noqa: S704 - our own file
