@@ -16,25 +16,44 @@ from mfsn.errors import WorkspaceError
 
 STORE_VARIABLE = "MFSN_STORE"
 CORPORA_VARIABLE = "MFSN_CORPORA"
+BUDGET_VARIABLE = "MFSN_STORE_BUDGET"
 REMOTE_VARIABLE = "MFSN_REMOTE"
 REMOTE_NOTE = ".mfsn-remote"
 """A file of the checkout, kept in git so that clones know the address too."""
+OWN_STAGE = "stages/extract.py ${item.extractor}"
+"""Stands in the dvc.yaml of mfsn, and in no other project's."""
 
 
 def find_workspace(start: Path | None = None) -> Path:
-    """The folder with dvc.yaml at or above `start` (default: the current folder).
+    """The nearest folder with dvc.yaml at or above `start` (default: the current folder).
 
     Raises:
-        WorkspaceError: if there is none.
+        WorkspaceError: if there is none, or it is another project's.
     """
     here = (start or Path.cwd()).resolve()
     for folder in (here, *here.parents):
-        if (folder / "dvc.yaml").is_file() and (folder / "params.yaml").is_file():
+        if (folder / "dvc.yaml").is_file():
+            _require_own(folder / "dvc.yaml")
             return folder
     raise WorkspaceError(
-        f"{here} does not lie in a checkout of mfsn (no dvc.yaml and params.yaml here or above); "
-        "change into the checkout first"
+        f"{here} does not lie in a checkout of mfsn (no dvc.yaml here or above); change into the "
+        "checkout first"
     )
+
+
+def _require_own(pipeline: Path) -> None:
+    """Other projects have dvc.yaml and params.yaml too, which are not ours to read or rewrite."""
+    try:
+        is_own = OWN_STAGE in pipeline.read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise WorkspaceError(
+            f"{pipeline} cannot be read ({error.strerror}); give this user the right to read it"
+        ) from error
+    if not is_own:
+        raise WorkspaceError(
+            f"{pipeline} is not the pipeline of mfsn (it has no stage that runs {OWN_STAGE!r}); "
+            "change into a checkout of mfsn first"
+        )
 
 
 def main_checkout() -> Path:

@@ -8,6 +8,9 @@ from typing import Any
 
 import pytest
 
+from mfsn.cache.gc import make_plan
+from mfsn.cache.plan import Wish
+
 pytestmark = [pytest.mark.pipeline, pytest.mark.xdist_group("pipeline")]
 
 DELETED, BRANCHED, QUEUED = 12, 14, 16
@@ -68,3 +71,16 @@ def test_branches_and_the_queue_keep_their_rows_and_a_removed_experiment_loses_t
 
     extract(project, DELETED, "again")  # not brought back without its rows, but computed
     assert kept(project) == {DELETED, BRANCHED, QUEUED, 40}
+
+
+def test_rows_in_use_that_a_budget_evicts_are_computed_again_by_the_next_repro(
+    project: Any,
+) -> None:
+    outputs, rows = project.outputs(), project.rows()
+    (evicted,) = [name for name in rows if name.startswith("functionals/")]  # first by name
+    less = make_plan(project.store, project.root, Wish()).bytes - 1
+    command = ("mfsn", "cache", "gc", "--force", "--budget", f"{less}B", "--delete")
+    assert "`dvc repro` there computes them again" in project.run(*command).stdout
+    assert evicted not in project.rows()
+    assert project.repro() == {"scan", "extract@functionals"}
+    assert (project.outputs(), project.rows()) == (outputs, rows)

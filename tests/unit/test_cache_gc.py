@@ -118,7 +118,7 @@ def new_checkout(folder: Path, store: Path) -> Checkout:
     folder.mkdir(parents=True)
     (folder / ".dvc").mkdir()
     for name, text in {
-        "dvc.yaml": "stages: {}\n",
+        "dvc.yaml": "# extract runs stages/extract.py ${item.extractor}\nstages: {}\n",
         "params.yaml": "mfcc: {coefficients: 40}\n",
         ".gitignore": "/data/\n/.dvc/cache/\n/.dvc/tmp/\n",
         ".dvc/config": "",
@@ -245,16 +245,71 @@ def test_a_commit_without_a_ref_needs_nothing_unless_asked(here: Checkout, store
     assert there(store, spec(20)) == set()
 
 
-def test_a_job_that_runs_is_spared(here: Checkout, store: Path) -> None:
+@pytest.fixture
+def job(here: Checkout, store: Path) -> Path:
+    """The folder of an experiment that names rows, left long ago."""
     fill(store, spec(20), range(8))
-    workspace = here.root / ".dvc" / "tmp" / "exps" / "tmp1"
+    workspace = here.root / ".dvc" / "tmp" / "exps" / "standalone" / "tmp1"
     digest = here.name_rows(spec(20), range(8), registered=False)
     (workspace / FEATURES).mkdir(parents=True)
     (workspace / "dvc.yaml").write_text("stages: {}\n")
     shutil.move(digest, workspace / FEATURES / digest.name)
     (here.root / "dvc.lock").unlink()
+    for file in (workspace / "dvc.yaml", workspace / FEATURES / digest.name):
+        os.utime(file, (LONG_AGO, LONG_AGO))
+    return workspace
+
+
+def test_a_job_is_spared_while_a_process_works_in_its_folder(
+    here: Checkout, store: Path, job: Path
+) -> None:
+    command = ["sleep", "60"]
+    with subprocess.Popen(command, cwd=job / "data") as process:
+        plan = collect(store, here)
+        process.kill()
+    assert plan.remarks == (f"{job}: an experiment runs there (process {process.pid}): spared",)
+    assert there(store, spec(20)) == keys(spec(20), range(8))
+
+
+def test_a_job_is_spared_while_dvc_holds_its_files(here: Checkout, store: Path, job: Path) -> None:
+    write_json(job / ".dvc/tmp/rwlock", {"write": {"x": {"pid": os.getpid(), "cmd": "python"}}})
+    os.utime(job / ".dvc/tmp/rwlock", (LONG_AGO, LONG_AGO))
     collect(store, here)
     assert there(store, spec(20)) == keys(spec(20), range(8))
+
+
+def test_a_job_that_was_written_to_within_the_grace_is_spared_and_named(
+    here: Checkout, store: Path, job: Path
+) -> None:
+    """It may run on another machine, whose processes nobody sees here."""
+    (job / "dvc.yaml").touch()
+    (remark,) = collect(store, here).remarks
+    assert "that no process of this machine runs: spared until it is older than --grace" in remark
+    assert there(store, spec(20)) == keys(spec(20), range(8))
+
+
+def test_a_job_that_was_killed_long_ago_owns_nothing(
+    here: Checkout, store: Path, job: Path
+) -> None:
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    write_json(job / ".dvc/tmp/rwlock", {"write": {"x": {"pid": dead.pid, "cmd": "python"}}})
+    os.utime(job / ".dvc/tmp/rwlock", (LONG_AGO, LONG_AGO))
+    (remark,) = collect(store, here).remarks
+    assert remark.startswith(f"{job} was left by an experiment that no process")
+    assert "it owns nothing any more; remove it" in remark
+    assert there(store, spec(20)) == set()
+
+
+def test_a_budget_that_takes_a_jobs_rows_names_the_repair(
+    here: Checkout, store: Path, job: Path
+) -> None:
+    (job / "dvc.yaml").touch()
+    (loss,) = collect(store, here, budget=1, force=True).losses
+    assert "of its running job would lose 8 rows; `mfsn cache verify --repair`" in loss.sentence(
+        done=False
+    )
+    assert (job / FEATURES / "mfcc.json").is_file()
 
 
 def test_a_queued_experiment_keeps_the_rows_that_its_parameters_ask_for(
@@ -585,6 +640,106 @@ def test_a_budget_spares_what_is_in_use_unless_forced(three: Checkout, store: Pa
     assert there(store, spec()) == set()
 
 
+def test_dvc_forgets_the_digest_in_use_whose_rows_a_budget_evicts(
+    three: Checkout, store: Path
+) -> None:
+    """Nothing may bring it back without its rows: not the working tree, nor DVC's caches."""
+    remembered, digest = three.remember_run(), three.root / FEATURES / "mfcc.json"
+    cached = three.cached(hashlib.md5(digest.read_bytes()).hexdigest())
+    plan = collect(store, three, budget=1, force=True, scope=Scope(run_cache=True))
+    assert [(loss.checkout, loss.rows) for loss in plan.losses] == [(three.root, 8)]
+    assert not any(path.exists() for path in (digest, cached, remembered))
+
+
+def test_what_dvc_forgot_spares_no_more_than_it_named(three: Checkout, store: Path) -> None:
+    """A branch still names the digest, which is in no cache of DVC any more."""
+    collect(store, three, budget=1, force=True)
+    fill(store, spec(50), range(8))
+    assert collect(store, three).remarks == ()
+    assert there(store, spec(50)) == set()
+
+
+def test_a_plan_and_other_evictions_leave_digests_in_use_alone(
+    three: Checkout, store: Path
+) -> None:
+    digest = three.root / FEATURES / "mfcc.json"
+    make_plan(store, three.root, Wish(budget=1, force=True))
+    assert digest.is_file()
+    assert collect(store, three, budget=1).losses == ()
+    assert digest.is_file()
+
+
+def test_a_digest_of_another_checkout_goes_with_the_rows_that_a_budget_evicts(
+    here: Checkout, store: Path, tmp_path: Path
+) -> None:
+    fill(store, spec(20), range(8))
+    other = new_checkout(tmp_path / "other", store)
+    digest = other.name_rows(spec(20), range(8))
+    (loss,) = collect(store, here, budget=1).losses
+    assert f"{other.root}: " in loss.sentence(done=True)
+    assert "`dvc repro` there computes them again" in loss.sentence(done=True)
+    assert not digest.exists()
+
+
+def test_a_digest_that_dvc_works_with_stays_and_the_repair_is_named(
+    three: Checkout, store: Path
+) -> None:
+    digest = three.root / FEATURES / "mfcc.json"
+    holder = [{"pid": os.getpid(), "cmd": "dvc repro"}]
+    write_json(three.root / ".dvc/tmp/rwlock", {"write": {}, "read": {str(digest): holder}})
+    plan = make_plan(store, three.root, Wish(budget=1, force=True))
+    assert "`mfsn cache verify --repair` there" in plan.losses[0].sentence(done=False)
+    (left,) = carry_out(plan)
+    assert f"DVC runs a stage there (process {os.getpid()})" in left
+    assert "`mfsn cache verify --repair`" in left
+    assert digest.is_file()
+    assert there(store, spec()) == set()
+
+
+def test_another_checkout_where_dvc_runs_a_stage_is_in_use(
+    here: Checkout, store: Path, tmp_path: Path
+) -> None:
+    fill(store, spec(20), range(8))
+    other = new_checkout(tmp_path / "other", store)
+    other.name_rows(spec(20), range(8))
+    holder = {"pid": os.getpid(), "cmd": "dvc repro"}
+    write_json(other.root / ".dvc/tmp/rwlock", {"write": {"x": holder}, "read": {}})
+    assert not collect(store, here, budget=1).fits
+    assert there(store, spec(20)) == keys(spec(20), range(8))
+
+
+def test_a_dry_run_says_what_would_happen_and_a_wet_one_what_does(
+    three: Checkout, store: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    three.remember_run()
+    folder = store / "runs" / "train" / "old"
+    folder.mkdir(parents=True)
+    (folder / "model.json").write_text("{}")
+    os.utime(folder / "model.json", (LONG_AGO, LONG_AGO))
+    wanted = ("cache", "gc", "--budget", "1B", "--force")
+    assert run(*wanted) == 0
+    dry = capsys.readouterr().out
+    assert "DVC's run-cache would forget 1 digests" in dry
+    assert f"{three.root}: {FEATURES}/mfcc.json of its working tree would lose 8 rows" in dry
+    assert "runs (working folders of search and train): 2 B of the total; 1 that are" in dry
+    (row,) = [line.split() for line in dry.splitlines() if line.startswith(spec().directory + " ")]
+    assert row[4:6] == ["8", "8"]  # needed and evicted
+    assert run(*wanted, "--delete") == 0
+    wet = capsys.readouterr().out
+    assert "DVC's run-cache forgets 1 digests" in wet
+    assert f"{FEATURES}/mfcc.json of its working tree loses 8 rows" in wet
+
+
+def test_a_budget_that_is_no_size_is_blamed_on_who_set_it(
+    here: Checkout, store: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MFSN_STORE_BUDGET", "foo")
+    assert run("cache", "gc") == 2
+    assert "MFSN_STORE_BUDGET foo: it takes a size" in capsys.readouterr().err
+    assert run("cache", "gc", "--budget", "bar") == 2
+    assert "--budget bar: it takes a size" in capsys.readouterr().err
+
+
 def test_reading_counts_as_use(three: Checkout, store: Path) -> None:
     three.name_rows(spec(20), range(8))
     used(three, spec(20), 30)
@@ -599,6 +754,7 @@ def test_a_reader_of_evicted_rows_names_the_command_that_computes_them(
     three: Checkout, store: Path
 ) -> None:
     collect(store, three, budget=1, force=True)
+    three.name_rows(spec(), range(8))  # as `dvc checkout` brings it back
     with pytest.raises(MissingRowError, match="dvc repro --force --single-item extract@mfcc"):
         FeatureReader.open(three.root / FEATURES / "mfcc.json", store)
 
@@ -629,7 +785,7 @@ def test_the_command_shows_sizes_and_deletes_only_when_told(
     shown = capsys.readouterr().out
     row = next(line for line in shown.splitlines() if line.startswith(spec(20).directory))
     assert row.split() == [
-        spec(20).directory, "8", "8.4", "kB", "0", "0", "8", "8.4", "kB", "nothing",
+        spec(20).directory, "8", "8.4", "kB", "0", "0", "0", "8", "8.4", "kB", "nothing",
     ]  # fmt: skip
     assert "nothing was deleted" in shown
     assert there(store, spec(20)) == keys(spec(20), range(8))

@@ -17,6 +17,7 @@ from mfsn.cache.spec import ArraySpec, StoreSpec
 from mfsn.cache.store import Store
 from mfsn.errors import CacheError, StoreVersionError
 from mfsn.manifest import SEGMENTS, write_table
+from mfsn.workspace import OWN_STAGE
 
 
 def spec(extractor: str, version: int = 1) -> StoreSpec:
@@ -141,8 +142,7 @@ def test_a_digest_that_dvc_links_to_its_cache_is_noted_where_it_lies(tmp_path: P
     """DVC's `cache.type symlink`; its cache may lie outside of the checkout."""
     store, checkout = tmp_path / "store", tmp_path / "checkout"
     checkout.mkdir()
-    for name in ("dvc.yaml", "params.yaml"):
-        (checkout / name).touch()
+    (checkout / "dvc.yaml").write_text(OWN_STAGE)
     made = fill(store, spec("sec"), 1)
     Digest.of(spec("sec"), {}, {"a#0": next(iter(made.committed()))}).write(tmp_path / "cached")
     (checkout / "sec.json").symlink_to(tmp_path / "cached")

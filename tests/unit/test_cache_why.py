@@ -200,6 +200,16 @@ def test_an_encoder_that_cannot_be_loaded_is_named(
     assert "what params.yaml asks for cannot be known: random/nothing" in why("sec", capsys)
 
 
+@pytest.mark.parametrize("asked", ["mfcc", "a#1"])
+def test_outside_a_git_repository_there_is_no_head(
+    workspace: Path, capsys: pytest.CaptureFixture[str], asked: str
+) -> None:
+    shutil.rmtree(workspace / ".git")
+    said = why(asked, capsys)
+    assert f"{workspace} is no git repository: there is no HEAD to compare with" in said
+    assert "HEAD (dvc.lock)" not in said
+
+
 def test_a_segment_says_where_its_rows_lie(
     workspace: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Annotated, Literal
+
 import pydantic
 import pytest
+from pydantic import Field
 
 from mfsn.config import Config, sha256_of
 from mfsn.errors import ConfigError
@@ -38,6 +41,20 @@ def test_all_problems_come_in_one_message() -> None:
         Outer.parse({"size": "many", "inner": {"hop_ms": "x"}}, "params")
     assert "size" in str(raised.value)
     assert "inner.hop_ms" in str(raised.value)
+
+
+def test_a_wrong_entry_is_told_and_not_the_other_choices_of_its_list() -> None:
+    class Chosen(Config):
+        kinds: Literal["all"] | Annotated[tuple[Literal["a", "b"], ...], Field(min_length=1)]
+
+    for given, says in (
+        (["c"], "x: kinds.0 is 'c'; it takes a or b"),
+        ("some", "x: kinds is 'some'; it takes all, or a list"),
+        ([], "x: kinds is []; it takes all, or 1 or more entries"),
+    ):
+        with pytest.raises(ConfigError) as raised:
+            Chosen.parse({"kinds": given}, "x")
+        assert str(raised.value) == says
 
 
 def test_a_section_that_is_no_mapping_is_refused() -> None:

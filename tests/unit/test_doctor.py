@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import sys
+import time
 import wave
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,16 +15,22 @@ import pandas as pd
 import pytest
 import yaml
 
+from mfsn.cache.digest import Digest
 from mfsn.cli import main
 from mfsn.doctor import examine as examining
 from mfsn.doctor.examine import Examination, examine
+from mfsn.doctor.recordings import check_recordings
 from mfsn.doctor.size import corpus_size
+from mfsn.doctor.variables import check_variables
+from mfsn.doctor.wanted import wanted_spec
 from mfsn.features.waveform import segment_corpus
 from mfsn.manifest import SEGMENTS, UTTERANCES, write_table
 from mfsn.params import load_params, outputs_of
 
-SECONDS = (0.5, 3.5, 6.0)
-SEGMENTS_OF_ALL = 1 + 2 + 2
+SECONDS = (0.5, 3.5, 6.0, 2.0)
+SEGMENTS_OF_ALL = 1 + 2 + 2 + 1
+EMOTIONS = ("sad", "happy", "sad", "happy")
+SPLITS = ("train", "train", "dev", "test")
 
 
 class Usage(NamedTuple):
@@ -34,12 +43,18 @@ class Usage(NamedTuple):
 
 @pytest.fixture
 def workspace(tmp_path: Path, checkout: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A checkout with a corpus of three tones, nothing prepared."""
+    """A checkout with a corpus of four tones, nothing prepared."""
     root = tmp_path / "checkout"
-    root.mkdir()
+    for folder in (root / ".git", root / ".dvc"):
+        folder.mkdir(parents=True)
     for name in ("dvc.yaml", "params.yaml"):
         shutil.copyfile(checkout / name, root / name)
-    set_params(root, corpus={"name": "toy", "reader": "table"})
+    set_params(
+        root,
+        corpus={"name": "toy", "reader": "table"},
+        labels={"classes": ["happy", "sad"], "merge": {}},
+        protocol={"name": "official_split"},
+    )
     monkeypatch.chdir(root)
     monkeypatch.setenv("MFSN_STORE", str(tmp_path / "store"))
     monkeypatch.setenv("MFSN_CORPORA", str(tmp_path / "corpora"))
@@ -47,10 +62,10 @@ def workspace(tmp_path: Path, checkout: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("MFSN_JOBS", "1")
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.delenv("DVC_ROOT", raising=False)
-    lines = ["path,emotion"]
+    lines = ["path,emotion,split"]
     for number, seconds in enumerate(SECONDS):
         write_tone(tmp_path / "corpora" / "toy" / f"{number}.wav", seconds)
-        lines.append(f"{number}.wav,sad")
+        lines.append(f"{number}.wav,{EMOTIONS[number]},{SPLITS[number]}")
     (tmp_path / "corpora" / "toy" / "table.csv").write_text("\n".join(lines) + "\n")
     return root
 
@@ -117,18 +132,18 @@ def found(examined: Examination, what: str) -> tuple[str, bool]:
 
 
 def test_the_corpus_is_counted_from_what_there_is(workspace: Path) -> None:
-    assert size_of(workspace) == (3, SEGMENTS_OF_ALL, "3")  # headers
+    assert size_of(workspace) == (4, SEGMENTS_OF_ALL, "4")  # headers
     prepare(workspace)
-    assert size_of(workspace) == (3, SEGMENTS_OF_ALL, "manifest")
+    assert size_of(workspace) == (4, SEGMENTS_OF_ALL, "manifest")
     cut(workspace)
-    assert size_of(workspace) == (3, SEGMENTS_OF_ALL, "segment")
+    assert size_of(workspace) == (4, SEGMENTS_OF_ALL, "segment")
 
 
 def test_a_segment_table_that_was_cut_otherwise_does_not_count(workspace: Path) -> None:
     prepare(workspace)
     cut(workspace)
     set_params(workspace, segment={"duration_s": 2.0})
-    assert size_of(workspace) == (3, 1 + 2 + 3, "manifest")
+    assert size_of(workspace) == (4, 1 + 2 + 3 + 1, "manifest")
 
 
 def test_a_demo_that_is_not_spoken_yet_is_known_by_its_plan(workspace: Path) -> None:
@@ -159,9 +174,9 @@ def test_a_table_without_rows_is_a_problem(
 @pytest.mark.usefixtures("no_encoders")
 def test_rows_bytes_and_time_of_an_empty_store(workspace: Path) -> None:
     waves, mfcc = examine(workspace, workspace.parent / "store").works
-    assert (waves.rows, waves.there, mfcc.rows, mfcc.there) == (5, 0, 5, 0)
-    assert waves.bytes == 5 * (2 * 48000 + 4 + 3 * (8 + 4))
-    assert mfcc.bytes == 5 * (4 * 300 * 40 + 4)
+    assert (waves.rows, waves.there, mfcc.rows, mfcc.there) == (6, 0, 6, 0)
+    assert waves.bytes == 6 * (2 * 48000 + 4 + 3 * (8 + 4))
+    assert mfcc.bytes == 6 * (4 * 300 * 40 + 4)
     assert mfcc.seconds is not None
     assert mfcc.seconds > 0
 
@@ -176,7 +191,7 @@ def test_rows_that_are_there_cost_nothing(workspace: Path) -> None:
     write_table(workspace / "data/prepared/toy/segments.parquet", table, SEGMENTS)
     examined = examine(workspace, store)
     waves, mfcc = examined.works
-    assert (waves.rows, waves.there, waves.bytes, waves.seconds) == (5, 5, 0, 0.0)
+    assert (waves.rows, waves.there, waves.bytes, waves.seconds) == (6, 6, 0, 0.0)
     assert mfcc.there == 0
 
 
@@ -250,6 +265,131 @@ def test_a_device_that_is_not_there_is_a_problem(
     examined = examine(workspace, workspace.parent / "store")
     assert not found(examined, "device")[1]
     assert examined.problems[0].startswith("it will not run: device: MFSN_DEVICE=cuda:99")
+
+
+def refused(root: Path, what: str) -> str:
+    """The sentence about it, which hinders a run."""
+    said, good = found(examine(root, root.parent / "store"), what)
+    assert not good
+    return said
+
+
+def edit_table(root: Path, old: str, new: str) -> None:
+    table = root.parent / "corpora" / "toy" / "table.csv"
+    assert old in table.read_text()
+    table.write_text(table.read_text().replace(old, new, 1))
+
+
+@pytest.mark.usefixtures("no_encoders")
+def test_a_corpus_that_prepare_accepts_is_said(workspace: Path) -> None:
+    examined = examine(workspace, workspace.parent / "store")
+    assert found(examined, "recordings") == (
+        "4 utterances of the classes, with sound headers",
+        True,
+    )
+    assert found(examined, "protocol") == ("official_split, 1 folds", True)
+
+
+@pytest.mark.usefixtures("no_encoders")
+def test_a_clip_that_went_after_it_was_prepared_is_a_problem(workspace: Path) -> None:
+    prepare(workspace)
+    (workspace.parent / "corpora" / "toy" / "1.wav").unlink()
+    assert "names recordings that are not in" in refused(workspace, "recordings")
+
+
+@pytest.mark.usefixtures("no_encoders")
+def test_a_class_that_no_utterance_has_is_a_problem(workspace: Path) -> None:
+    set_params(workspace, labels={"classes": ["happy", "sad", "proud"]})
+    said = refused(workspace, "recordings")
+    assert said.startswith("labels.classes asks for proud, which no utterance has")
+
+
+@pytest.mark.usefixtures("no_encoders")
+@pytest.mark.parametrize("damage", [b"", b"no sound at all", b"RIFF"])
+def test_a_header_that_cannot_be_read_is_a_problem(workspace: Path, damage: bytes) -> None:
+    prepare(workspace)
+    (workspace.parent / "corpora" / "toy" / "3.wav").write_bytes(damage)
+    assert "1 recordings in" in refused(workspace, "recordings")
+    assert "3.wav" in refused(workspace, "recordings")
+
+
+@pytest.mark.usefixtures("no_encoders")
+def test_speakers_that_the_protocol_needs_are_looked_for(workspace: Path) -> None:
+    set_params(workspace, protocol={"name": "grouped_k_fold"})
+    said = refused(workspace, "protocol")
+    assert "grouped_k_fold needs the speaker of every utterance, and 4 of 4 have none" in said
+
+
+@pytest.mark.usefixtures("no_encoders")
+def test_a_checkout_that_dvc_refuses_is_a_problem(workspace: Path) -> None:
+    for folder, what in ((".git", "git repository"), (".dvc", "DVC repository")):
+        (workspace / folder).rmdir()
+        assert f"{workspace} " in refused(workspace, what)
+
+
+@pytest.mark.usefixtures("no_encoders")
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("MFSN_WAIT", "x", "MFSN_WAIT=x: it takes a number of seconds"),
+        ("MFSN_RAY", "", None),
+        ("MFSN_STORE", __file__, "is a file; name a folder"),
+        ("MFSN_CORPORA", __file__, "is a file; name a folder"),
+    ],
+)
+def test_variables_that_are_malformed_are_problems(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: str, said: str | None
+) -> None:
+    store = workspace.parent / "store"
+    monkeypatch.setenv(name, value)
+    told = {f.what: f for f in examine(workspace, store).findings}[name]
+    assert told.is_good == (said is None)
+    assert said is None or said in told.found
+
+
+def test_a_ray_cluster_that_nobody_answers_for_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether Ray is installed does not matter here."""
+    monkeypatch.setitem(sys.modules, "ray", sys)
+    for address, said in (("somewhere", "it takes auto, or host:port"), ("127.0.0.1:1", "refused")):
+        monkeypatch.setenv("MFSN_RAY", address)
+        (told,) = [each for each in check_variables() if each.what == "MFSN_RAY"]
+        assert not told.is_good
+        assert said in told.found
+
+
+def test_a_misspelt_variable_is_told_and_hinders_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MFSN_STROE", "/somewhere")
+    (told,) = [each for each in check_variables() if each.what == "MFSN_STROE"]
+    assert told.is_good
+    assert "did you mean MFSN_STORE?" in told.found
+
+
+@pytest.mark.usefixtures("no_encoders")
+def test_rows_that_a_digest_names_and_the_store_lacks_are_a_problem(workspace: Path) -> None:
+    """DVC would run nothing, and training would find no rows."""
+    store, params = workspace.parent / "store", load_params(workspace)
+    cut(workspace)
+    wanted = wanted_spec("mfcc", params, store)
+    digest = workspace / "data/prepared/toy/features/mfcc.json"
+    Digest.of(wanted, {}, {"0#0": wanted.row_key("0", 0)}).write(digest)
+    said = refused(workspace, "mfcc of toy")
+    assert "lacks 1 of the 1 row that the workspace names; `mfsn cache verify --repair`" in said
+    set_params(workspace, mfcc={"coefficients": 20})  # `dvc repro` computes others
+    assert found(examine(workspace, store), "mfcc of toy")[1]
+
+
+def test_thousands_of_headers_are_read_within_seconds(workspace: Path) -> None:
+    corpus = workspace.parent / "corpora" / "toy"
+    lines = ["path,emotion,split"]
+    for number in range(2000):
+        os.link(corpus / "0.wav", corpus / f"copy-{number}.wav")
+        lines.append(f"copy-{number}.wav,{EMOTIONS[number % 4]},{SPLITS[number % 3 + 1]}")
+    (corpus / "table.csv").write_text("\n".join(lines) + "\n")
+    start = time.process_time()
+    assert [f.what for f in check_recordings(load_params(workspace), workspace)] == [
+        "recordings", "protocol",
+    ]  # fmt: skip
+    assert time.process_time() - start < 2.0
 
 
 def test_all_extractors_of_the_preset_are_estimated(

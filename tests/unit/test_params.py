@@ -64,8 +64,61 @@ def test_values_out_of_range_name_their_parameter(
 
 def test_broken_yaml_names_the_line(workspace: Path) -> None:
     edit(workspace, "classes: [angry", "classes: [[angry")
-    with pytest.raises(ConfigError, match=r"params\.yaml is not valid YAML.*line"):
+    says = r"params\.yaml is not valid YAML: line \d+, column \d+: .*; mend it there$"
+    with pytest.raises(ConfigError, match=says):
         load_params(workspace)
+
+
+def test_bytes_that_are_no_text_are_one_sentence(workspace: Path) -> None:
+    (workspace / "params.yaml").write_bytes(b"corpus: \xff\x00")
+    with pytest.raises(ConfigError, match=r"params\.yaml is not valid YAML: .* no text in UTF-8"):
+        load_params(workspace)
+
+
+def test_params_that_cannot_be_read_are_one_sentence(workspace: Path) -> None:
+    (workspace / "params.yaml").unlink()
+    (workspace / "params.yaml").mkdir()
+    with pytest.raises(ConfigError, match=r"params\.yaml cannot be read \(Is a directory\)"):
+        load_params(workspace)
+
+
+def test_a_stage_that_dvc_yaml_lacks_is_one_sentence(workspace: Path) -> None:
+    with pytest.raises(ConfigError, match=r"dvc\.yaml has no stage nothing"):
+        declared_sections(workspace, "nothing")
+
+
+def test_every_mistake_is_a_line_that_says_what_is_allowed(workspace: Path) -> None:
+    edit(workspace, "coefficients: 40", "coefficients: many")
+    edit(workspace, "duration_s: 3.0", "duration_s: -1")
+    edit(workspace, "{low: 1, mid: 2, high: 4}", "{low: first}")
+    edit(workspace, "rule: held_out", "rule: best")
+    with pytest.raises(ConfigError) as raised:
+        load_params(workspace)
+    assert str(raised.value).splitlines() == [
+        "params.yaml: mfcc.coefficients is 'many'; it takes a whole number",
+        "params.yaml: sec.levels.low is 'first'; it takes a whole number",
+        "params.yaml: segment.duration_s is -1; it takes a number above 0.0",
+        "params.yaml: selection.rule is 'best'; it takes held_out, oracle_test or last_epoch",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "allowed"),
+    [
+        ("seeds: [0]", "seeds: x", "seeds is 'x'; it takes a list"),
+        ("seeds: [0]", "seeds: [0.5]", "seeds.0 is 0.5; it takes a whole number"),
+        ("alpha_lr: 5.0", "alpha_lr: .inf", "search.alpha_lr is inf; it takes a finite number"),
+        ("reader: demo", "reader: nope", "corpus.reader is 'nope'; it takes demo, ravdess, "),
+        ("name: demo", "name: 5", "corpus.name is 5; it takes text"),
+    ],
+)
+def test_a_refused_value_is_told_in_plain_words(
+    workspace: Path, old: str, new: str, allowed: str
+) -> None:
+    edit(workspace, old, new)
+    with pytest.raises(ConfigError) as raised:
+        load_params(workspace)
+    assert str(raised.value).startswith(f"params.yaml: {allowed}")
 
 
 def test_missing_params_name_the_way_back(workspace: Path) -> None:

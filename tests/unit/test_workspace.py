@@ -17,11 +17,12 @@ from mfsn.workspace import (
     store_root,
 )
 
+PIPELINE = "stages: {extract: {cmd: 'python stages/extract.py ${item.extractor}'}}\n"
+
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    for name in ("dvc.yaml", "params.yaml"):
-        (tmp_path / name).write_text("")
+    (tmp_path / "dvc.yaml").write_text(PIPELINE)
     for variable in ("DVC_ROOT", "MFSN_STORE", "MFSN_CORPORA", "MFSN_CORPUS_DEMO"):
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.chdir(tmp_path)
@@ -37,6 +38,32 @@ def test_the_workspace_is_found_from_below(project: Path) -> None:
 def test_outside_a_checkout_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(WorkspaceError, match="does not lie in a checkout of mfsn"):
         find_workspace(tmp_path)
+
+
+def test_the_shipped_pipeline_is_known(checkout: Path) -> None:
+    assert find_workspace(checkout / "src") == checkout
+
+
+def test_another_project_is_refused_and_not_looked_beyond(project: Path) -> None:
+    """Its params.yaml is not for `mfsn preset` to rewrite, nor is that of a checkout above it."""
+    other = project / "other"
+    below = other / "src"
+    below.mkdir(parents=True)
+    (other / "dvc.yaml").write_text("stages: {train: {cmd: python train.py}}\n")
+    (other / "params.yaml").write_text("corpus: {name: demo}\n")
+    with pytest.raises(WorkspaceError, match=f"{other}/dvc.yaml is not the pipeline of mfsn"):
+        find_workspace(below)
+
+
+def test_a_pipeline_that_may_not_be_read_is_one_sentence(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def denied(*_: object, **__: object) -> str:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "read_text", denied)
+    with pytest.raises(WorkspaceError, match=r"dvc\.yaml cannot be read \(Permission denied\)"):
+        find_workspace()
 
 
 def test_store_and_corpora_lie_in_the_checkout(project: Path) -> None:
@@ -60,8 +87,7 @@ def test_a_temporary_experiment_shares_the_main_checkouts_data(
 ) -> None:
     copy = project / ".dvc" / "tmp" / "exps" / "standalone" / "tmp123"
     copy.mkdir(parents=True)
-    for name in ("dvc.yaml", "params.yaml"):
-        (copy / name).write_text("")
+    (copy / "dvc.yaml").write_text(PIPELINE)
     monkeypatch.chdir(copy)
     assert store_root() == project / "data" / "store"
     monkeypatch.setenv("DVC_ROOT", str(project))

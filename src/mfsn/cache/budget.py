@@ -33,7 +33,7 @@ def evict(
         if size <= room:
             break
         before = found[name]
-        found[name] = replace(before, unneeded=before.unneeded | frozenset(keys))
+        found[name] = replace(before, evicted=before.evicted | frozenset(keys))
         size -= found[name].freed - before.freed
         evicted.append(Evicted(name, len(keys), used))
     return list(found.values()), evicted

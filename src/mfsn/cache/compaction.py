@@ -47,10 +47,10 @@ def free(store_root: Path, plan: DirectoryPlan, before: float) -> None:
         for leftover in now.leftovers:
             leftover.unlink(missing_ok=True)
         _remove_empty(layout.staging)
-        for marker in now.empty(plan.unneeded):
+        for marker in now.empty(plan.going):
             markers.drop(layout, marker.shard)
-        sparse = now.sparse(plan.unneeded, plan.everything)
-        _rewrite(Store(store_root, layout.spec), now, sparse, plan.unneeded)
+        sparse = now.sparse(plan.going, plan.everything)
+        _rewrite(Store(store_root, layout.spec), now, sparse, plan.going)
         if plan.vanishes and not any(layout.commits.iterdir()):
             _remove(layout)
 

@@ -1,15 +1,17 @@
 """Garbage collection: frees what no working tree, job, branch, tag, experiment or stash needs.
 
-First a plan, which only looks; then the plan is carried out, each directory under its lock. DVC's
-run-cache forgets the digests whose rows went, so that `dvc repro` computes them again instead of
-bringing back a digest without rows.
+First a plan, which only looks; then the plan is carried out, each directory under its lock. Before
+rows go, DVC forgets the digests that name them: the run-cache all of them, so that it brings back
+no digest without rows; where a budget evicts rows that a working tree names, the working tree and
+DVC's cache too, so that `dvc repro` there computes them again. What a branch, tag or experiment
+names stays in DVC's cache: after going back to it, readers name the command that computes the rows.
 """
 
 from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -19,6 +21,7 @@ from mfsn.cache.budget import evict
 from mfsn.cache.compaction import free
 from mfsn.cache.contents import Contents, all_contents
 from mfsn.cache.dvc_cache import Output, RunCacheEntry, cache_folder, run_cache
+from mfsn.cache.losses import losses
 from mfsn.cache.need import Need, needs
 from mfsn.cache.owners import forget, last_use
 from mfsn.cache.plan import DirectoryPlan, Evicted, Plan, Wish
@@ -40,22 +43,24 @@ def make_plan(store_root: Path, current: Path | None, wish: Wish) -> Plan:
     """
     before = time.time() - wish.grace_s
     contents, remarks = all_contents(store_root, before)
-    references = References(store_root, current, wish.scope)
-    needed = needs(references, last_use(store_root))
+    references = References(store_root, current, wish.scope, before)
+    found = list(references)
+    needed = needs(found, last_use(store_root))
     plans = [_plan(each, needed, before, wish) for each in contents]
     old, kept = run_folders(store_root, before)
     evicted: list[Evicted] = []
     if wish.budget is not None:
         plans, evicted = evict(plans, needed, wish.budget - kept, wish.force)
-    forgotten = () if wish.scope.run_cache else _dangling(references, plans)
+    going = {plan.name: plan.going for plan in plans if plan.going}
     return Plan(
         store_root=store_root,
         before=before,
         directories=tuple(plans),
         runs=tuple(old),
         runs_kept=kept,
-        run_cache=tuple(forgotten),
+        run_cache=tuple(_dangling(references, going)),
         evicted=tuple(evicted),
+        losses=tuple(losses(found, going)),
         gone=(*references.gone, *wish.scope.forgotten),
         remarks=(*remarks, *references.remarks),
         budget=wish.budget,
@@ -70,6 +75,10 @@ def carry_out(plan: Plan) -> list[str]:
     """
     steps: list[tuple[str, Callable[[], object]]] = [
         (str(entry.file), entry.forget) for entry in plan.run_cache
+    ]
+    steps += [
+        (f"{loss.checkout}: {loss.digest}", partial(loss.forget, plan.store_root))
+        for loss in plan.losses
     ]
     steps += [(checkout, partial(forget, plan.store_root, checkout)) for checkout in plan.gone]
     for directory in plan.directories:
@@ -101,9 +110,10 @@ def _plan(
     )
 
 
-def _dangling(references: References, plans: Iterable[DirectoryPlan]) -> Iterator[RunCacheEntry]:
+def _dangling(
+    references: References, going: Mapping[str, frozenset[str]]
+) -> Iterator[RunCacheEntry]:
     """Run-cache entries that bring back a digest which names a row that goes."""
-    going = {plan.name: plan.unneeded for plan in plans if plan.unneeded}
     caches = {cache_folder(checkout): checkout for checkout in references.checkouts}
     for cache, checkout in caches.items() if going else ():
         for entry in run_cache(cache):

@@ -45,7 +45,7 @@ def commits(checkout: Path, whole_history: bool = False) -> Iterator[Commit]:
     Raises:
         CacheError: if git is missing, refuses, or a dvc.lock in the history cannot be read.
     """
-    if not _has_history(checkout):
+    if not has_history(checkout):
         return
     names = _tips(checkout)
     if whole_history and names:
@@ -67,14 +67,15 @@ def lock_at_head(checkout: Path) -> Mapping[str, Any]:
     Raises:
         CacheError: if git is missing or refuses, or the file cannot be read.
     """
-    if not _has_history(checkout):
+    if not has_history(checkout):
         return {}
     name = f"HEAD:{_folder(checkout)}dvc.lock"
     lock: Mapping[str, Any] = _contents(checkout, [name])[name]
     return lock
 
 
-def _has_history(checkout: Path) -> bool:
+def has_history(checkout: Path) -> bool:
+    """Whether a checkout lies in a git repository."""
     return any((folder / ".git").exists() for folder in (checkout, *checkout.parents))
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from mfsn.cache.contents import Contents
 from mfsn.cache.dvc_cache import RunCacheEntry
+from mfsn.cache.losses import Loss
 from mfsn.cache.references import Scope
 from mfsn.cache.runs import RunFolder
 
@@ -34,7 +35,7 @@ class DirectoryPlan:
 
     contents: Contents
     unneeded: frozenset[str]
-    """Keys of rows that nothing needs, or that the budget evicts."""
+    """Keys of rows that nothing needs."""
     young: frozenset[str]
     """Keys of rows that nothing needs, spared because they are young."""
     is_young: bool
@@ -43,6 +44,13 @@ class DirectoryPlan:
     """What needs the others."""
     everything: bool
     """Write every partly needed shard anew."""
+    evicted: frozenset[str] = frozenset()
+    """Keys of rows that something needs, and that the budget evicts."""
+
+    @property
+    def going(self) -> frozenset[str]:
+        """Keys of rows that would go."""
+        return self.unneeded | self.evicted
 
     @property
     def name(self) -> str:
@@ -52,23 +60,23 @@ class DirectoryPlan:
     @property
     def freed(self) -> int:
         """Bytes that would go."""
-        return self.contents.freed(self.unneeded, self.everything)
+        return self.contents.freed(self.going, self.everything)
 
     @property
     def left(self) -> int:
         """Bytes of unneeded rows that stay, since their shards are needed for the better part."""
-        return self.contents.freed(self.unneeded, everything=True) - self.freed
+        return self.contents.freed(self.going, everything=True) - self.freed
 
     @property
     def needed(self) -> int:
-        """Rows that something needs."""
+        """Rows that something needs, evicted or not."""
         return len(self.contents.home) - len(self.unneeded) - len(self.young)
 
     @property
     def vanishes(self) -> bool:
         """Not a row stays: the whole directory goes."""
         spared = self.is_young or self.contents.damaged
-        return not spared and not self.needed and not self.young
+        return not spared and len(self.going) == len(self.contents.home)
 
     @property
     def is_idle(self) -> bool:
@@ -101,6 +109,8 @@ class Plan:
     run_cache: tuple[RunCacheEntry, ...]
     """Entries that would bring back digests without rows: DVC forgets them too."""
     evicted: tuple[Evicted, ...]
+    losses: tuple[Loss, ...]
+    """Digests in use that name evicted rows: DVC forgets them, and computes the rows again."""
     gone: tuple[str, ...]
     """Checkouts whose notes go."""
     remarks: tuple[str, ...]

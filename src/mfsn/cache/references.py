@@ -23,13 +23,18 @@ from mfsn.cache.dvc_cache import (
     run_cache,
 )
 from mfsn.cache.history import Commit, commits
+from mfsn.cache.jobs import jobs, running_stage
 from mfsn.cache.layout import Layout
-from mfsn.cache.owners import Owner, owners, rows_named
+from mfsn.cache.owners import Owner, forgotten, owners, rows_named
 from mfsn.cache.trouble import WAVEFORM
 from mfsn.errors import CacheError, MfsnError
 
 Keys = frozenset[str] | None
 """Row keys; None is every row of the directory."""
+
+WORKING_TREE = "working tree"
+JOB = "running job"
+NOTE = "note"
 
 
 @dataclass(frozen=True)
@@ -46,6 +51,11 @@ class Reference:
     keys: Keys
     in_use: bool = False
     """Named by a workspace where somebody works or a job runs now."""
+
+    @property
+    def is_of_workspace(self) -> bool:
+        """Named by files that lie in a folder, not by what git or DVC can go back to."""
+        return self.source in (WORKING_TREE, JOB, NOTE)
 
 
 @dataclass(frozen=True)
@@ -67,13 +77,16 @@ class References:
         store_root: root of the feature cache.
         current: the main checkout of the present workspace, registered or not; None for none.
         scope: how far to look.
+        before: experiments that no process runs, and that were last written to before this moment
+            (seconds since the epoch), are dead.
 
     Attributes:
         remarks: sentences about what could not be read, filled while iterating.
     """
 
-    def __init__(self, store_root: Path, current: Path | None, scope: Scope) -> None:
+    def __init__(self, store_root: Path, current: Path | None, scope: Scope, before: float) -> None:
         self.remarks: list[str] = []
+        self._before = before
         self._root = store_root
         self._current = str(current.resolve()) if current else None
         self._scope = scope
@@ -108,6 +121,7 @@ class References:
         """
         if output.md5 not in self._read:
             path = content(cache_folder(checkout), output.md5)
+            path = path if path.is_file() else forgotten(self._root, output.md5)
             store, keys = rows_named(path, output.extractor, self._root)
             self._read[output.md5] = store, frozenset(keys)
         return self._read[output.md5]
@@ -119,9 +133,11 @@ class References:
             )
             yield from self._noted([o for o in self._owners if o.checkout == str(checkout)])
             return
-        yield from self._of_workspace(checkout, checkout, "working tree")
-        for workspace in _jobs(checkout):
-            yield from self._of_workspace(workspace, checkout, "running job")
+        yield from self._of_workspace(checkout, checkout, WORKING_TREE)
+        for job in jobs(checkout):
+            self.remarks.append(job.remark(self._before))
+            if job.is_spared(self._before):
+                yield from self._of_workspace(job.workspace, checkout, JOB)
         yield from self._of_git(checkout)
 
     def _absent(self, checkout: str) -> Iterator[Reference]:
@@ -137,10 +153,14 @@ class References:
 
     def _noted(self, noted: list[Owner]) -> Iterator[Reference]:
         for owner in noted:
-            yield Reference(owner.checkout, "note", owner.digest, owner.store, None)
+            yield Reference(owner.checkout, NOTE, owner.digest, owner.store, None)
 
     def _of_workspace(self, workspace: Path, checkout: Path, source: str) -> Iterator[Reference]:
-        in_use = workspace != checkout or str(checkout) == self._current
+        in_use = (
+            workspace != checkout
+            or str(checkout) == self._current
+            or running_stage(checkout) is not None
+        )
         for path in digests_of(workspace):
             name = path.relative_to(workspace).as_posix()
             try:
@@ -215,12 +235,6 @@ def _whole(
     checkout: Path, source: str, digest: str, layout: Layout, in_use: bool = False
 ) -> Reference:
     return Reference(str(checkout), source, digest, layout.spec.directory, None, in_use)
-
-
-def _jobs(checkout: Path) -> list[Path]:
-    """Workspaces of experiments that run now, or were killed and left theirs."""
-    temporary = checkout / ".dvc" / "tmp" / "exps"
-    return sorted(p.parent for depth in ("*", "*/*") for p in temporary.glob(f"{depth}/dvc.yaml"))
 
 
 def _fits(layout: Layout, params: Mapping[str, Any]) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +17,9 @@ from mfsn.cache import marker as markers
 from mfsn.cache import shard as shards
 from mfsn.cache.index import Index, Places
 from mfsn.cache.lock import exclusive
-from mfsn.cache.marker import Marker
+from mfsn.cache.marker import Marker, Refused
 from mfsn.cache.spec import ArraySpec, StoreSpec
-from mfsn.cache.trouble import REPAIR, counted, explaining, fill, refill, unreachable
+from mfsn.cache.trouble import REPAIR, counted, explaining, fill, lost, unreachable
 from mfsn.cache.writer import Writer, recover
 from mfsn.errors import CacheError, DamagedRowError, MissingRowError
 
@@ -38,6 +38,7 @@ class Store:
         self.path = root / spec.directory
         self._layout = layouts.plan(root, spec)
         self._known = Index((), self._array_names)
+        self._refused: list[Refused] = []
 
     def committed(self) -> Index:
         """Every row that is there, by key, as the commit markers say at this moment.
@@ -48,9 +49,8 @@ class Store:
         """
         with explaining(self.path):
             self._layout = layouts.load(self.path) or self._layout
-            found = markers.read_each(self._layout)
-            sound = (marker for marker in found if isinstance(marker, Marker))
-            self._known = Index(sound, self._array_names)
+            self._refused = []
+            self._known = Index(self._sound(), self._array_names)
         return self._known
 
     def missing(self, keys: Sequence[str]) -> list[str]:
@@ -63,6 +63,15 @@ class Store:
         once = list(dict.fromkeys(keys))
         places = self.committed().places(once)
         return [key for key, place in zip(once, places.tolist(), strict=True) if place < 0]
+
+    def why_lost(self, keys: Collection[str]) -> str:
+        """Why rows that `missing` has just named are not there, and how they come back."""
+        damage = None
+        for refused in self._refused:
+            if refused.marker is None or not set(keys).isdisjoint(refused.marker.keys):
+                name = self._layout.marker(refused.shard).name
+                damage = f"commit marker {name} does not count, since {refused.reason}"
+        return lost(self.spec.extractor, damage)
 
     @contextlib.contextmanager
     def writer(self, about: Mapping[str, Any] | None = None) -> Iterator[Writer]:
@@ -119,6 +128,14 @@ class Store:
         with explaining(self.path):
             return {array.name: self._read(array, index, places) for array in self._chosen(arrays)}
 
+    def _sound(self) -> Iterator[Marker]:
+        """The markers that count; the others are kept for `why_lost`."""
+        for found in markers.read_each(self._layout):
+            if isinstance(found, Marker):
+                yield found
+            else:
+                self._refused.append(found)
+
     @property
     def _array_names(self) -> list[str]:
         return [array.name for array in self.spec.arrays]
@@ -136,10 +153,11 @@ class Store:
         if (places < 0).any():
             index = self.committed()  # not looked yet, or another process has committed since
             places = index.places(keys)
-        if lost := int((places < 0).sum()):
+        if (places < 0).any():
+            gone = [key for key, place in zip(keys, places.tolist(), strict=True) if place < 0]
             raise MissingRowError(
-                f"{self.path}: {lost} of {len(keys)} rows are not in the store (deleted, or the "
-                f"store lies elsewhere: MFSN_STORE); {fill(self.spec.extractor)}"
+                f"{self.path}: {len(gone)} of {counted(len(keys), 'row')} not in the store "
+                f"{self.why_lost(gone)}"
             )
         return index, places
 
@@ -169,8 +187,7 @@ class Store:
 
     def _shard_gone(self, path: Path) -> MissingRowError:
         return MissingRowError(
-            f"{path} was deleted while it was in use; {refill(self.spec.extractor)} computes its "
-            "rows again"
+            f"{path} was deleted while its rows were in use; {fill(self.spec.extractor)}"
         )
 
     def _rows_damaged(self, path: Path, positions: Sequence[int]) -> DamagedRowError:

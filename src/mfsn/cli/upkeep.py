@@ -12,14 +12,13 @@ import typer
 from mfsn.cli.console import app, cache_app, finish, show
 from mfsn.cli.quantities import parse_bytes, parse_duration, show_bytes, show_duration
 from mfsn.errors import ConfigError
+from mfsn.workspace import BUDGET_VARIABLE
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from mfsn.cache.plan import DirectoryPlan, Plan
     from mfsn.doctor.estimate import Work
-
-BUDGET_VARIABLE = "MFSN_STORE_BUDGET"
 
 
 @cache_app.command("gc")
@@ -59,7 +58,7 @@ def cache_gc(
     wish = Wish(
         grace_s=parse_duration(grace, "--grace"),
         compact=compact,
-        budget=parse_bytes(budget, "--budget") if budget else None,
+        budget=_budget(budget),
         force=force,
         scope=Scope(all_commits, run_cache, _known_checkouts(root, forget or [])),
     )
@@ -106,11 +105,13 @@ def _work_row(work: Work) -> tuple[object, ...]:
     return (name, work.rows, work.there, work.row_bytes, written, seconds)
 
 
-_HEADER = ("directory", "rows", "size", "needed", "young", "unneeded", "frees", "needed by")
+_HEADER = (
+    "directory", "rows", "size", "needed", "evicted", "young", "unneeded", "frees", "needed by",
+)  # fmt: skip
 
 
 def _row(plan: DirectoryPlan) -> tuple[object, ...]:
-    counts = (plan.needed, len(plan.young), len(plan.unneeded))
+    counts = (plan.needed, len(plan.evicted), len(plan.young), len(plan.unneeded))
     by = ", ".join(plan.sources[:3]) + (", ..." if len(plan.sources) > 3 else "")
     size, rows = show_bytes(plan.contents.bytes), len(plan.contents.home)
     return (plan.name, rows, size, *counts, show_bytes(plan.freed), by or "nothing")
@@ -118,27 +119,51 @@ def _row(plan: DirectoryPlan) -> tuple[object, ...]:
 
 def _told(plan: Plan, deleted: bool) -> Iterator[str]:
     yield from plan.remarks
-    for rows in plan.evicted:
-        ago = show_duration(time.time() - rows.used) + " ago" if rows.used < time.time() else "now"
-        yield f"{rows.directory}: the budget evicts {rows.rows} rows, last used {ago}"
-    if plan.runs:
-        size = show_bytes(sum(folder.bytes for folder in plan.runs))
-        yield f"runs: {len(plan.runs)} working folders of search and train, {size}"
+    yield from _told_evicted(plan, deleted)
+    if plan.runs or plan.runs_kept:
+        yield _told_runs(plan, deleted)
     if plan.run_cache:
-        yield f"DVC's run-cache forgets {len(plan.run_cache)} digests whose rows go"
+        forgets = "forgets" if deleted else "would forget"
+        yield f"DVC's run-cache {forgets} {len(plan.run_cache)} digests whose rows go"
     left = sum(directory.left for directory in plan.directories)
     if left:
         yield f"{show_bytes(left)} stay in shards that are needed for the better part (--compact)"
+    yield from _told_totals(plan, deleted)
+
+
+def _told_evicted(plan: Plan, deleted: bool) -> Iterator[str]:
+    for rows in plan.evicted:
+        ago = show_duration(time.time() - rows.used) + " ago" if rows.used < time.time() else "now"
+        evicts = "evicts" if deleted else "would evict"
+        yield f"{rows.directory}: the budget {evicts} {rows.rows} rows, last used {ago}"
+    for loss in plan.losses:
+        yield loss.sentence(deleted)
+
+
+def _told_runs(plan: Plan, deleted: bool) -> str:
+    """Working folders lie in the store beside rows, and count in the totals."""
+    size = sum(folder.bytes for folder in plan.runs)
+    total, go = show_bytes(size + plan.runs_kept), "go" if deleted else "would go"
+    folders = f"{len(plan.runs)} that are older than --grace {go}, {show_bytes(size)}"
+    return f"runs (working folders of search and train): {total} of the total; {folders}"
+
+
+def _told_totals(plan: Plan, deleted: bool) -> Iterator[str]:
     after = show_bytes(plan.bytes - plan.freed)
     if not plan.fits:
         yield (
             f"{after} remain, more than the budget of {show_bytes(plan.budget or 0)}: the rest is "
-            "in use here or younger than --grace; --force evicts what is in use"
+            "in use here (--force evicts it), or younger than --grace, as working folders can be"
         )
     verb = "freed" if deleted else "would be freed"
     yield f"{show_bytes(plan.freed)} of {show_bytes(plan.bytes)} {verb}, {after} remain" + (
         "" if deleted else "; nothing was deleted: --delete does it"
     )
+
+
+def _budget(text: str | None) -> int | None:
+    given = "--budget" if text != os.environ.get(BUDGET_VARIABLE) else BUDGET_VARIABLE
+    return parse_bytes(text, given) if text else None
 
 
 def _known_checkouts(root: Path, names: list[str]) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from mfsn.corpora.base import Utterance, get_reader
 from mfsn.corpora.config import CorpusConfig, LabelsConfig, PrepareConfig
 from mfsn.corpora.facts import CorpusFacts
 from mfsn.corpora.labels import select_classes, unknown_renamed
+from mfsn.corpora.listen import Hear, listen
 from mfsn.corpora.scan import ScannedFile, files_of_part
 from mfsn.corpora.survey import Survey, examine, same_audio, survey_corpus
 from mfsn.workspace import corpus_root
@@ -27,16 +28,23 @@ def survey_any(
     prepare: PrepareConfig,
     root: Path,
     files: Sequence[ScannedFile],
+    *,
+    hear: Hear = listen,
 ) -> Survey:
     """`mfsn.corpora.survey.survey_corpus` of one corpus, or of all parts of a joined one.
 
     A class that a part lacks is a problem: a model could not be trained there, or not be tested.
     """
     if not config.parts:
-        return survey_corpus(config, labels, prepare, root, files)
+        return survey_corpus(config, labels, prepare, root, files, hear=hear)
     surveys = {
         part.name: examine(
-            part, labels, prepare, corpus_root(part.name), files_of_part(part.name, files)
+            part,
+            labels,
+            prepare,
+            corpus_root(part.name),
+            files_of_part(part.name, files),
+            hear=hear,
         )
         for part in config.members
     }

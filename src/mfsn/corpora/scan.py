@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from mfsn.corpora.base import get_reader
 from mfsn.corpora.config import CorpusConfig
 from mfsn.errors import CorpusError
 from mfsn.files import write_text
-from mfsn.hashing import hash_files
+from mfsn.hashing import Entry, hash_files
 from mfsn.workspace import corpus_root, corpus_variable
 
 COLUMNS = ("path", "bytes", "sha256")
@@ -32,7 +32,12 @@ class ScannedFile:
     sha256: str
 
 
-def scan_corpus(config: CorpusConfig, root: Path, cache: Path | None = None) -> list[ScannedFile]:
+Identify = Callable[[Path, Iterable[str], Path | None], Mapping[str, Entry]]
+
+
+def scan_corpus(
+    config: CorpusConfig, root: Path, cache: Path | None = None, identify: Identify = hash_files
+) -> list[ScannedFile]:
     """List and hash the files of a corpus.
 
     Args:
@@ -40,6 +45,7 @@ def scan_corpus(config: CorpusConfig, root: Path, cache: Path | None = None) -> 
         root: its folder. The parts of a joined corpus lie where each would lie by itself.
         cache: a JSON file of this machine that remembers the hash of each file by its size, times
             and inode; it is brought up to date. None hashes everything.
+        identify: gives the sha256 of files and their bytes, or what stands for them.
 
     Returns:
         The files, sorted by path; `../<part>/...` in a joined corpus.
@@ -49,7 +55,7 @@ def scan_corpus(config: CorpusConfig, root: Path, cache: Path | None = None) -> 
             understand its table of annotations, or if a file cannot be read.
     """
     if config.parts:
-        return _scan_parts(config, cache)
+        return _scan_parts(config, cache, identify)
     reader = get_reader(config.reader)
     paths = reader.files(root) if root.is_dir() else []
     if not paths:
@@ -58,7 +64,7 @@ def scan_corpus(config: CorpusConfig, root: Path, cache: Path | None = None) -> 
             f"corpus {config.name}: {root} {found}; {reader.facts.obtain}, or set "
             f"{corpus_variable(config.name)} to the folder that holds it"
         )
-    hashed = hash_files(root, paths, cache)
+    hashed = identify(root, paths, cache)
     return [ScannedFile(path, entry[1], entry[0]) for path, entry in hashed.items()]
 
 
@@ -72,13 +78,13 @@ def files_of_part(name: str, files: Sequence[ScannedFile]) -> list[ScannedFile]:
     ]
 
 
-def _scan_parts(config: CorpusConfig, cache: Path | None) -> list[ScannedFile]:
+def _scan_parts(config: CorpusConfig, cache: Path | None, identify: Identify) -> list[ScannedFile]:
     """Every part with the cache that it has by itself."""
     found = [
         replace(file, path=f"../{part.name}/{file.path}")
         for part in config.members
         for file in scan_corpus(
-            part, corpus_root(part.name), cache and cache.with_name(f"{part.name}.json")
+            part, corpus_root(part.name), cache and cache.with_name(f"{part.name}.json"), identify
         )
     ]
     return sorted(found, key=lambda file: file.path)

@@ -17,10 +17,11 @@ from mfsn.corpora.labels import (
     select_rated,
     soften,
 )
-from mfsn.corpora.listen import Sound, listen
+from mfsn.corpora.listen import Hear, Sound, listen
 from mfsn.corpora.scan import ScannedFile
 from mfsn.corpora.shortage import describe_shortage
 from mfsn.errors import CorpusError
+from mfsn.workspace import corpus_variable
 
 _WAY_ROUND = ", or set prepare.require_complete to false to use what is there"
 
@@ -61,6 +62,8 @@ def survey_corpus(
     prepare: PrepareConfig,
     root: Path,
     files: Sequence[ScannedFile],
+    *,
+    hear: Hear = listen,
 ) -> Survey:
     """Read the labels of a corpus and decode all its recordings.
 
@@ -70,11 +73,12 @@ def survey_corpus(
         prepare: what is excluded, and whether a shortage is a problem.
         root: the corpus folder.
         files: what `scan_corpus` found there.
+        hear: how recordings are looked at.
 
     Returns:
         The survey; whatever is wrong stands in its `problems`, all of it.
     """
-    survey = examine(config, labels, prepare, root, files)
+    survey = examine(config, labels, prepare, root, files, hear=hear)
     known = get_reader(config.reader).facts.labels.values()
     wrong = label_problems(survey.audible, labels, known) if survey.found else []
     return replace(survey, problems=[*survey.problems, *wrong])
@@ -86,6 +90,8 @@ def examine(
     prepare: PrepareConfig,
     root: Path,
     files: Sequence[ScannedFile],
+    *,
+    hear: Hear = listen,
 ) -> Survey:
     """`survey_corpus`, but for whether the classes asked for are there."""
     reader = get_reader(config.reader)
@@ -96,7 +102,7 @@ def examine(
     except CorpusError as error:
         return Survey(problems=[str(error)])
     good = [u for u in wanted if u.utterance_id not in facts.bad_clips]
-    sounds, unusable = listen(root, (u.path for u in good), {file.path: file for file in files})
+    sounds, unusable = hear(root, (u.path for u in good), {file.path: file for file in files})
     silent = {path for path, sound in sounds.items() if sound.peak <= prepare.silence_peak}
     audible = [u for u in good if u.path not in silent]
     of_classes, other_emotions = select_classes(audible, labels)
@@ -121,6 +127,14 @@ def examine(
             *contradictions(used, files),
             *rating_problems(of_classes, used, labels),
         ],
+    )
+
+
+def no_utterances(config: CorpusConfig, root: Path) -> CorpusError:
+    """What to say of a corpus folder that is understood, and in which nothing stands."""
+    return CorpusError(
+        f"corpus {config.name}: {root} names no utterance; fill its table, or point "
+        f"{corpus_variable(config.name)} to another folder"
     )
 
 
@@ -184,6 +198,8 @@ def _read(
     reader: Reader, config: CorpusConfig, root: Path, paths: Sequence[str]
 ) -> list[Utterance]:
     found = reader.utterances(root, paths)
+    if not found:
+        raise no_utterances(config, root)
     if config.unlabelled == "drop":
         return found
     if not isinstance(reader, RatedReader):

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from mfsn import runtime
 from mfsn.cache.dvc_cache import cache_folder
+from mfsn.cache.history import has_history
 from mfsn.errors import ConfigError
 from mfsn.params import Params
 
@@ -33,6 +34,7 @@ def check_environment(params: Params, workspace: Path) -> Iterator[Finding]:
     yield Finding("libraries", f"Python {platform.python_version()}, {libraries}")
     yield _device()
     yield _git()
+    yield from _repositories(workspace)
     yield _dvc_cache(workspace)
     yield from _extras(params)
 
@@ -68,6 +70,17 @@ def _device() -> Finding:
 def _git() -> Finding:
     path = shutil.which("git")
     return Finding("git", path or "not installed; DVC needs it", is_good=path is not None)
+
+
+def _repositories(workspace: Path) -> Iterator[Finding]:
+    """DVC refuses to run without the one or the other; `dvc exp` needs a commit, too."""
+    if not has_history(workspace):
+        advice = "`git init`, then commit what is there"
+        found = f"{workspace} is no git repository, and DVC needs one; {advice}"
+        yield Finding("git repository", found, is_good=False)
+    if not (workspace / ".dvc").is_dir():
+        found = f"{workspace} lacks .dvc; `dvc init` makes it"
+        yield Finding("DVC repository", found, is_good=False)
 
 
 def _dvc_cache(workspace: Path) -> Finding:

@@ -9,10 +9,14 @@ from pathlib import Path
 from mfsn import runtime
 from mfsn.cache.trouble import explaining
 from mfsn.doctor.checks import Finding, check_environment, free_bytes, is_writable
+from mfsn.doctor.digests import check_digests
 from mfsn.doctor.estimate import Work, extractor_work, feature_bytes, waves_work
+from mfsn.doctor.recordings import check_recordings
 from mfsn.doctor.size import Size, corpus_size
+from mfsn.doctor.variables import check_variables
 from mfsn.errors import MfsnError
 from mfsn.features.registry import EXTRACTORS
+from mfsn.models.frames import refuse_unlike_frames
 from mfsn.params import Params, load_params, outputs_of
 
 HEADROOM = 1.02
@@ -43,12 +47,13 @@ def examine(workspace: Path, store_root: Path) -> Examination:
         ConfigError: if params.yaml cannot be read.
     """
     params = load_params(workspace)
-    findings = list(check_environment(params, workspace))
+    findings = [*check_environment(params, workspace), *check_variables()]
     try:
         size = corpus_size(params, outputs_of(params, workspace))
     except MfsnError as error:
         return Examination((*findings, Finding("corpus", str(error), is_good=False)), ())
     findings.append(Finding("corpus", _described(params, size)))
+    findings += check_recordings(params, workspace)
     works = [waves_work(params, size, store_root)]
     for name in EXTRACTORS:
         try:
@@ -56,6 +61,8 @@ def examine(workspace: Path, store_root: Path) -> Examination:
                 works.append(extractor_work(name, params, size, store_root))
         except MfsnError as error:
             findings.append(Finding(name, str(error), is_good=False))
+    findings += _frames(params, works)
+    findings += _lost(params, workspace, store_root, works)
     findings += [*_room(works, store_root), _memory(params, works), _time(works)]
     return Examination(tuple(findings), tuple(works))
 
@@ -63,6 +70,24 @@ def examine(workspace: Path, store_root: Path) -> Examination:
 def _described(params: Params, size: Size) -> str:
     counts = f"{size.utterances} utterances, {size.segments} segments"
     return f"{params.corpus.name}: {counts}, {size.duration_s / 3600:.2f} h (from {size.source})"
+
+
+def _frames(params: Params, works: list[Work]) -> Iterator[Finding]:
+    """SEC and TEC that cannot be joined; which works are there depends on what could be loaded."""
+    frames = {work.spec.extractor: work.spec.arrays[-1].shape[0] for work in works}
+    if {"sec", "tec"} <= frames.keys():
+        try:
+            refuse_unlike_frames(params.system, params.model, frames["sec"], frames["tec"])
+        except MfsnError as error:
+            yield Finding("frames", str(error), is_good=False)
+
+
+def _lost(params: Params, workspace: Path, store_root: Path, works: list[Work]) -> list[Finding]:
+    try:
+        with explaining(store_root):
+            return list(check_digests(workspace, params.corpus.name, store_root, works))
+    except MfsnError as error:
+        return [Finding("digests", str(error), is_good=False)]
 
 
 def _room(works: list[Work], store_root: Path) -> Iterator[Finding]:
@@ -83,6 +108,8 @@ def _memory(params: Params, works: list[Work]) -> Finding:
         allowed = runtime.feature_memory_bytes(device)
     except MfsnError as error:
         return Finding("memory", str(error), is_good=False)
+    if params.system == "probe":
+        return Finding("memory", "probes hold one mean a level and utterance")
     needed = feature_bytes(params, works)
     held = f"{needed / 1e9:.2f} GB of features for {params.system}, in each of {jobs} processes"
     if needed * jobs <= allowed:
@@ -97,5 +124,7 @@ def _time(works: list[Work]) -> Finding:
     known = [work.seconds for work in works if work.seconds is not None]
     unknown = [work.spec.extractor for work in works if work.seconds is None]
     besides = f", {', '.join(unknown)} besides" if unknown else ""
-    found = f"about {sum(known) / 60:.1f} min until all rows are there (estimated){besides}"
+    minutes = sum(known) / 60
+    lasts = f"about {minutes:.1f} min" if minutes >= 1 else "less than a minute"
+    found = f"{lasts} until all rows are there (estimated){besides}"
     return Finding("time", f"{found}; training is not part of it")

@@ -11,7 +11,7 @@ from typing import Any
 from mfsn.cache import layout as layouts
 from mfsn.cache.digest import Digest
 from mfsn.cache.dvc_cache import Output, cache_folder, content, outputs_in
-from mfsn.cache.history import lock_at_head
+from mfsn.cache.history import has_history, lock_at_head
 from mfsn.cache.owners import rows_named
 from mfsn.cache.spec import StoreSpec
 from mfsn.cache.trouble import WAVEFORM
@@ -57,6 +57,13 @@ class Situation:
     def relative(self, path: Path) -> str:
         """A path as dvc.lock writes it."""
         return path.relative_to(self.outputs.workspace).as_posix()
+
+    @property
+    def no_head(self) -> str | None:
+        """Why nothing can be compared with HEAD; None where it can."""
+        if has_history(self.outputs.workspace):
+            return None
+        return f"{self.outputs.workspace} is no git repository: there is no HEAD to compare with"
 
     @cached_property
     def _head(self) -> dict[str, Output]:

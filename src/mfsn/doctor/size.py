@@ -14,6 +14,7 @@ from mfsn.corpora.base import get_reader
 from mfsn.corpora.config import CorpusConfig, SegmentConfig
 from mfsn.corpora.demo_plan import plan_demo
 from mfsn.corpora.facts import CorpusFacts
+from mfsn.corpora.survey import no_utterances
 from mfsn.errors import AudioError, CorpusError, ManifestError
 from mfsn.manifest import SEGMENTS, UTTERANCES, read_table
 from mfsn.params import Params
@@ -90,10 +91,7 @@ def _probed(corpus: CorpusConfig, segment: SegmentConfig) -> Size:
         return _spoken(corpus, segment, reader.facts, root)
     paths = [root / utterance.path for utterance in reader.utterances(root, files)]
     if not paths:
-        raise CorpusError(
-            f"corpus {corpus.name}: {root} names no utterance; fill its table, or point "
-            f"{corpus_variable(corpus.name)} to another folder"
-        )
+        raise no_utterances(corpus, root)
     chosen = paths[:: max(1, len(paths) // PROBED)]
     durations = []
     for path in chosen:

@@ -51,7 +51,8 @@ def _explain(extractor: str, situation: Situation) -> Iterator[str]:
         return
     yield from _compared(f"the working tree ({name})", present, wanted)
     at_head = situation.named(extractor, situation.at_head(path))
-    yield from _compared("HEAD (dvc.lock)", at_head, wanted)
+    no_head = situation.no_head
+    yield from [no_head] if no_head else _compared("HEAD (dvc.lock)", at_head, wanted)
     yield from _rows(extractor, present, wanted, situation.store)
     told = {named.spec.identity for named in (present, at_head) if named}
     yield from _others(wanted, told, situation.store)

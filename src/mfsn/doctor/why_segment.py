@@ -35,7 +35,8 @@ def explain_ids(asked: str, situation: Situation) -> Iterator[str]:
     before = read_table(kept, SEGMENTS) if kept else None
     for _, segment in chosen.iterrows():
         yield f"{segment['segment_id']}: starts at sample {segment['start_sample']}"
-        yield from _since_head(segment, before)
+        no_head = situation.no_head
+        yield from [f"    {no_head}"] if no_head else _since_head(segment, before)
     for extractor in (WAVEFORM, *EXTRACTORS):
         yield from _rows(extractor, chosen, situation)
 
@@ -129,10 +130,14 @@ def _items(named: Named, chosen: pd.DataFrame) -> list[tuple[str, str, int]]:
 def _asked(extractor: str, named: Named, situation: Situation) -> Iterator[str]:
     """What params.yaml says now; weights are compared by `mfsn cache why EXTRACTOR`."""
     section = getattr(situation.params, extractor, None)
-    now = section.model_dump(mode="json") if section else {}
+    if section is None:
+        return
+    now = section.model_dump(mode="json")
+    # What a digest does not say of its extractor had its default value.
+    then = type(section).model_construct().model_dump(mode="json") | dict(named.config)
     for name in sorted(now):
-        if named.config.get(name) != now[name]:
-            yield f"    {extractor}.{name}: {named.config.get(name)} -> {now[name]} in params.yaml"
+        if then.get(name) != now[name]:
+            yield f"    {extractor}.{name}: {then.get(name)} -> {now[name]} in params.yaml"
 
 
 def _short(value: object) -> object:

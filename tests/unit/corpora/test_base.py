@@ -77,7 +77,7 @@ def test_a_reader_finds_nothing_in_a_folder_without_a_corpus(name: str, tmp_path
 
 
 def test_facts_refuse_a_misspelt_field() -> None:
-    with pytest.raises(ConfigError, match=r"licence is missing.*license is not a parameter"):
+    with pytest.raises(ConfigError, match=r"licence is missing\n.*license is not a parameter"):
         CorpusFacts.parse({"title": "t", "license": "x", "obtain": "y"}, where="data/t.yaml")
 
 

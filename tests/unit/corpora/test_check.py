@@ -41,6 +41,17 @@ def test_check_reports_a_corpus_that_is_not_there(tmp_path: Path) -> None:
     assert any("nowhere does not exist" in line for line in report.lines())
 
 
+def test_check_reports_a_table_without_rows(mine: Path) -> None:
+    """One problem, and not that every class is missing."""
+    (mine / "table.csv").write_text("path,emotion\n")
+    lines = check_corpus(TABLE, TWO, PrepareConfig(), mine).lines()
+    assert lines[-2:] == [
+        f"problem: corpus mine: {mine} names no utterance; fill its table, or point "
+        "MFSN_CORPUS_MINE to another folder",
+        "1 problem",
+    ]
+
+
 def test_check_notes_an_allowed_shortfall(ravdess_tree: Path) -> None:
     config = PrepareConfig(require_complete=False)
     report = check_corpus(RAVDESS, TWO, config, ravdess_tree / "Actor_01")

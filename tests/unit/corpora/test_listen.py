@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from mfsn.corpora.listen import Sound, listen
+from mfsn.corpora.listen import Sound, glance, listen
 from mfsn.corpora.scan import ScannedFile
 from mfsn.errors import ConfigError
 
@@ -26,6 +26,21 @@ def test_duration_and_peak_are_those_of_the_file(tmp_path: Path) -> None:
     sounds, unusable = listen(tmp_path, ["b.flac", "a.wav", "a.wav"], scanned(tmp_path))
     assert sounds == {"a.wav": Sound(0.1, 0.5), "b.flac": Sound(0.1, 0.125)}
     assert unusable == []
+
+
+def test_a_glance_takes_durations_and_reasons_from_headers(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "a.wav", np.full(4410, 0.5), 44_100)
+    (tmp_path / "text.wav").write_text("text")
+    soundfile.write(tmp_path / "cut.wav", np.full(4410, 0.5), 44_100)
+    with (tmp_path / "cut.wav").open("r+b") as file:
+        file.truncate(1000)
+    sounds, unusable = glance(tmp_path, ["a.wav", "text.wav", "gone.wav", "cut.wav"], {})
+    assert {path: sound.duration_s for path, sound in sounds.items()} == {"a.wav": 0.1}
+    assert unusable == [
+        "cut.wav is truncated: 7864 bytes that its header promises are missing",
+        "gone.wav is not there or not a file",
+        "text.wav cannot be read as audio (Format not recognised)",
+    ]
 
 
 def test_every_bad_recording_is_named_with_its_reason(tmp_path: Path) -> None:

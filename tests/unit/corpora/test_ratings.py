@@ -77,7 +77,7 @@ def params(checkout: Path) -> dict[str, Any]:
         ({"optimisation": {"class_weights": True}}, "class_weights weighs classes"),
         ({"corpus": {"name": "two", "reader": "joined", "parts": [
             {"name": "one", "reader": "demo"}, {"name": "other", "reader": "ravdess"}]}},
-         "needs one corpus"),
+         "needs one corpus.* so that there is no common unit"),
         ({"labels": {"dimensions": []}}, "dimensions"),
         ({"labels": {"dimensions": ["valence", "valence"]}}, "dimensions holds a name twice"),
         ({"labels": {"dimensions": ["activation"]}}, "dimensions"),

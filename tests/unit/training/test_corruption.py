@@ -255,8 +255,8 @@ def test_corruption_without_tec_is_refused_in_a_sentence(checkout: Path) -> None
     ("values", "said"),
     [
         ({"kind": "none", "test": 0.5}, "kind: none replaces nothing"),
-        ({"kind": "noise", "train": 1.5}, "train: "),
-        ({"kind": "pink"}, "kind: "),
+        ({"kind": "noise", "train": 1.5}, "train is 1.5"),
+        ({"kind": "pink"}, "kind is .pink.; it takes none"),
         ({"kind": "noise", "rate": 0.5}, "rate is not a parameter"),
     ],
 )

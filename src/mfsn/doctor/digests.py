@@ -1,0 +1,57 @@
+"""Are the rows there that the digests of the workspace name: DVC does not see when they went."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from mfsn.cache.trouble import REPAIR, WAVEFORM, counted
+from mfsn.doctor.checks import Finding
+from mfsn.doctor.estimate import Work
+from mfsn.errors import MfsnError
+from mfsn.refill import DigestRows, digest_rows
+from mfsn.workspace import remote_address
+
+
+def check_digests(
+    workspace: Path, corpus: str, store_root: Path, works: Sequence[Work]
+) -> Iterator[Finding]:
+    """Digests whose rows the store lacks, or that cannot be read.
+
+    A run stops at them where it reads these rows: those of the present corpus and parameters;
+    waves only if features are to be computed. Otherwise they are told, and hinder nothing.
+
+    Args:
+        workspace: whose digests.
+        corpus: the present one.
+        store_root: root of the feature cache.
+        works: what a run will compute.
+
+    Raises:
+        MfsnError: if params.yaml or the store cannot be read.
+    """
+    unreadable: list[Finding] = []
+
+    def note(extractor: str, error: MfsnError) -> None:
+        unreadable.append(Finding(extractor, str(error), is_good=False))
+
+    read = {w.spec.identity for w in works if w.spec.extractor != WAVEFORM or _computes(works)}
+    for named in digest_rows(workspace, None, note):
+        if lost := len(named.lost(store_root)):
+            is_read = named.outputs.corpus == corpus and named.digest.spec.identity in read
+            what = f"{named.digest.extractor} of {named.outputs.corpus}"
+            yield Finding(what, _told(named, lost), is_good=not is_read)
+    yield from unreadable
+
+
+def _computes(works: Sequence[Work]) -> bool:
+    return any(work.there < work.rows for work in works if work.spec.extractor != WAVEFORM)
+
+
+def _told(named: DigestRows, lost: int) -> str:
+    address = remote_address()
+    copies = f"`mfsn cache pull` copies them from {address}, or " if address else ""
+    return (
+        f"the store lacks {lost} of the {counted(len(named.digest.rows), 'row')} that "
+        f"the workspace names; {copies}{REPAIR} computes them again"
+    )

@@ -1,0 +1,64 @@
+"""Would `prepare` accept the corpus: its own checks, from headers instead of whole recordings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from mfsn.corpora.base import get_reader
+from mfsn.corpora.config import CorpusConfig
+from mfsn.corpora.joined import survey_any
+from mfsn.corpora.listen import glance
+from mfsn.corpora.prepare import manifest_of
+from mfsn.corpora.protocols import make_folds
+from mfsn.corpora.scan import ScannedFile, scan_corpus
+from mfsn.corpora.survey import Survey
+from mfsn.doctor.checks import Finding
+from mfsn.errors import MfsnError
+from mfsn.hashing import Entry
+from mfsn.params import Params
+from mfsn.workspace import corpus_root
+
+
+def check_recordings(params: Params, workspace: Path) -> Iterator[Finding]:
+    """Labels, headers and folds; silence and duplicates show in `prepare` alone.
+
+    Nothing is found out about a demo that is not spoken yet.
+    """
+    if any(_is_unspoken(corpus) for corpus in params.corpus.members):
+        return
+    root = corpus_root(params.corpus.name)
+    try:
+        files = scan_corpus(params.corpus, root, identify=_by_path)
+        survey = survey_any(params.corpus, params.labels, params.prepare, root, files, hear=glance)
+    except MfsnError as error:
+        yield Finding("recordings", str(error), is_good=False)
+        return
+    for problem in survey.problems:
+        yield Finding("recordings", problem, is_good=False)
+    if not survey.problems:
+        yield Finding("recordings", _described(survey))
+        yield _folds(params, survey, files, workspace)
+
+
+def _is_unspoken(corpus: CorpusConfig) -> bool:
+    root = corpus_root(corpus.name)
+    return corpus.reader == "demo" and not (root.is_dir() and get_reader("demo").files(root))
+
+
+def _by_path(root: Path, paths: Iterable[str], _cache: Path | None) -> dict[str, Entry]:
+    """Stands for the hashes, which would take reading everything: each recording is another."""
+    return {path: [str(root / path), 0] for path in paths}
+
+
+def _described(survey: Survey) -> str:
+    said = f"{len(survey.used)} utterances of the classes, with sound headers"
+    return f"{said}; {survey.shortage}" if survey.shortage else said
+
+
+def _folds(params: Params, survey: Survey, files: list[ScannedFile], workspace: Path) -> Finding:
+    try:
+        folds = make_folds(manifest_of(survey, files), params.protocol, workspace)
+    except MfsnError as error:
+        return Finding("protocol", str(error), is_good=False)
+    return Finding("protocol", f"{params.protocol.name}, {len(folds)} folds")

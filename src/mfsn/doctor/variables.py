@@ -1,0 +1,61 @@
+"""Are the MFSN_* variables what they can be: those that no other finding speaks of."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from mfsn import runtime, workspace
+from mfsn.cache.lock import WAIT_VARIABLE, wait_s
+from mfsn.doctor.checks import Finding
+from mfsn.errors import MfsnError
+from mfsn.features.ray_cluster import RAY_VARIABLE, check_address
+
+_CHECKS: Mapping[str, Callable[[], Any]] = {WAIT_VARIABLE: wait_s, RAY_VARIABLE: check_address}
+_KNOWN = (
+    *_CHECKS,
+    workspace.BUDGET_VARIABLE,
+    workspace.STORE_VARIABLE,
+    workspace.CORPORA_VARIABLE,
+    workspace.REMOTE_VARIABLE,
+    runtime.DEVICE_VARIABLE,
+    runtime.THREADS_VARIABLE,
+    runtime.JOBS_VARIABLE,
+    runtime.MEMORY_VARIABLE,
+)
+_OF_A_CORPUS = workspace.corpus_variable("")
+
+
+def check_variables() -> Iterator[Finding]:
+    """Look at the environment; a name that nothing reads is told, and hinders no run."""
+    for name in sorted(os.environ):
+        if name in _CHECKS:
+            yield _checked(name)
+        elif name in (workspace.STORE_VARIABLE, workspace.CORPORA_VARIABLE):
+            yield from _folder(name)
+        elif name.startswith("MFSN_") and not name.startswith(_OF_A_CORPUS):
+            yield from _unknown(name)
+
+
+def _checked(name: str) -> Finding:
+    try:
+        _CHECKS[name]()
+    except MfsnError as error:
+        return Finding(name, str(error), is_good=False)
+    return Finding(name, os.environ[name] or "empty")
+
+
+def _folder(name: str) -> Iterator[Finding]:
+    place = os.environ[name]
+    if place and Path(place).expanduser().is_file():
+        yield Finding(name, f"{place} is a file; name a folder, or unset it", is_good=False)
+
+
+def _unknown(name: str) -> Iterator[Finding]:
+    if name not in _KNOWN:
+        close = difflib.get_close_matches(name, _KNOWN, n=1)
+        hint = f"; did you mean {close[0]}?" if close else ""
+        yield Finding(name, f"nothing of mfsn reads it{hint}")
