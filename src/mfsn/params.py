@@ -94,8 +94,9 @@ class Params(Config):
             )
         if self.labels.rated and self.corpus.parts:
             raise ValueError(
-                "labels.target: dimensions needs one corpus, since each rates on a scale of its "
-                "own, and corpus.parts names several; set it to classes"
+                "labels.target: dimensions needs one corpus, and corpus.parts names several: only "
+                "IEMOCAP's ratings have a range that is stated, 1 to 5, so that there is no common "
+                "unit; set it to classes"
             )
         return self
 
@@ -130,7 +131,7 @@ def load_params(workspace: Path) -> Params:
 
     Raises:
         ConfigError: if params.yaml is missing, is not YAML, or holds a name or value that is not
-            allowed; all problems in one message.
+            allowed; one line for every problem.
     """
     return Params.parse(read_yaml(workspace / "params.yaml"), where="params.yaml")
 
@@ -164,8 +165,13 @@ def open_stage(name: str) -> Stage:
 def declared_sections(workspace: Path, stage: str) -> frozenset[str]:
     """The top-level names of params.yaml that dvc.yaml declares for a stage."""
     name, _, item = stage.partition("@")
-    entry = read_yaml(workspace / "dvc.yaml")["stages"][name]
-    names = [str(declared) for declared in entry.get("params", [])]
+    try:
+        entry = read_yaml(workspace / "dvc.yaml")["stages"][name]
+        names = [str(declared) for declared in entry.get("params") or ()]
+    except (KeyError, TypeError, AttributeError):
+        raise ConfigError(
+            f"dvc.yaml has no stage {name} as DVC writes it; `git checkout dvc.yaml` brings it back"
+        ) from None
     return frozenset(n.replace("${item.extractor}", item).partition(".")[0] for n in names)
 
 
@@ -173,12 +179,20 @@ def read_yaml(path: Path) -> Any:
     """Read a YAML file.
 
     Raises:
-        ConfigError: if it is missing or not YAML.
+        ConfigError: if it is missing, cannot be read, or is not YAML.
     """
     try:
         return yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ConfigError(f"{path} is missing; `git checkout {path.name}` brings it back") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        where = str(getattr(error, "problem_mark", "")).strip() or str(error)
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read ({error.strerror}); mend that first") from None
+    except yaml.MarkedYAMLError as error:
+        place, said = error.problem_mark or error.context_mark, error.problem or error.context
+        where = f"line {place.line + 1}, column {place.column + 1}: {said}" if place else said
         raise ConfigError(f"{path.name} is not valid YAML: {where}; mend it there") from None
+    except (yaml.YAMLError, UnicodeDecodeError):
+        raise ConfigError(
+            f"{path.name} is not valid YAML: it holds characters that are no text in UTF-8; save "
+            "it as plain text"
+        ) from None

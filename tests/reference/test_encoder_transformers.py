@@ -23,6 +23,7 @@ from transformers import (
 
 from mfsn.features.config import EncoderConfig
 from mfsn.features.encoder import SecExtractor, TecExtractor
+from mfsn.features.quiet import quiet_masks
 
 SAMPLES = 8_000
 TOLERANCE = {"float32": 1e-4, "bfloat16": 0.2}
@@ -49,8 +50,20 @@ KINDS: dict[str, tuple[str, dict[str, Any], bool]] = {
     "data2vec, mask": ("data2vec-audio", {}, True),
     "data2vec, no mask": ("data2vec-audio", {}, False),
     "hubert": ("hubert", {}, False),
+    "hubert, layer norm, mask": (
+        "hubert",
+        {"feat_extract_norm": "layer", "do_stable_layer_norm": True},
+        True,
+    ),
     "wavlm": ("wavlm", {}, False),
+    "wavlm, layer norm, mask": (
+        "wavlm",
+        {"feat_extract_norm": "layer", "do_stable_layer_norm": True},
+        True,
+    ),
 }
+"""Base checkpoints have group norms and norms behind their layers, large ones layer norms and norms
+before them; data2vec has layer norms over its convolutions in both sizes."""
 
 
 def write(folder: Path, kind: str, more: dict[str, Any], mask: bool) -> Path:
@@ -82,7 +95,7 @@ def hidden_states(model: Any, clip: npt.NDArray[np.float32], length: int, mask: 
     inputs = {"input_values": torch.nn.functional.pad(values, (0, length - len(clip)))}
     if mask:
         inputs["attention_mask"] = (torch.arange(length)[None] < len(clip)).long()
-    with torch.no_grad():
+    with torch.no_grad(), quiet_masks():
         states = model(**inputs, output_hidden_states=True).hidden_states
     return [state[0].numpy() for state in states]
 

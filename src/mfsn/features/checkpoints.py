@@ -30,13 +30,24 @@ from mfsn.files import explain_full_disk
 from mfsn.workspace import store_root
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedConfig, PreTrainedModel
+    from transformers import (
+        PreTrainedConfig,
+        PreTrainedModel,
+        Wav2Vec2FeatureExtractor,
+        WhisperFeatureExtractor,
+    )
 
 PREFIX = "random/"
 MARK = "mfsn_random_weights"
 """Field of config.json that only these checkpoints carry: the recipe's name."""
 
 SAMPLE_RATE_HZ = 16_000
+
+# WavLM's gate of the relative positions, one number a head; it begins as 1 in training too.
+_CONSTANT = "gru_rel_pos_const"
+
+# Whisper's positions, which are computed and not learnt.
+_SINUSOIDS = "encoder.embed_positions.weight"
 
 # Raise it with every change of what a recipe writes, so that stored checkpoints are left behind.
 _VERSION = 1
@@ -49,18 +60,38 @@ class Recipe:
     The convolutions have the published kernels and strides: one frame every 20 ms, 149 for 3 s.
     """
 
-    model_type: Literal["data2vec-audio", "wav2vec2"]
+    model_type: Literal["data2vec-audio", "hubert", "wav2vec2", "wavlm", "whisper"]
     width: int
     """Width of the transformer (hidden_size)."""
     layers: int
     heads: int
     channels: int
-    """Channels of each of the seven convolutions."""
+    """Channels of each of the seven convolutions; of whisper the mel bins."""
     seed: int
+    layout: Literal["base", "large"] = "base"
+    """Where the norms are. base: group norm over the first convolution, norms behind the layers
+    (data2vec: layer norm over each convolution). large: layer norm over each convolution, norms
+    before the layers."""
+
+    @property
+    def hears_mask(self) -> bool:
+        """Whether it takes an attention mask: all published ones do but those with a group norm."""
+        return self.model_type == "data2vec-audio" or self.layout == "large"
+
+    @property
+    def identity(self) -> str:
+        """Hash of what a checkpoint of it holds (hexadecimal)."""
+        fields = dataclasses.asdict(self)
+        if self.layout == "base":  # older checkpoints knew no other
+            del fields["layout"]
+        return sha256_of([_VERSION, fields])
 
     @property
     def config(self) -> dict[str, object]:
         """The transformers configuration, but for the mark."""
+        if self.model_type == "whisper":
+            return self._whisper_config
+        norms = {"feat_extract_norm": "layer", "conv_bias": True, "do_stable_layer_norm": True}
         return {
             "hidden_size": self.width,
             "num_hidden_layers": self.layers,
@@ -68,6 +99,25 @@ class Recipe:
             "intermediate_size": 4 * self.width,
             "conv_dim": [self.channels] * 7,
             "layerdrop": 0.0,
+            **(norms if self.layout == "large" else {}),
+        }
+
+    @property
+    def _whisper_config(self) -> dict[str, object]:
+        """Of an encoder with the smallest decoder, which is never used."""
+        tokens = ("pad_token_id", "bos_token_id", "eos_token_id", "decoder_start_token_id")
+        return {
+            "d_model": self.width,
+            "encoder_layers": self.layers,
+            "encoder_attention_heads": self.heads,
+            "encoder_ffn_dim": 4 * self.width,
+            "num_mel_bins": self.channels,
+            "decoder_layers": 1,
+            "decoder_attention_heads": 1,
+            "decoder_ffn_dim": 1,
+            "max_target_positions": 1,
+            "vocab_size": 2,
+            **dict.fromkeys(tokens, 1),
         }
 
 
@@ -78,9 +128,26 @@ RECIPES = {
     "wav2vec2-small": Recipe("wav2vec2", 128, 6, 4, 64, seed=4),
     "data2vec-audio-base": Recipe("data2vec-audio", 768, 12, 12, 512, seed=5),
     "wav2vec2-base": Recipe("wav2vec2", 768, 12, 12, 512, seed=6),
+    "hubert-demo": Recipe("hubert", 48, 4, 4, 32, seed=7),
+    "wavlm-demo": Recipe("wavlm", 48, 4, 4, 32, seed=8),
+    "hubert-small": Recipe("hubert", 128, 6, 4, 64, seed=9),
+    "wavlm-small": Recipe("wavlm", 128, 6, 4, 64, seed=10),
+    "hubert-base": Recipe("hubert", 768, 12, 12, 512, seed=11),
+    "wavlm-base": Recipe("wavlm", 768, 12, 12, 512, seed=12),
+    "whisper-demo": Recipe("whisper", 48, 4, 4, 80, seed=22),
+    "whisper-small": Recipe("whisper", 128, 6, 4, 80, seed=23),
+    "wav2vec2-large": Recipe("wav2vec2", 1024, 24, 16, 512, seed=13, layout="large"),
+    "wav2vec2-large-demo": Recipe("wav2vec2", 64, 6, 4, 32, seed=14, layout="large"),
+    "hubert-large-demo": Recipe("hubert", 64, 6, 4, 32, seed=15, layout="large"),
+    "wavlm-large-demo": Recipe("wavlm", 64, 6, 4, 32, seed=16, layout="large"),
+    "data2vec-audio-large-demo": Recipe("data2vec-audio", 64, 6, 4, 32, seed=17),
+    "wav2vec2-large-small": Recipe("wav2vec2", 160, 8, 4, 64, seed=18, layout="large"),
+    "hubert-large-small": Recipe("hubert", 160, 8, 4, 64, seed=19, layout="large"),
+    "wavlm-large-small": Recipe("wavlm", 160, 8, 4, 64, seed=20, layout="large"),
+    "data2vec-audio-large-small": Recipe("data2vec-audio", 160, 8, 4, 64, seed=21),
 }
-"""demo: seconds for the demo corpus. small: minutes for RAVDESS on two cores. base: the published
-sizes, for benchmarks."""
+"""demo: seconds for the demo corpus. small: minutes for RAVDESS on two cores. base, large: the
+published sizes, for benchmarks; with demo or small behind it, large is the layout alone."""
 
 
 def random_checkpoint(name: str) -> Path:
@@ -102,8 +169,7 @@ def random_checkpoint(name: str) -> Path:
             f"known are {', '.join(PREFIX + known for known in RECIPES)}"
         )
     recipe = RECIPES[name]
-    identity = sha256_of([_VERSION, dataclasses.asdict(recipe)])
-    folder = store_root() / "checkpoints" / f"{name}-{identity[:12]}"
+    folder = store_root() / "checkpoints" / f"{name}-{recipe.identity[:12]}"
     if not folder.is_dir():
         _write(folder, name, recipe)
     return folder
@@ -126,8 +192,6 @@ def _write(folder: Path, name: str, recipe: Recipe) -> None:
 
 
 def _save(folder: Path, name: str, recipe: Recipe) -> None:
-    from transformers import Wav2Vec2FeatureExtractor
-
     model = build(recipe)
     setattr(model.config, MARK, name)
     try:
@@ -135,14 +199,20 @@ def _save(folder: Path, name: str, recipe: Recipe) -> None:
             model.save_pretrained(folder)
     except SafetensorError as error:
         raise _system_error(error) from error
-    # wav2vec2 base was trained without an attention mask, data2vec with one.
-    masks = recipe.model_type == "data2vec-audio"
-    Wav2Vec2FeatureExtractor(
-        sampling_rate=SAMPLE_RATE_HZ, do_normalize=True, return_attention_mask=masks
-    ).save_pretrained(folder)
+    _preprocessor(recipe).save_pretrained(folder)
     for path in folder.iterdir():
         with path.open("rb") as file:
             os.fsync(file.fileno())
+
+
+def _preprocessor(recipe: Recipe) -> Wav2Vec2FeatureExtractor | WhisperFeatureExtractor:
+    from transformers import Wav2Vec2FeatureExtractor, WhisperFeatureExtractor
+
+    if recipe.model_type == "whisper":
+        return WhisperFeatureExtractor(feature_size=recipe.channels, sampling_rate=SAMPLE_RATE_HZ)
+    return Wav2Vec2FeatureExtractor(
+        sampling_rate=SAMPLE_RATE_HZ, do_normalize=True, return_attention_mask=recipe.hears_mask
+    )
 
 
 def _system_error(error: SafetensorError) -> OSError:
@@ -178,12 +248,14 @@ def _draw_weights(model: PreTrainedModel, seed: int) -> None:
     for name, weight in sorted(model.named_parameters()):
         if name.endswith("parametrizations.weight.original0"):
             weight.fill_(_weight_norm(model, name))
-        elif weight.ndim > 1:
+        elif name == _SINUSOIDS:
+            continue
+        elif weight.ndim > 1 and not name.endswith(_CONSTANT):
             a = np.float32(_gain(name) * np.sqrt(3 / weight[0].numel()))
             drawn = generator.random(_drawn_shape(name, weight), dtype=np.float32)
             weight.copy_(torch.from_numpy((2 * drawn - 1) * a))
         else:
-            weight.fill_(1.0 if name.endswith("weight") else 0.0)
+            weight.fill_(1.0 if name.endswith(("weight", _CONSTANT)) else 0.0)
 
 
 def _gain(name: str) -> float:
@@ -195,7 +267,7 @@ def _gain(name: str) -> float:
     """
     if name.startswith("feature_extractor.conv_layers.0."):
         return 0.003
-    return 0.3 if "out_proj" in name or "output_dense" in name else 1.0
+    return 0.3 if any(end in name for end in ("out_proj", "output_dense", "fc2")) else 1.0
 
 
 def _drawn_shape(name: str, weight: torch.Tensor) -> tuple[int, ...]:

@@ -5,11 +5,23 @@ from __future__ import annotations
 import itertools
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Discriminator, Field, StringConstraints, Tag, model_validator
 
 from mfsn.config import Config
 
+
+def layer_name(index: int) -> str:
+    """Level name of a hidden state where all are kept: `layer_00` is the input of the first."""
+    return f"layer_{index:02d}"
+
+
 LevelName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
+
+Levels = Annotated[
+    Annotated[Literal["all"], Tag("all")]
+    | Annotated[dict[LevelName, int], Field(min_length=1), Tag("names")],
+    Discriminator(lambda given: "all" if isinstance(given, str) else "names"),
+]
 
 
 class EncoderConfig(Config):
@@ -20,9 +32,13 @@ class EncoderConfig(Config):
     seeded random-weight checkpoint (see `mfsn.features.checkpoints`)."""
     revision: str | None = None
     """Revision on the hub; local folders and recipes have none."""
-    levels: dict[LevelName, int] = Field(min_length=1)
+    levels: Levels
     """Level name to index into hidden_states: 0 is the input of the first layer, 1 its output,
-    -1 the last. From early to late: the last one is S_N, respectively TEC."""
+    -1 the last. From early to late: the last one is S_N, respectively TEC. all: every hidden state,
+    named `layer_00` and so on, for probes of each layer."""
+    frames: Literal["all", "mean"] = "all"
+    """mean: one frame a segment, the mean of the valid ones: 149 times smaller, so that all 25
+    hidden states of a large encoder fit, and enough for probes."""
     precision: Literal["float32", "bfloat16"] = "float32"
     """Compute precision: of weights and activations. bfloat16 costs about 1 % of a level's norm
     (benchmarks/RESULTS.md) and is twice as fast where the processor multiplies in it."""
@@ -32,6 +48,8 @@ class EncoderConfig(Config):
     @model_validator(mode="after")
     def _levels_go_from_early_to_late(self) -> EncoderConfig:
         # DVC compares mappings without their order, so that only one order may mean something.
+        if self.levels == "all":
+            return self
         indices = [(index < 0, index) for index in self.levels.values()]
         if any(earlier >= later for earlier, later in itertools.pairwise(indices)):
             raise ValueError("levels go from early to late, each index once, negative ones last")

@@ -16,13 +16,16 @@ from torch import Tensor, nn
 from mfsn import runtime
 from mfsn.cache.spec import ArraySpec
 from mfsn.errors import ConfigError
+from mfsn.features.averaging import mean_over_valid
 from mfsn.features.base import Float32, Int64
 from mfsn.features.casting import to_storage
-from mfsn.features.config import EncoderConfig
+from mfsn.features.config import EncoderConfig, layer_name
 from mfsn.features.convolutions import in_bfloat16
 from mfsn.features.framing import require
 from mfsn.features.gpu import BATCH_ROWS, Captured, Forward, is_gpu, normalised, to_device
+from mfsn.features.log_mel import LogMel
 from mfsn.features.pretrained import load_encoder
+from mfsn.features.quiet import quiet_masks
 
 # Relative to the row's largest magnitude, between processors (float32: another order of sums;
 # bfloat16: 8 bits of mantissa in every layer).
@@ -33,13 +36,14 @@ _PRECISIONS = {"float32": "float32", "bfloat16": "bfloat16 weights and activatio
 
 
 class EncoderExtractor:
-    """Chosen hidden states of an encoder, from one pass.
+    """Chosen hidden states of an encoder, or their means over the valid frames, from one pass.
 
     A clip is normalised as the checkpoint's own preprocessor does for the clip alone, over its
     valid samples, and then padded. The attention mask is passed only where the preprocessor asks
     for it: checkpoints with group-normalised convolutions were trained without one (transformers,
     Wav2Vec2FeatureExtractor). Frames of padding are stored as they come; readers know the valid
-    ones. Hidden states are numbered as transformers numbers them; the last of encoders that
+    ones. Whisper's encoder hears spectrograms instead, see `mfsn.features.log_mel`; its decoder is
+    left out. Hidden states are numbered as transformers numbers them; the last of encoders that
     normalise before their layers (the large ones) lacks the final LayerNorm.
 
     On a GPU batches are larger and the pass is launched as one graph.
@@ -65,37 +69,46 @@ class EncoderExtractor:
         encoder = load_encoder(config.model, config.revision)
         self.tolerance = _TOLERANCE[config.precision]
         self._config = config
+        self._averages = config.frames == "mean"
         self._samples = samples
         self._preprocessor = encoder.preprocessor
         self._identity = encoder.identity()
         self._device = runtime.device()
         self._run: Forward = self._chosen
         if is_gpu(self._device):
-            self.batch_rows, self._run = BATCH_ROWS, Captured(self._chosen)
+            self._run = Captured(self._chosen)
+            if not encoder.hears_log_mel:  # whose windows are ten times as long
+                self.batch_rows = BATCH_ROWS
         self._dtype: torch.dtype = getattr(torch, config.precision)
-        self._model = self._prepared(encoder.model)
-        self._receptive_field = _receptive_field(encoder.config)
+        self._model = self._prepared(encoder.model, encoder.hears_log_mel)
+        self._receptive_field = 1 if encoder.hears_log_mel else _receptive_field(encoder.config)
         self._check(sample_rate_hz)
+        self._log_mel = LogMel(encoder.preprocessor, samples) if encoder.hears_log_mel else None
         shapes = [tuple(hidden.shape[1:]) for hidden in self._pass(self._silence())]
-        self._levels = {n: self._index(n, i, len(shapes)) for n, i in config.levels.items()}
-        self._shapes = {name: shapes[index] for name, index in self._levels.items()}
+        self._levels = self._indices(len(shapes))
+        self._shapes = {name: self._kept(shapes[index]) for name, index in self._levels.items()}
         self._weights = "random weights" if encoder.random else "pretrained"
 
     @property
     def parameters(self) -> Mapping[str, Any]:
-        """Identity of the encoder, indices of the levels, precision and dtype."""
+        """Identity of the encoder, indices of the levels, precision and dtype; and the frames
+        where they are not all, so that older rows keep their keys.
+        """
         return {
             **self._identity,
             "levels": dict(self._levels),
             "precision": _PRECISIONS[self._config.precision],
             "dtype": self._config.dtype,
+            **({"frames": self._config.frames} if self._averages else {}),
         }
 
     @property
     def about(self) -> Mapping[str, Any]:
         """The configuration, the order of its levels (JSON forgets it), and the kind of weights."""
         return {
-            "config": self._config.model_dump(mode="json"),
+            "config": self._config.model_dump(
+                mode="json", exclude=None if self._averages else {"frames"}
+            ),
             "levels": list(self._levels),
             "weights": self._weights,
         }
@@ -116,18 +129,24 @@ class EncoderExtractor:
         """
         with torch.inference_mode():
             levels = self._run(self._inputs(waves_BT, valid_B))
+            if self._averages:
+                levels = {
+                    name: mean_over_valid(hidden_BTD, valid_B, self._samples)
+                    for name, hidden_BTD in levels.items()
+                }
             return {
                 name: to_storage(values, self._config.dtype, f"{self.name} {name}")
                 for name, values in levels.items()
             }
 
-    def _prepared(self, model: Any) -> nn.Module:
+    def _prepared(self, model: Any, hears_log_mel: bool) -> nn.Module:
         encoder: nn.Module = model.to(self._device)
         if self._config.precision == "float32":
             return encoder
         if is_gpu(self._device):
             return in_bfloat16(encoder, self.batch_rows)
-        model.set_attn_implementation("eager")  # faster than a CPU's fused one at 3 s
+        if not hears_log_mel:
+            model.set_attn_implementation("eager")  # faster than a CPU's fused one at 3 s
         return in_bfloat16(encoder, 1)
 
     def _chosen(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -137,16 +156,22 @@ class EncoderExtractor:
     def _pass(self, inputs: Mapping[str, Tensor]) -> tuple[Tensor, ...]:
         # TensorFloat-32 and self-tuned kernels would make rows depend on the GPU and the day.
         with (
+            quiet_masks(),
             torch.inference_mode(),
             torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False),
         ):
             hidden: tuple[Tensor, ...] = self._model(
                 **inputs, output_hidden_states=True
             ).hidden_states
-        return hidden
+        if self._log_mel is None:
+            return hidden
+        return tuple(hidden_BTD[:, : self._log_mel.frames] for hidden_BTD in hidden)
 
     def _inputs(self, waves_BN: Float32, valid_B: Int64) -> dict[str, Tensor]:
         heard_B = np.maximum(valid_B, 1)
+        if self._log_mel is not None:
+            features_BMS = self._log_mel(waves_BN, heard_B).to(self._device)
+            return {"input_features": features_BMS.to(self._dtype)}
         inputs = {"input_values": self._normalised(waves_BN, heard_B).to(self._dtype)}
         if self._preprocessor.return_attention_mask:
             # At least one frame must be attended to, or the softmax divides by nothing.
@@ -182,6 +207,15 @@ class EncoderExtractor:
             f"{self.name}.model {self._config.model} needs {self._receptive_field} samples for a "
             f"frame, but a segment has {self._samples}; raise segment.duration_s",
         )
+
+    def _kept(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        return (1, *shape[1:]) if self._averages else shape
+
+    def _indices(self, count: int) -> dict[str, int]:
+        levels = self._config.levels
+        if levels == "all":
+            return {layer_name(index): index for index in range(count)}
+        return {name: self._index(name, index, count) for name, index in levels.items()}
 
     def _index(self, level: str, index: int, count: int) -> int:
         if not -count <= index < count:

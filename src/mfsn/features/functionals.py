@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +14,7 @@ from torch import Tensor
 
 from mfsn.cache.spec import ArraySpec
 from mfsn.errors import ConfigError
-from mfsn.features.base import Float32, Int64
+from mfsn.features.base import Float32, Int64, Scope
 from mfsn.features.casting import TOLERANCE, to_storage
 from mfsn.features.config import FeatureSet, FunctionalsConfig, MfccConfig
 from mfsn.features.mfcc import MfccTransform
@@ -36,7 +36,7 @@ class FunctionalsExtractor:
 
     name: ClassVar[str] = "functionals"
     version: ClassVar[int] = 1
-    scope: ClassVar[Literal["segment", "utterance"]] = "utterance"
+    scope: ClassVar[Scope] = "utterance"
     batch_rows = 1
     tolerance = TOLERANCE["float32"]
 
@@ -49,6 +49,11 @@ class FunctionalsExtractor:
         self._config = config
         self._sample_rate_hz = sample_rate_hz
         self._sets = {name: _feature_set(name, sample_rate_hz) for name in config.sets}
+
+    def without_copies(self) -> FunctionalsExtractor:
+        """The same of the utterance alone: copies at other speeds serve training only."""
+        config = self._config.model_copy(update={"speeds": ()})
+        return FunctionalsExtractor(config, self._sample_rate_hz)
 
     @property
     def parameters(self) -> Mapping[str, Any]:

@@ -54,12 +54,16 @@ class Recording:
         return list(zip([0, *ends[:-1]], ends, strict=True))
 
 
-def load_recordings(paths: Sequence[str | Path], segment: SegmentConfig) -> list[Recording]:
+def load_recordings(
+    paths: Sequence[str | Path], segment: SegmentConfig
+) -> tuple[list[Recording], list[str]]:
     """Decode and cut files.
 
+    Returns:
+        Those that can be decoded, in their order, and a sentence for each of the others.
+
     Raises:
-        PredictionError: if there is none.
-        AudioError: if files cannot be decoded; all of them are named.
+        PredictionError: if there is no path.
     """
     if not paths:
         raise PredictionError("there is no file to predict; name at least one audio file")
@@ -70,9 +74,7 @@ def load_recordings(paths: Sequence[str | Path], segment: SegmentConfig) -> list
             recordings.append(Recording(str(path), *cut(audio.to_int16(wave)[0], segment), segment))
         except AudioError as error:
             failures.append(str(error))
-    if failures:
-        raise AudioError(f"{len(failures)} audio files cannot be used:\n" + "\n".join(failures))
-    return recordings
+    return recordings, failures
 
 
 def groups(recordings: Sequence[Recording]) -> Iterator[list[Recording]]:

@@ -17,7 +17,12 @@ from mfsn.features.hub import find_folder, first_sentence
 from mfsn.features.quiet import quiet_transformers
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedConfig, PreTrainedModel, Wav2Vec2FeatureExtractor
+    from transformers import (
+        PreTrainedConfig,
+        PreTrainedModel,
+        Wav2Vec2FeatureExtractor,
+        WhisperFeatureExtractor,
+    )
 
 # What of a configuration decides nothing in inference: names, heads, training, bookkeeping.
 _IDLE_FIELDS = {
@@ -49,6 +54,24 @@ _IDLE_FIELDS = {
 _IDLE_PREFIXES = ("_", "contrastive_", "ctc_", "mask_", "num_codevector", "tdnn_")
 _IDLE_SUFFIXES = ("_dropout", "_token_id")
 
+# What of Whisper's configuration decides its encoder; the rest is about the decoder.
+_WHISPER_FIELDS = (
+    "activation_function",
+    "d_model",
+    "encoder_attention_heads",
+    "encoder_ffn_dim",
+    "encoder_layers",
+    "max_source_positions",
+    "model_type",
+    "num_mel_bins",
+    "scale_embedding",
+)
+_WAVE_FIELDS = ("do_normalize", "padding_value", "return_attention_mask", "sampling_rate")
+_LOG_MEL_FIELDS = (
+    "chunk_length", "dither", "feature_size", "hop_length", "n_fft", "padding_value",
+    "sampling_rate",
+)  # fmt: skip
+
 # Replaces masked frames in training only; checkpoints fine-tuned elsewhere may lack it.
 _IDLE_WEIGHT = "masked_spec_embed"
 
@@ -59,7 +82,13 @@ class Encoder:
 
     model: nn.Module
     config: PreTrainedConfig
-    preprocessor: Wav2Vec2FeatureExtractor
+    preprocessor: Any
+    """Of transformers: Wav2Vec2FeatureExtractor, or Whisper's where it hears log-mel."""
+
+    @property
+    def hears_log_mel(self) -> bool:
+        """Whether it is Whisper's encoder, which hears log-mel spectrograms; the others waves."""
+        return self.config.model_type == "whisper"
 
     @property
     def random(self) -> bool:
@@ -73,14 +102,18 @@ class Encoder:
         """
         return {
             "weights": weights_sha256(self.model.state_dict()),
-            "config": _working_fields(self.config.to_dict()),
+            "config": self._working_config(),
             "preprocessor": {
-                "do_normalize": self.preprocessor.do_normalize,
-                "padding_value": self.preprocessor.padding_value,
-                "return_attention_mask": self.preprocessor.return_attention_mask,
-                "sampling_rate": self.preprocessor.sampling_rate,
+                name: getattr(self.preprocessor, name)
+                for name in (_LOG_MEL_FIELDS if self.hears_log_mel else _WAVE_FIELDS)
             },
         }
+
+    def _working_config(self) -> dict[str, Any]:
+        config = self.config.to_dict()
+        if self.hears_log_mel:
+            return {name: config[name] for name in _WHISPER_FIELDS}
+        return _working_fields(config)
 
 
 def load_encoder(name: str, revision: str | None) -> Encoder:
@@ -95,7 +128,8 @@ def load_encoder(name: str, revision: str | None) -> Encoder:
 
     Raises:
         ConfigError: if there is a revision for what has none.
-        ModelLoadError: if it cannot be found or read, lacks weights, or does not take waveforms.
+        ModelLoadError: if it cannot be found or read, lacks weights, or is neither an encoder of
+            waveforms nor Whisper, whose decoder is left out.
     """
     folder = find_folder(name, revision)
     try:
@@ -106,8 +140,8 @@ def load_encoder(name: str, revision: str | None) -> Encoder:
     except Exception as error:  # transformers lets through whatever its parsers of files raise
         raise ModelLoadError(
             f"{name} cannot be loaded as an audio encoder: {first_sentence(error)}; give a folder "
-            "or hub name of the wav2vec 2.0 family (wav2vec2, data2vec-audio, hubert, wavlm, ...), "
-            f"or a random-weight encoder such as {PREFIX}wav2vec2-demo"
+            "or hub name of the wav2vec 2.0 family (wav2vec2, data2vec-audio, hubert, wavlm, ...) "
+            f"or of Whisper, or a random-weight encoder such as {PREFIX}wav2vec2-demo"
         ) from error
 
 
@@ -136,21 +170,29 @@ def _load_model(folder: Path) -> PreTrainedModel:
     missing = sorted(key for key in report["missing_keys"] if not key.endswith(_IDLE_WEIGHT))
     if missing:
         raise ModelLoadError(f"{len(missing)} of its weights are missing, first {missing[0]}")
-    if model.main_input_name != "input_values" or model.config.is_encoder_decoder:
-        raise ModelLoadError(f"{type(model).__name__} is not an encoder of waveforms")
     encoder: PreTrainedModel = model
+    if model.config.model_type == "whisper":
+        encoder = model.get_encoder()
+    elif model.main_input_name != "input_values" or model.config.is_encoder_decoder:
+        raise ModelLoadError(f"{type(model).__name__} is not an encoder of waveforms, nor Whisper")
     encoder.eval()
     return encoder
 
 
-def _load_preprocessor(folder: Path) -> Wav2Vec2FeatureExtractor:
-    from transformers import AutoFeatureExtractor, Wav2Vec2FeatureExtractor
+def _load_preprocessor(folder: Path) -> Wav2Vec2FeatureExtractor | WhisperFeatureExtractor:
+    from transformers import (
+        AutoFeatureExtractor,
+        Wav2Vec2FeatureExtractor,
+        WhisperFeatureExtractor,
+    )
 
     preprocessor = AutoFeatureExtractor.from_pretrained(
         folder, trust_remote_code=False, local_files_only=True
     )
-    if not isinstance(preprocessor, Wav2Vec2FeatureExtractor):
-        raise ModelLoadError(f"{type(preprocessor).__name__} does not give waveforms")
+    if not isinstance(preprocessor, Wav2Vec2FeatureExtractor | WhisperFeatureExtractor):
+        raise ModelLoadError(
+            f"{type(preprocessor).__name__} gives neither waveforms nor Whisper's spectrograms"
+        )
     return preprocessor
 
 

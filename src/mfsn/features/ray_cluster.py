@@ -17,6 +17,10 @@ from mfsn.features.environment import PACKAGE
 RAY_VARIABLE = "MFSN_RAY"
 
 _PROBE_S = 5.0
+_AUTHENTICATION = (
+    ", or where one runs and asks for an authentication token, as Ray does from 2.60 on, give all "
+    "nodes and this process the same (RAY_AUTH_TOKEN), or all of them RAY_AUTH_MODE=disabled"
+)
 _HANDED_ON = ("MFSN_", "HF_HOME", "HF_HUB_CACHE", "HF_HUB_OFFLINE", "DVC_ROOT")
 """Beginnings of the variables that an actor shares with the driver; no token is among them."""
 
@@ -27,6 +31,22 @@ def ray_address() -> str | None:
     None, or nothing: extraction runs on this machine.
     """
     return os.environ.get(RAY_VARIABLE) or None
+
+
+def check_address() -> None:
+    """Look at `$MFSN_RAY` as far as it can be told without joining the cluster.
+
+    Raises:
+        ClusterError: if it is set, and Ray is not installed, it is no address, or nobody answers at
+            the port that it names.
+    """
+    address = ray_address()
+    if address is None:
+        return
+    import_ray()
+    if address != "auto" and not address.rpartition(":")[2].isdecimal():
+        raise _unreachable(address, "it takes auto, or host:port of the head")
+    _probe(address)
 
 
 def import_ray() -> Any:
@@ -63,8 +83,9 @@ def connected(address: str) -> Iterator[None]:
     code = {"py_modules": [str(PACKAGE)], "excludes": ["__pycache__"]}
     try:
         ray.init(address, runtime_env=code, log_to_driver=False, logging_level=logging.ERROR)
-    except (OSError, RuntimeError, ValueError) as error:
-        raise _unreachable(address, str(error).partition("\n")[0].rstrip(".:")) from error
+    except (OSError, RuntimeError, ValueError, ray.exceptions.AuthenticationError) as error:
+        said = str(error).partition("\n")[0].partition(". ")[0].rstrip(".:")
+        raise _unreachable(address, said, _AUTHENTICATION) from error
     try:
         yield
     finally:
@@ -127,8 +148,8 @@ def _probe(address: str) -> None:
             raise _unreachable(address, str(error)) from error
 
 
-def _unreachable(address: str, said: str) -> ClusterError:
+def _unreachable(address: str, said: str, perhaps: str = "") -> ClusterError:
     return ClusterError(
         f"{RAY_VARIABLE}={address}: no Ray cluster can be used there ({said}); start one with `ray "
-        "start --head`, or unset the variable to extract on this machine"
+        f"start --head`{perhaps}, or unset the variable to extract on this machine"
     )

@@ -91,7 +91,7 @@ def remake_extractor(
         ModelLoadError: as `make_extractor`.
     """
     values = dict(about["config"])
-    if "levels" in about:
+    if isinstance(values.get("levels"), dict):
         values["levels"] = {level: values["levels"][level] for level in about["levels"]}
     config = _CONFIGS[name].parse(values, where=f"the model's {name}")
     return make_extractor(name, config, sample_rate_hz, samples, reading)

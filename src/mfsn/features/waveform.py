@@ -20,7 +20,7 @@ from tqdm import tqdm
 from mfsn import audio
 from mfsn.cache.spec import ArraySpec, StoreSpec
 from mfsn.cache.store import Store
-from mfsn.cache.trouble import WAVEFORM
+from mfsn.cache.trouble import WAVEFORM, counted
 from mfsn.cache.writer import Writer
 from mfsn.corpora.config import SegmentConfig
 from mfsn.errors import AudioError
@@ -178,7 +178,9 @@ def _decode_all(
             except AudioError as error:
                 failures.append(str(error))
     if failures:
-        raise AudioError(f"{len(failures)} audio files cannot be used:\n" + "\n".join(failures))
+        raise AudioError(
+            f"{counted(len(failures), 'audio file')} cannot be used:\n" + "\n".join(failures)
+        )
 
 
 def _decode(path: Path, sha: str, config: SegmentConfig, spec: StoreSpec, writer: Writer) -> None:

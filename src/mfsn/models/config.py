@@ -8,10 +8,11 @@ from pydantic import Field
 
 from mfsn.config import Config
 
-System = Literal["mfsn", "sec_tec", "coattention", "acoustic", "classical"]
+System = Literal["mfsn", "sec_tec", "coattention", "acoustic", "classical", "probe"]
 """mfsn: search over how SEC adjusts TEC. sec_tec: MFSN without search (T' = T). coattention: one
 encoder, SEC's last level (CA-MSER). acoustic: spectrogram and MFCC only. classical: functionals
-with a linear model."""
+with a linear model. probe: a linear model on the mean of each SEC level, of which development data
+choose one."""
 
 READ_TEC: tuple[System, ...] = ("mfsn", "sec_tec")
 """The systems that read TEC."""

@@ -24,12 +24,12 @@ from mfsn.errors import ConfigError
 from mfsn.models.alexnet import load_imagenet
 from mfsn.models.cells import Fusion, FusionCell
 from mfsn.models.config import ModelConfig, System
+from mfsn.models.frames import refuse_unlike_frames
 from mfsn.models.inputs import Features, InputShapes, Slices
 from mfsn.models.parts import (
     AcousticPart,
     OneEncoderPart,
     TwoEncoderPart,
-    refuse_other_frames,
 )
 from mfsn.models.readout import Posteriors, Readout, Values
 
@@ -184,10 +184,11 @@ def build_network(
             because their frames differ, or ImageNet weights are asked for at another width than 1.
         ModelLoadError: if ImageNet weights cannot be loaded.
     """
-    if system == "classical":
-        raise ConfigError("system classical has no network; choose another one")
+    if system in ("classical", "probe"):
+        raise ConfigError(f"system {system} has no network; choose another one")
     if not levels:
         raise ConfigError("there is no SEC level (params.yaml: sec.levels); name at least one")
+    refuse_unlike_frames(system, config, shapes.sec_frames, shapes.tec_frames)
     outputs = (1 if system == "coattention" else 2) * config.projection
     acoustic = AcousticPart(config, shapes, outputs)
     if pretrained and config.alexnet_weights == "imagenet":
@@ -212,7 +213,6 @@ def _encoders(
 
 
 def _fusion(config: ModelConfig, shapes: InputShapes, alpha_init_std: float) -> Fusion:
-    refuse_other_frames(shapes, "be fused frame by frame", "system: sec_tec")
     return Fusion(config, shapes.tec_width, shapes.sec_width, alpha_init_std)
 
 

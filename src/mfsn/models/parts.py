@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from mfsn.errors import ConfigError
 from mfsn.models.cells import Fusion
 from mfsn.models.coattention import (
     CoAttention,
@@ -111,22 +110,7 @@ def _dual_stream(config: ModelConfig, shapes: InputShapes) -> DualStreamCoAttent
 
 
 def _joint_stream(config: ModelConfig, shapes: InputShapes) -> JointStreamCoAttention:
-    refuse_other_frames(shapes, "share one co-attention stream", "model.streams: dual")
     guide, width = guide_width(2 * config.projection, config.guide), shapes.sec_width
     width += shapes.tec_width
     both = CoAttention(guide, shapes.sec_frames, width, 2 * config.projection, config.dropout)
     return JointStreamCoAttention(both, config.guide)
-
-
-def refuse_other_frames(shapes: InputShapes, what: str, instead: str) -> None:
-    """Stop where SEC and TEC cannot be joined frame by frame.
-
-    Raises:
-        ConfigError: if they have different numbers of frames.
-    """
-    if shapes.sec_frames != shapes.tec_frames:
-        raise ConfigError(
-            f"SEC has {shapes.sec_frames} frames a segment and TEC {shapes.tec_frames}, so they "
-            f"cannot {what}; choose two encoders with the same hop (params.yaml: sec.model, "
-            f"tec.model), or {instead}"
-        )

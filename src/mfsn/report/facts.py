@@ -13,7 +13,10 @@ SYSTEMS = {
     "coattention": "Co-attention: SEC's last level guided by spectrogram and MFCC",
     "acoustic": "acoustic: spectrogram and MFCC only",
     "classical": "classical: functionals with a linear model",
+    "probe": "probe: logistic regression on the mean of one SEC level",
 }
+LINEAR = ("classical", "probe")
+"""Systems without a network: a linear model reads whole utterances."""
 SEARCHES = {
     "joint": "alpha and weights on the same batches",
     "bilevel": "alpha on training data of its own",
@@ -28,7 +31,7 @@ NETWORKS = {
 RULES = {
     "held_out": "best UA + WA on development data, on which no model to choose from is trained",
     "oracle_test": "best UA + WA on the test fold itself, as the published code does: optimistic",
-    "last_epoch": "the last epoch (classical: the C set beforehand); nothing is chosen",
+    "last_epoch": "the last epoch (classical, probe: the C set beforehand); nothing is chosen",
 }
 RULES_OF_DIMENSIONS = {
     "held_out": "best mean CCC on development data, on which no model to choose from is trained",
@@ -112,6 +115,8 @@ def warnings(run: Run) -> list[str]:
 def _system(run: Run) -> str:
     if run.dimensions and run.about["system"] == "classical":
         return "classical: functionals with ridge regression"
+    if run.dimensions and run.about["system"] == "probe":
+        return "probe: ridge regression on the mean of one SEC level"
     return SYSTEMS[run.about["system"]]
 
 
@@ -131,7 +136,7 @@ def _protocol(protocol: Mapping[str, Any]) -> str:
 
 def _decision(run: Run) -> tuple[str, str]:
     decision, term = run.scores["decision"], "Prediction" if run.dimensions else "Decision"
-    if run.about["system"] == "classical":
+    if run.about["system"] in LINEAR:
         return term, "on the whole utterance; it has no segments to aggregate"
     weight = "by their valid samples" if decision["weigh_by_duration"] else "equally"
     rule = DECISIONS[decision["aggregation"]]
@@ -141,7 +146,7 @@ def _decision(run: Run) -> tuple[str, str]:
 
 
 def _alexnet(about: Mapping[str, Any]) -> list[tuple[str, str]]:
-    if about["system"] == "classical":
+    if about["system"] in LINEAR:
         return []
     return [("AlexNet", ALEXNET[about["model"]["alexnet_weights"]])]
 

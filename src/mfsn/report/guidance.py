@@ -37,7 +37,7 @@ from mfsn.workspace import store_root
 
 Float64 = npt.NDArray[np.float64]
 
-WITHOUT: tuple[System, ...] = ("acoustic", "classical")
+WITHOUT: tuple[System, ...] = ("acoustic", "classical", "probe")
 """Systems that have no co-attention."""
 FRAMES = 10
 """A segment with fewer frames to correlate is left out."""

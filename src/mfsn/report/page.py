@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from mfsn.report import facts, tables, values
 from mfsn.report.figures import learning_curves, operation_weights
+from mfsn.report.layers import layer_curves, layers
 from mfsn.report.run import Run
 from mfsn.templates import environment
 
@@ -36,6 +37,8 @@ def render_page(run: Run) -> str:
         matrix=tables.matrix(run),
         architectures=tables.architectures(run),
         costs=tables.costs(run),
+        layers=layers(run),
+        layer_figure=_layer_figure(run),
         compared=tables.compared(run),
         data=tables.data(run),
         features=tables.features(run),
@@ -67,6 +70,12 @@ def _curves(run: Run) -> dict[str, Any]:
         for u in units
     ]
     return _panels(units[0].levels if units else [], figures)
+
+
+def _layer_figure(run: Run) -> Markup:
+    score, chance = ("ccc", 0.0) if run.dimensions else ("ua", run.scores["chance_ua"])
+    rows = layers(run)
+    return Markup(layer_curves(rows, chance, score=score) if rows else "")  # noqa: S704 - numbers
 
 
 def _weights(run: Run) -> dict[str, Any]:

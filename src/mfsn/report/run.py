@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,8 @@ class Unit:
     """genotype.json of the search."""
     search_curves: list[dict[str, Any]]
     """history.json of the search, with the operation weights of each epoch."""
+    level_scores: list[dict[str, Any]] = field(default_factory=list)
+    """Of a probe: the scores of each level, from levels.json."""
 
     @property
     def name(self) -> str:
@@ -137,6 +139,7 @@ def _read_unit(outputs: Outputs, fold: str, seed: int) -> Unit:
         curves=_read_optional(model / "history.json") or [],
         genotype=_read_optional(search / "genotype.json") or {},
         search_curves=_read_optional(search / "history.json") or [],
+        level_scores=(_read_optional(model / "levels.json") or {}).get("levels", []),
     )
 
 

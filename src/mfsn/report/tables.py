@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from mfsn.evaluation.metrics import confusion_matrix
-from mfsn.report.facts import rule_text
+from mfsn.report.facts import LINEAR, rule_text
 from mfsn.report.run import Run, Unit
 
 INERT_ENTROPY = 0.995
@@ -76,7 +76,7 @@ def architectures(run: Run) -> list[dict[str, Any]]:
 
 
 def costs(run: Run) -> list[dict[str, Any]]:
-    """One row a unit of the classical system: the C that was chosen."""
+    """One row a unit of a linear system: the C that was chosen."""
     return [{"unit": unit, **unit.model} for unit in run.units if "c" in unit.model]
 
 
@@ -148,7 +148,7 @@ def parameters(run: Run) -> list[tuple[str, str]]:
 
 def _of_system(about: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     """The sections that decide what the system computes."""
-    if about["system"] == "classical":
+    if about["system"] in LINEAR:
         names = ("class_weights", "shuffle_labels")  # the rest is about the training of networks
         optimisation = {name: about["optimisation"][name] for name in names}
         return {"optimisation": optimisation, "classical": about["classical"]}

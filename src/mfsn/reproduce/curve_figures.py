@@ -11,17 +11,16 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from mfsn.drawing import INK, SERIES, style, svg
-from mfsn.reproduce.curve import Curve
 from mfsn.reproduce.points import WEIGHT
 
 SIZE_IN = (3.6, 2.2)
 
 
-def figures_of(curve: Curve, points: pd.DataFrame) -> list[dict[str, Any]]:
+def figures_of(label: str, points: pd.DataFrame) -> list[dict[str, Any]]:
     """UA against x and, where rows searched, operation weights against x.
 
     Args:
-        curve: says what x is.
+        label: of the x axis.
         points: what `mfsn.reproduce.points.points_of` gave.
 
     Returns:
@@ -29,17 +28,17 @@ def figures_of(curve: Curve, points: pd.DataFrame) -> list[dict[str, Any]]:
         SVG element.
     """
     lines = list(dict.fromkeys(points["line"]))
-    scores = {"title": "UA", "legend": lines, "panels": _panels(curve, points, lines, _draw_ua)}
+    scores = {"title": "UA", "legend": lines, "panels": _panels(label, points, lines, _draw_ua)}
     weights = [str(name) for name in points if str(name).startswith(WEIGHT)]
     if not weights:
         return [scores]
     searched = points.dropna(subset=weights)
     names = [name.removeprefix(WEIGHT) for name in weights]
-    panels = _panels(curve, searched, weights, _draw_weights)
+    panels = _panels(label, searched, weights, _draw_weights)
     return [scores, {"title": "Weights of the operations", "legend": names, "panels": panels}]
 
 
-def _panels(curve: Curve, points: pd.DataFrame, lines: list[str], draw: Any) -> list[Any]:
+def _panels(label: str, points: pd.DataFrame, lines: list[str], draw: Any) -> list[Any]:
     """One SVG a panel; it holds numbers and the label of x, which is the table's own."""
     drawn = []
     for name, own in points.groupby("panel", sort=False):
@@ -47,7 +46,7 @@ def _panels(curve: Curve, points: pd.DataFrame, lines: list[str], draw: Any) -> 
             figure = Figure(figsize=SIZE_IN, layout="constrained")
             axes = figure.subplots()
             draw(axes, own, points, lines)
-            axes.set_xlabel(curve.label)
+            axes.set_xlabel(label)
             axes.xaxis.set_major_formatter(PercentFormatter(1.0))
             drawn.append((name, Markup(svg(figure))))  # noqa: S704 - drawn here
     return drawn

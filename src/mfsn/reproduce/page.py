@@ -9,6 +9,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from mfsn.files import write_text
+from mfsn.reproduce.layers import LABEL
 from mfsn.reproduce.plan import Table
 from mfsn.templates import environment
 from mfsn.workspace import Outputs
@@ -67,8 +68,9 @@ def render(table: Table, rows: pd.DataFrame, points: pd.DataFrame | None = None)
 
 
 def _curves(table: Table, points: pd.DataFrame | None) -> list[dict[str, Any]]:
-    if table.curve is None or points is None:
+    label = LABEL if table.layers else table.curve.label if table.curve else None
+    if label is None or points is None:
         return []
     from mfsn.reproduce.curve_figures import figures_of
 
-    return figures_of(table.curve, points)
+    return figures_of(label, points)

@@ -20,6 +20,10 @@ from mfsn.params import Params, read_yaml
 from mfsn.reproduce.curve import Curve
 
 FOLDER = Path(__file__).parent / "tables"
+RANDOM = "random/"
+"""Begins the name of an encoder with random weights (`mfsn.features.checkpoints`)."""
+LINEAR = {"svm": "a linear SVM", "ridge": "ridge regression"}
+"""What stands for `{linear}` in the label of a row."""
 SHORT = {"optimisation.epochs": 3, "optimisation.patience": 3}
 """Fits of seconds: to see that a table runs, or to compare at the smallest budget."""
 
@@ -29,9 +33,13 @@ class Row(Config):
 
     name: str = Field(pattern=r"^[a-z0-9_]+$")
     label: str
+    """`{linear}` stands for the model that the system classical fits, see `labelled`."""
     set: dict[str, Any] | None = None
     """Dotted parameter to value; a text `$sec.model` stands for the value of that parameter in
     params.yaml. null: nothing runs, the row is published only."""
+    random: str | None = None
+    """Family of the random-weight encoder that stands for `sec.model` where params.yaml itself has
+    random weights for SEC, in the size of that one: the row then runs without a hub."""
     published: dict[str, float] = Field({})
     """ua and wa in percent, under the table's `source` and `conditions`."""
 
@@ -55,6 +63,8 @@ class Table(Config):
     rows: list[Row] = Field(min_length=1)
     curve: Curve | None = None
     """How the rows make curves, which are then drawn below the table."""
+    layers: bool = False
+    """Whether the rows are probes, whose UA over layers is then drawn below the table."""
 
     @property
     def runs(self) -> list[Row]:
@@ -80,6 +90,16 @@ def table_named(name: str) -> Table:
     return known[name]
 
 
+def labelled(table: Table, params: Params) -> Table:
+    """The table with labels that name the linear model which its parameters ask for, and the rows
+    that run with random weights instead of pretrained ones.
+
+    Dimensions are always predicted by ridge regression.
+    """
+    rows = [row.model_copy(update={"label": _label(row, params)}) for row in table.rows]
+    return table.model_copy(update={"rows": rows})
+
+
 def overrides(row: Row, params: Params, short: bool, seeds: tuple[int, ...]) -> dict[str, Any]:
     """The parameters that a row changes; `experiment` is none of them, so that `dvc exp show` has
     one column a score.
@@ -91,6 +111,7 @@ def overrides(row: Row, params: Params, short: bool, seeds: tuple[int, ...]) -> 
         seeds: instead of those in params.yaml; empty for those.
     """
     changed = {name: _resolve(value, params) for name, value in (row.set or {}).items()}
+    changed |= _stand_in(row, params)
     return changed | (SHORT if short else {}) | ({"seeds": list(seeds)} if seeds else {})
 
 
@@ -138,6 +159,23 @@ def notice(table: Table, params: Params) -> str | None:
 def experiment_name(table: str, row: Row, short: bool) -> str:
     """Name of a row's experiment in DVC."""
     return f"{table}-{row.name}{'-short' if short else ''}"
+
+
+def _label(row: Row, params: Params) -> str:
+    settings = row.set or {}
+    rated = settings.get("labels.target", params.labels.target) == "dimensions"
+    classifier = settings.get("classical.classifier", params.classical.classifier)
+    note = " [random weights]" if _stand_in(row, params) else ""
+    return row.label.replace("{linear}", LINEAR["ridge" if rated else classifier]) + note
+
+
+def _stand_in(row: Row, params: Params) -> dict[str, Any]:
+    if row.random is None or not params.sec.model.startswith(RANDOM):
+        return {}
+    size = params.sec.model.rpartition("-")[2]
+    changed = {"sec.model": f"{RANDOM}{row.random}-{size}", "sec.revision": None}
+    numbered = isinstance((row.set or {}).get("sec.levels"), dict)  # of the pretrained one's layers
+    return changed | ({"sec.levels": _value("sec.levels", params)} if numbered else {})
 
 
 def _resolve(value: Any, params: Params) -> Any:

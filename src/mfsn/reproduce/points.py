@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from mfsn.models.config import Operation
+from mfsn.reproduce.layers import layer_points
 from mfsn.reproduce.plan import Table
 from mfsn.reproduce.run import read_result
 from mfsn.workspace import Outputs
@@ -29,8 +30,9 @@ def points_of(
     """One line a point; a row from which curves begin is a point of every panel.
 
     Columns: `panel`; `line`; `x`; `ua`, `ua_std` and `chance_ua` in percent; the weight of each
-    operation, mean over folds, seeds and Fusion Cells, empty where nothing was searched. None if
-    the table has no curves. Arguments as in `mfsn.reproduce.collect.collect`, but for
+    operation, mean over folds, seeds and Fusion Cells, empty where nothing was searched; of probes
+    see `mfsn.reproduce.layers.layer_points`. None if the table has no curves. Arguments as in
+    `mfsn.reproduce.collect.collect`, but for
 
     Args:
         rows: what it gave.
@@ -38,6 +40,8 @@ def points_of(
     Raises:
         ReproduceError: if an experiment's output is not there.
     """
+    if table.layers:
+        return layer_points(workspace, table, experiments, outputs, rows)
     curve = table.curve
     if curve is None:
         return None

@@ -117,9 +117,10 @@ class SelectionConfig(Config):
 
 
 class ClassicalConfig(Config):
-    """The linear model on functionals (system: classical).
+    """The linear models: on functionals (system: classical) and on SEC levels (system: probe).
 
-    Where dimensions are predicted it is ridge regression, whatever `classifier` says.
+    A probe is multinomial logistic regression and reads the values of C and the iterations alone.
+    Where dimensions are predicted either is ridge regression, whatever `classifier` says.
     """
 
     classifier: Literal["svm", "ridge"] = "svm"
@@ -134,7 +135,7 @@ class ClassicalConfig(Config):
     c: float = Field(0.01, gt=0)
     """C where the rule is last_epoch, which chooses nothing."""
     max_iter: int = Field(20_000, ge=1)
-    """Iterations of liblinear; a fit that needs more is reported."""
+    """Iterations of liblinear (probe: of L-BFGS); a fit that needs more is reported."""
 
     @model_validator(mode="after")
     def _blocks_are_for_ridge(self) -> ClassicalConfig:

@@ -20,6 +20,7 @@ from mfsn.corpora.protocols import Fold, make_folds
 from mfsn.errors import TrainingError
 from mfsn.manifest import SEGMENTS, UTTERANCES, read_table
 from mfsn.models.config import ModelConfig, System
+from mfsn.models.frames import joins_frames, refuse_unlike_frames
 from mfsn.training.config import (
     CorruptionConfig,
     OptimisationConfig,
@@ -38,6 +39,7 @@ EXTRACTORS: Mapping[System, tuple[str, ...]] = {
     "coattention": ("sec", "spectrogram", "mfcc"),
     "acoustic": ("spectrogram", "mfcc"),
     "classical": ("functionals",),
+    "probe": ("sec",),
 }
 """The features that each system reads."""
 
@@ -124,6 +126,24 @@ class Experiment:
             for name, arrays in self.arrays.items()
             for array in arrays
         )
+
+    def refuse_unlike_frames(self) -> None:
+        """Stop before any rows are read where SEC and TEC cannot be joined.
+
+        Raises:
+            ConfigError: as `mfsn.models.frames.refuse_unlike_frames`.
+        """
+        if joins_frames(self.system, self.model):
+            sec, tec = (self.arrays[name][-1].shape[0] for name in ("sec", "tec"))
+            refuse_unlike_frames(self.system, self.model, sec, tec)
+
+    @property
+    def held_bytes(self) -> int:
+        """Bytes that training holds of them: all, but of probes a mean a level and utterance."""
+        if self.system != "probe":
+            return self.feature_bytes
+        widths = (array.shape[-1] for array in self.arrays["sec"])
+        return len(self.manifest) * sum(4 * width for width in widths)
 
     @cached_property
     def folds(self) -> list[Fold]:

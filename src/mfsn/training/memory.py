@@ -47,7 +47,8 @@ class MemoryPlan:
 def plan_memory(experiment: Experiment, units: int, jobs: int | None = None) -> MemoryPlan:
     """Decide how units run, and say it in the log.
 
-    The classical baseline needs all of its rows at once: where they do not fit, fewer units run.
+    The linear systems need all of their rows at once (probes one vector a level and utterance):
+    where they do not fit, fewer units run.
 
     Args:
         experiment: whose rows are to be read.
@@ -66,10 +67,10 @@ def plan_memory(experiment: Experiment, units: int, jobs: int | None = None) -> 
 
 
 def _plan(experiment: Experiment, units: int, jobs: int | None) -> MemoryPlan:
-    device, needed = runtime.device(), experiment.feature_bytes
+    device, needed = runtime.device(), experiment.held_bytes
     allowed = runtime.feature_memory_bytes(device)
     at_once = min(units, jobs or (runtime.jobs() if device == "cpu" else 1))
-    if experiment.system == "classical":
+    if experiment.system in ("classical", "probe"):
         fitting = max(1, allowed // max(needed, 1))
         return MemoryPlan(jobs or min(at_once, fitting), False, needed, allowed)
     return MemoryPlan(at_once, needed * at_once > allowed, needed, allowed)

@@ -1,9 +1,10 @@
 """Running units, one after the other or several at once, with the same bytes either way.
 
 Every unit computes on one thread, with deterministic algorithms and from its own seeds, so neither
-the number of workers nor their order shows in a result. Workers are spawned processes. They hold
+the number of workers nor their order shows in a result. Workers are spawned processes. Each holds
 one end of a pipe whose other end only this process has: when it ends, however it ends, the pipe
-breaks and the workers leave.
+breaks and the worker leaves. There is nothing else between them, as the queues and locks of
+`concurrent.futures` are, which a killed process leaves behind in the system.
 """
 
 from __future__ import annotations
@@ -16,16 +17,18 @@ import os
 import signal
 import sys
 import threading
+import traceback
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import connection, resource_tracker
 from multiprocessing.connection import Connection
-from typing import Protocol
+from queue import SimpleQueue
+from typing import Protocol, cast
 
 from tqdm import tqdm
 
 from mfsn.cache.lock import exclusive
-from mfsn.errors import TrainingError
+from mfsn.errors import MfsnError, TrainingError
 from mfsn.training.units import Unit
 
 Do = Callable[[Unit], str]
@@ -70,38 +73,71 @@ def _run_here(units: Sequence[Unit], work: Work) -> Iterator[tuple[Unit, str]]:
 
 
 def _run_in_workers(units: Sequence[Unit], work: Work, jobs: int) -> Iterator[tuple[Unit, str]]:
-    context = multiprocessing.get_context("spawn")
-    far_end, lifeline = context.Pipe(duplex=False)
-    level = logging.getLogger("mfsn").getEffectiveLevel()
-    workers = ProcessPoolExecutor(jobs, context, _start_worker, (work, far_end, level))
+    waiting = deque(units)
+    busy: dict[Connection, Unit] = {}
     bar = tqdm(total=len(units), desc="folds and seeds", unit="unit", disable=None, leave=False)
-    with contextlib.closing(lifeline), workers as pool, bar:
-        try:
-            waiting = {pool.submit(_compute, unit): unit for unit in units}
-            # Submitting starts a worker after it wakes the thread that watches workers: without
-            # one more wake, the death of the last worker could go unnoticed.
-            pool.submit(os.getpid)
-            for future in as_completed(waiting):
-                line = future.result()
+    with contextlib.ExitStack() as workers, bar:
+        for _ in range(jobs):
+            _hand(workers.enter_context(_worker(work)), waiting, busy)
+        while busy:
+            for ready in connection.wait(list(busy)):
+                pipe = cast(Connection, ready)
+                unit, line = busy.pop(pipe), _line_from(pipe)
+                _hand(pipe, waiting, busy)
                 bar.clear()  # whoever prints the line gets one of its own
-                yield waiting[future], line
+                yield unit, line
                 bar.update()
                 bar.refresh()
-        except BaseException as error:
-            lifeline.close()
-            if isinstance(error, BrokenProcessPool):
-                raise TrainingError(
-                    "a worker process was killed, most often because memory ran out; run again "
-                    "with fewer --jobs or less MFSN_MEMORY: finished epochs are kept"
-                ) from None
-            raise
 
 
-class _Worker:
-    """What a worker process keeps between units."""
+@contextlib.contextmanager
+def _worker(work: Work) -> Iterator[Connection]:
+    """A worker process: the pipe to it, which takes units and gives lines or exceptions."""
+    context = multiprocessing.get_context("spawn")
+    pipe, far_end = context.Pipe()
+    level = logging.getLogger("mfsn").getEffectiveLevel()
+    process = context.Process(target=_serve, args=(far_end, work, level))
+    with contextlib.ExitStack() as ending:
+        with _signals_kept_back():
+            process.start()
+            ending.callback(process.join)
+            ending.callback(pipe.close)
+        far_end.close()
+        yield pipe
 
-    work: Work
-    do: Do | None = None
+
+@contextlib.contextmanager
+def _signals_kept_back() -> Iterator[None]:
+    """Workers inherit that they hear neither Ctrl-C nor a polite kill: the parent says when to
+    leave, whoever else of its process group is told so.
+    """
+    resource_tracker.ensure_running()  # would let them through when it starts
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _hand(pipe: Connection, waiting: deque[Unit], busy: dict[Connection, Unit]) -> None:
+    """Give a worker the next unit, if there is one."""
+    if waiting:
+        busy[pipe] = waiting.popleft()
+        with contextlib.suppress(OSError):  # it died: so will say the next look at its pipe
+            pipe.send(busy[pipe])
+
+
+def _line_from(pipe: Connection) -> str:
+    try:
+        found = pipe.recv()
+    except (EOFError, OSError):
+        raise TrainingError(
+            "a worker process was killed, most often because memory ran out; run again with fewer "
+            "--jobs or less MFSN_MEMORY: finished epochs are kept"
+        ) from None
+    if isinstance(found, Exception):
+        raise found
+    return str(found)
 
 
 class _NoTerminal(io.TextIOWrapper):
@@ -111,26 +147,34 @@ class _NoTerminal(io.TextIOWrapper):
         return False
 
 
-def _start_worker(work: Work, lifeline: Connection, level: int) -> None:
+def _serve(pipe: Connection, work: Work, level: int) -> None:
+    """What a worker does: unit after unit, until it is told to leave."""
     sys.stderr = _NoTerminal(sys.stderr.buffer, line_buffering=True)
     logging.basicConfig(format="%(message)s", stream=sys.stdout)
     logging.getLogger("mfsn").setLevel(level)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent says when to leave
-    threading.Thread(target=_leave_with_parent, args=(lifeline,), daemon=True).start()
-    _Worker.work = work
+    units: SimpleQueue[Unit] = SimpleQueue()
+    threading.Thread(target=_receive, args=(pipe, units), daemon=True).start()
+    do: Do | None = None
+    while True:
+        unit = units.get()
+        try:
+            if do is None:
+                _pin_torch()
+                do = work.open()
+            pipe.send(_alone(do, unit))
+        except MfsnError as error:
+            pipe.send(error)
+        except Exception as error:
+            error.add_note(f"in a worker process:\n{traceback.format_exc()}")
+            pipe.send(error)
 
 
-def _leave_with_parent(lifeline: Connection) -> None:
+def _receive(pipe: Connection, units: SimpleQueue[Unit]) -> None:
+    """Take units, and leave with the parent in the midst of whatever is being computed."""
     with contextlib.suppress(EOFError, OSError):
-        lifeline.recv()
-    os._exit(1)
-
-
-def _compute(unit: Unit) -> str:
-    if _Worker.do is None:
-        _pin_torch()
-        _Worker.do = _Worker.work.open()
-    return _alone(_Worker.do, unit)
+        while True:
+            units.put(pipe.recv())
+    os._exit(0)
 
 
 def _alone(do: Do, unit: Unit) -> str:

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from torch import Tensor
 
 from mfsn.models.inputs import Features
+from mfsn.training.checkpoint import STATE
 from mfsn.training.columns import Column, Selection, Stopwatch, StoredArray, take
 from mfsn.training.parallel import Do
 from mfsn.training.units import Unit
@@ -135,12 +136,17 @@ class Rows:
 
 
 def saying_share(do: Do, rows: Rows) -> Do:
-    """Add to a unit's line how long it took, and the share of that spent waiting for `rows`."""
+    """Add to a unit's line how long it took, and the share of that spent waiting for `rows`.
+
+    What an earlier run spent before it was stopped is not known, and so not counted.
+    """
 
     def timed(unit: Unit) -> str:
+        since = " since it went on" if any(unit.folder.rglob(STATE)) else ""
         started, read_before = time.perf_counter(), rows.reading.seconds
         line = do(unit)
         seconds, reading = time.perf_counter() - started, rows.reading.seconds - read_before
-        return f"{line}; {seconds:.1f} s, {reading / seconds:.1%} of it reading features"
+        share = f"{reading / seconds:.1%} of it reading features"
+        return f"{line}; {seconds:.1f} s{since}, {share}"
 
     return timed

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mfsn import runtime
+from mfsn.cache.trouble import counted
 from mfsn.files import read_json, write_json
 from mfsn.training.experiment import Experiment
 from mfsn.training.memory import plan_memory
@@ -37,6 +38,7 @@ def run_search(
         MfsnError: a subclass that says why the inputs, the folds or a unit cannot be used; see
             `Experiment`, `run_units` and `mfsn.training.fit.fit`.
     """
+    experiment.refuse_unlike_frames()
     units = plan_units(experiment, "search", RESULT) if experiment.system == "mfsn" else []
     waiting = [unit for unit in units if not unit.finished]
     plan = plan_memory(experiment, len(waiting), jobs)
@@ -89,4 +91,6 @@ def _summary(experiment: Experiment, units: list[Unit]) -> dict[str, Any]:
 def _closing_line(experiment: Experiment, units: int, computed: int) -> str:
     if not units:
         return f"search: system {experiment.system} has nothing to search"
-    return f"search: {units} units, {computed} computed now, {units - computed} from before"
+    return (
+        f"search: {counted(units, 'unit')}, {computed} computed now, {units - computed} from before"
+    )

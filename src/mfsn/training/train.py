@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from mfsn import runtime
+from mfsn.cache.trouble import counted
 from mfsn.files import write_json
 from mfsn.manifest import read_table, write_table
 from mfsn.training.config import ClassicalConfig, TrainConfig
@@ -41,7 +42,7 @@ def run_train(
     Args:
         experiment: what to run; for system `mfsn` its search must have run.
         config: what to make of the genotypes.
-        classical: for system `classical`.
+        classical: for the systems `classical` and `probe`.
         jobs: units at once; by default as this machine has processors and memory for.
         say: takes a line about each finished unit.
 
@@ -64,7 +65,7 @@ def run_train(
         for unit in units:
             copy_files(unit.folder, folder / unit.name, leave=(PREDICTIONS,))
         write_json(folder / "run.json", _about_run(experiment, config, classical))
-    say(f"train: {len(units)} units, {len(waiting)} computed now, "
+    say(f"train: {counted(len(units), 'unit')}, {len(waiting)} computed now, "
         f"{len(units) - len(waiting)} from before")  # fmt: skip
 
 
@@ -86,6 +87,12 @@ class TrainWork:
             functionals = load_functionals(self.experiment)
             return lambda u: train_classical_unit(u, self.experiment, self.classical, functionals)
 
+        if self.experiment.system == "probe":
+            from mfsn.training.train_probe import Task, load_means, train_probe_unit
+
+            means = load_means(self.experiment)
+            return lambda u: train_probe_unit(Task(u, self.experiment, self.classical, means))
+
         from mfsn.training.data import load_data
         from mfsn.training.rows import saying_share
         from mfsn.training.train_network import train_network_unit
@@ -100,7 +107,7 @@ def _decides(
     experiment: Experiment, config: TrainConfig, classical: ClassicalConfig
 ) -> dict[str, Any]:
     """What decides a unit's result beside the experiment: parameters, and what the search found."""
-    if experiment.system == "classical":
+    if experiment.system in ("classical", "probe"):
         return {"": classical.model_dump(mode="json")}
     if experiment.system != "mfsn":
         return {}

@@ -103,7 +103,7 @@ def train_classical_unit(
         TrainingError: if a functional is not finite.
     """
     selection = experiment.selection
-    fits = [_fit(unit, experiment, config, data, c) for c in _values(selection.rules, config)]
+    fits = [_fit(unit, experiment, config, data, c) for c in grid_of(selection.rules, config)]
     history = [_entry(i, fit, unit, selection.rules, data) for i, fit in enumerate(fits, start=1)]
     choices = _choose(history, selection.rules, config)
     chosen = {rule: fits[choice.epoch - 1] for rule, choice in choices.items()}
@@ -118,16 +118,16 @@ def train_classical_unit(
         choices=choices,
         weights=kept.model.serialise(),
         about={"c": kept.c, "converged": kept.converged},
-        segments=_whole_utterances(unit, experiment),
-        read={rule: _read(fit.model, test, experiment) for rule, fit in chosen.items()},
+        segments=whole_utterances(unit, experiment),
+        read={rule: read_linear(fit.model, test, experiment) for rule, fit in chosen.items()},
     )
     write_result(unit, experiment, result)
     line = f"C {kept.c:g}, {describe_scores(history, choices[selection.rule])}"
     return line if kept.converged else f"{line} (liblinear did not converge)"
 
 
-def _values(rules: Sequence[Rule], config: ClassicalConfig) -> list[float]:
-    """The grid, and behind it the fixed C where last_epoch asks for it."""
+def grid_of(rules: Sequence[Rule], config: ClassicalConfig) -> list[float]:
+    """The grid of C, and behind it the fixed C where last_epoch asks for it."""
     return [*config.c_grid, *([config.c] if "last_epoch" in rules else [])]
 
 
@@ -147,7 +147,7 @@ def _fit(
         model, converged = fit_linear(
             rows_NP, labels_N, c=c, balanced=balanced, max_iter=config.max_iter
         )
-    train_loss = _score(model, rows_NP, labels_N)["loss"]
+    train_loss = score_linear(model, rows_NP, labels_N)["loss"]
     return LinearFit(c, model, converged, train_loss)
 
 
@@ -159,7 +159,7 @@ def _entry(
     for split in splits:
         ids = unit.fold.split(split)
         labels_N = np.array([data.labels[name] for name in ids])
-        scored[split] = {LEVEL: _score(fit.model, data.of(ids), labels_N)}
+        scored[split] = {LEVEL: score_linear(fit.model, data.of(ids), labels_N)}
     return {
         "epoch": number,
         "c": fit.c,
@@ -172,9 +172,16 @@ def _entry(
     }
 
 
-def _score(
+def score_linear(
     model: LinearModel, rows_NP: npt.NDArray[Any], labels_N: npt.NDArray[Any]
 ) -> dict[str, float]:
+    """Loss and scores of utterances: of classes, or of dimensions where labels have several.
+
+    Args:
+        model: fitted.
+        rows_NP: one vector an utterance.
+        labels_N: class indices, or values [N, D].
+    """
     if labels_N.ndim > 1:
         found = score_dimensions(model.values(rows_NP), labels_N, np.arange(len(labels_N)))
         return {"loss": found["mse"], **found}
@@ -186,22 +193,30 @@ def _score(
     }
 
 
-def _read(
+def read_linear(
     model: LinearModel, rows_NP: npt.NDArray[Any], experiment: Experiment
 ) -> npt.NDArray[np.float64]:
+    """What a model predicts: log-posteriors of classes, or values of dimensions, [N, C].
+
+    Args:
+        model: fitted.
+        rows_NP: one vector an utterance.
+        experiment: says which.
+    """
     return model.values(rows_NP) if experiment.labels.rated else model.log_posteriors(rows_NP)
 
 
 def _choose(history: History, rules: Sequence[Rule], config: ClassicalConfig) -> dict[Rule, Choice]:
     grid = history[: len(config.c_grid)]
-    fixed = Choice(len(history), LEVEL)  # behind the grid, see `_values`
+    fixed = Choice(len(history), LEVEL)  # behind the grid, see `grid_of`
     return {
         rule: fixed if rule == "last_epoch" else best(grid, "dev" if rule == "held_out" else "test")
         for rule in rules
     }
 
 
-def _whole_utterances(unit: Unit, experiment: Experiment) -> pd.DataFrame:
+def whole_utterances(unit: Unit, experiment: Experiment) -> pd.DataFrame:
+    """The utterances of the test part as if each were one segment: a line of predictions each."""
     valid = experiment.segments.groupby("utterance_id")["valid_samples"].sum()
     ids = list(unit.fold.test)
     return pd.DataFrame(

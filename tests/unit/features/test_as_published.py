@@ -221,7 +221,7 @@ def test_rows_do_not_depend_on_what_else_is_extracted(
 @pytest.mark.parametrize("name", CONFIGS)
 def test_recordings_in_memory_get_the_same_rows(folder: Folder, name: str) -> None:
     digest, extractor = folder.extract(make(name)), make(name)
-    recordings = load_recordings([folder.path(n) for n in LENGTHS], PUBLISHED)
+    recordings, _ = load_recordings([folder.path(n) for n in LENGTHS], PUBLISHED)
     ids = [f"{n}#{i}" for n, count in SEGMENTS.items() for i in range(count)]
     for array, rows in extract_recordings(extractor, recordings).items():
         np.testing.assert_array_equal(rows, folder.rows(digest, ids)[array])

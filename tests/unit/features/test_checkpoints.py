@@ -16,7 +16,8 @@ from mfsn.errors import ModelLoadError, StorageFullError
 from mfsn.features import checkpoints
 from mfsn.features.checkpoints import RECIPES, Recipe, build, random_checkpoint
 
-from_pipeline = ["data2vec-audio-demo", "wav2vec2-demo"]
+from_pipeline = ["data2vec-audio-demo", "hubert-demo", "wav2vec2-demo", "wavlm-demo"]
+FORMER = ["data2vec-audio-demo-08958ceadda1", "wav2vec2-demo-3e902f7fa943"]
 
 
 def test_a_checkpoint_is_a_folder_that_transformers_reads(store: Path) -> None:
@@ -46,14 +47,15 @@ def test_it_is_made_once(store: Path) -> None:
     assert len(list((store / "checkpoints").iterdir())) == 1
 
 
+@pytest.mark.parametrize("name", ["data2vec-audio-demo", "wavlm-demo", "whisper-demo"])
 def test_two_makers_write_the_same_bytes(
-    store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     torch.manual_seed(1)
-    first = random_checkpoint("data2vec-audio-demo")
+    first = random_checkpoint(name)
     monkeypatch.setenv("MFSN_STORE", str(tmp_path / "other"))
     torch.manual_seed(2)
-    second = random_checkpoint("data2vec-audio-demo")
+    second = random_checkpoint(name)
     assert first.name == second.name
     for path in first.iterdir():
         assert path.read_bytes() == (second / path.name).read_bytes()
@@ -110,15 +112,40 @@ def test_a_slower_maker_leaves_the_faster_ones_checkpoint(
 
 
 def test_an_unknown_recipe_names_the_known_ones(store: Path) -> None:
-    with pytest.raises(ModelLoadError, match=r"random/hubert-demo is not .* random/wav2vec2-demo"):
-        random_checkpoint("hubert-demo")
+    with pytest.raises(ModelLoadError, match=r"random/unispeech-demo is not .* random/wav2"):
+        random_checkpoint("unispeech-demo")
     assert not store.exists()
+
+
+def test_checkpoints_of_former_versions_stay_where_they_are(store: Path) -> None:
+    names = [random_checkpoint(name).name for name in ("data2vec-audio-demo", "wav2vec2-demo")]
+    assert names == FORMER
+
+
+def test_whisper_keeps_its_positions_and_hears_spectrograms(store: Path) -> None:
+    from transformers import AutoFeatureExtractor, WhisperFeatureExtractor, WhisperModel
+
+    folder = random_checkpoint("whisper-demo")
+    assert isinstance(AutoFeatureExtractor.from_pretrained(folder), WhisperFeatureExtractor)
+    fresh = WhisperModel(WhisperModel.from_pretrained(folder).config)
+    positions = load_file(folder / "model.safetensors")["encoder.embed_positions.weight"]
+    assert np.array_equal(positions, fresh.encoder.embed_positions.weight.detach().numpy())
+
+
+def test_the_large_layout_has_its_norms_elsewhere_and_hears_a_mask() -> None:
+    large = RECIPES["wav2vec2-large"]
+    tiny = Recipe("wav2vec2", 16, 1, 2, 16, seed=1, layout="large")
+    names = [name for name, _ in build(tiny).named_parameters()]
+    assert "feature_extractor.conv_layers.6.layer_norm.weight" in names
+    assert large.hears_mask
+    assert not RECIPES["wav2vec2-base"].hears_mask
+    assert large.config["do_stable_layer_norm"]
 
 
 def test_the_base_recipes_have_the_published_sizes() -> None:
     from transformers import AutoConfig
 
-    for name in ("data2vec-audio", "wav2vec2"):
+    for name in ("data2vec-audio", "hubert", "wav2vec2", "wavlm"):
         published = AutoConfig.for_model(name)
         for field, value in RECIPES[f"{name}-base"].config.items():
             if field != "layerdrop":

@@ -189,12 +189,23 @@ def test_a_damaged_folder_is_one_sentence(
     assert sentence.endswith("a random-weight encoder such as random/wav2vec2-demo")
 
 
-def test_an_encoder_of_spectrograms_is_refused(tmp_path: Path) -> None:
-    from transformers import WhisperConfig, WhisperFeatureExtractor
+def test_an_encoder_of_other_spectrograms_is_refused(tmp_path: Path) -> None:
+    from transformers import ASTConfig, SeamlessM4TFeatureExtractor
 
-    WhisperConfig().save_pretrained(tmp_path)
-    WhisperFeatureExtractor().save_pretrained(tmp_path)
-    with pytest.raises(ModelLoadError, match="WhisperFeatureExtractor does not give waveforms"):
+    ASTConfig().save_pretrained(tmp_path)
+    SeamlessM4TFeatureExtractor().save_pretrained(tmp_path)
+    with pytest.raises(ModelLoadError, match=r"SeamlessM4T.* neither waveforms nor Whisper's spec"):
+        load_encoder(str(tmp_path), None)
+
+
+def test_another_encoder_decoder_is_refused(tmp_path: Path) -> None:
+    from transformers import Speech2TextConfig, Speech2TextModel, Wav2Vec2FeatureExtractor
+
+    tiny: dict[str, Any] = {"encoder_layers": 1, "decoder_layers": 1, "d_model": 8, "vocab_size": 8}
+    heads: dict[str, Any] = {"encoder_attention_heads": 1, "decoder_attention_heads": 1}
+    Speech2TextModel(Speech2TextConfig(**tiny, **heads)).save_pretrained(tmp_path)
+    Wav2Vec2FeatureExtractor().save_pretrained(tmp_path)
+    with pytest.raises(ModelLoadError, match="Speech2TextModel is not an encoder of waveforms"):
         load_encoder(str(tmp_path), None)
 
 

@@ -149,3 +149,24 @@ def test_a_node_whose_encoder_has_other_files_is_told(tmp_path: Path) -> None:
     job: Any = Job(make, segment, tmp_path, staging)  # type: ignore[arg-type]
     with pytest.raises(ClusterError, match="makes another sec"):
         ShardMaker().open(premises(tmp_path), pickle.dumps(job))
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        RuntimeError("Failed to connect to Ray cluster"),
+        ray.exceptions.AuthenticationError("No authentication token was found. Ensure\nthat"),
+    ],
+)
+def test_a_cluster_that_asks_for_a_token_is_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(ray, "init", refuse)
+    named = r"RAY_AUTH_TOKEN.* RAY_AUTH_MODE=disabled"
+    with pytest.raises(ClusterError, match=named) as raised, connected("auto"):
+        pass
+    assert "\n" not in str(raised.value)
+    assert "Ensure" not in str(raised.value)

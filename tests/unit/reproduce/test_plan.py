@@ -16,6 +16,7 @@ from mfsn.reproduce.plan import (
     Table,
     departures,
     experiment_name,
+    labelled,
     notice,
     overrides,
     protocol_of,
@@ -69,7 +70,7 @@ def test_rows_of_a_table_differ(params: Params, name: str) -> None:
 def test_published_scores_have_a_source() -> None:
     for name, table in tables().items():
         if any(row.published for row in table.rows):
-            assert "arXiv" in table.source, name
+            assert "arXiv" in table.source or "EmoBox" in table.source, name
             assert table.conditions != "none", name
 
 
@@ -172,6 +173,39 @@ def test_a_value_can_stand_for_another_parameter(params: Params) -> None:
     row = Row(name="a", label="A", set={"sec.model": "$tec.model", "sec.revision": "$tec.revision"})
     found = overrides(row, params, False, ())
     assert found == {"sec.model": params.tec.model, "sec.revision": params.tec.revision}
+
+
+@pytest.mark.parametrize(
+    ("settings", "values", "label"),
+    [
+        ({}, {}, "with a linear SVM"),
+        ({}, {"classical.classifier": "ridge"}, "with ridge regression"),
+        ({"classical.classifier": "svm"}, {"classical.classifier": "ridge"}, "with a linear SVM"),
+        ({"labels.target": "dimensions"}, {}, "with ridge regression"),
+    ],
+)
+def test_a_label_names_the_linear_model_of_the_parameters(
+    params: Params, settings: dict[str, Any], values: dict[str, Any], label: str
+) -> None:
+    row = Row(name="classical", label="with {linear}", set=settings)
+    table = labelled(
+        Table(title="t", source="s", conditions="c", rows=[row]), changed(params, values)
+    )
+    assert [row.label for row in table.rows] == [label]
+
+
+def test_no_row_that_follows_the_parameters_names_a_linear_model() -> None:
+    for name, table in tables().items():
+        for row in table.runs:
+            fixed = {"classical.classifier", "labels.target"} & {*(row.set or {})}
+            assert fixed or "SVM" not in row.label, (name, row.name)
+
+
+def test_the_ridge_row_of_ravdess_is_the_preset(params: Params) -> None:
+    row = next(row for row in table_named("ravdess").rows if row.name == "ridge")
+    preset = leaves(preset_params("ravdess_classical").model_dump(mode="json"))
+    asked = leaves(changed(params, row.set or {}).model_dump(mode="json"))
+    assert {name: asked[name] for name in row.set or {}} == {n: preset[n] for n in row.set or {}}
 
 
 def test_names_of_experiments_say_whether_fits_were_short() -> None:

@@ -42,7 +42,7 @@ def test_a_failure_leaves_the_old_folder_and_nothing_else(
 def test_a_search_that_fails_writes_no_output(toy: Any) -> None:
     experiment = toy(optimisation=OptimisationConfig(epochs=1, batch_size=16))
     shutil.rmtree(experiment.store / "mfcc")
-    with pytest.raises(CacheError, match="rows that are not in"):
+    with pytest.raises(CacheError, match="rows not in"):
         run_search(experiment, 1, print)
     assert not experiment.outputs.search.exists()
 

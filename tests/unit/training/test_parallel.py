@@ -7,6 +7,9 @@ import logging
 import multiprocessing
 import os
 import pty
+import signal
+import subprocess
+import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -92,6 +95,32 @@ def test_workers_leave_when_their_parent_is_killed(tmp_path: Path, work: Any) ->
     parent.kill()
     parent.join()
     wait_until(lambda: all(gone(pid) for pid in started))
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_nothing_is_said_beside_the_interrupt(
+    tmp_path: Path, work: Any, number: signal.Signals
+) -> None:
+    """Of Python's resource tracker, that is, which outlives a killed process and counts."""
+    script = f"import toy_work, pathlib; toy_work.run_interrupted(pathlib.Path({str(tmp_path)!r}))"
+    search = Path(__file__).parent
+    parent = subprocess.Popen(
+        [sys.executable, "-c", script], stderr=subprocess.PIPE, text=True, process_group=0,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(search), *sys.path])},
+    )  # fmt: skip
+    wait_until(lambda: len(list(tmp_path.glob("*/pid"))) == 2)
+    if number == signal.SIGKILL:
+        parent.kill()
+    else:
+        os.killpg(parent.pid, number)  # as a terminal does, and Slurm
+    _, said = parent.communicate(timeout=40)  # the pipe is open until the last process leaves
+    assert said == ("" if number == signal.SIGKILL else "interrupted\n")
+
+
+def test_what_went_wrong_in_a_worker_is_shown_with_its_place(tmp_path: Path, work: Any) -> None:
+    with pytest.raises(ZeroDivisionError) as raised:
+        list(run_units(work.units(tmp_path, "zw"), work.ToyWork(), 2))
+    assert "in _compute" in "".join(raised.value.__notes__)
 
 
 def test_a_unit_that_another_process_computes_is_left_to_it(tmp_path: Path, work: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import threading
 import time
@@ -190,6 +191,15 @@ def test_a_units_line_says_the_share_of_reading(toy: Any) -> None:
         assert line.startswith("epoch 1; 0.2 s, ")
         share = float(line.split(", ")[1].partition("%")[0])
         assert 40 <= share <= 60
+
+
+def test_the_time_of_a_unit_that_goes_on_is_said_to_be_of_the_rest(toy: Any) -> None:
+    rows: Any = SlowRows()
+    unit = plan_units(toy(), "search", "x")[0]
+    (unit.folder / "fit").mkdir(parents=True)
+    (unit.folder / "fit" / "state.pt").touch()
+    line = saying_share(lambda _: "epoch 1", rows)(unit)
+    assert re.fullmatch(r"epoch 1; \d\.\d s since it went on, .*% of it reading features", line)
 
 
 def test_the_bytes_of_a_plan_are_those_that_memory_holds(

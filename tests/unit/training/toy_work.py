@@ -29,7 +29,7 @@ def units(folder: Path, names: str) -> list[Unit]:
 class ToyWork:
     """d: is done. f: fails. k: is killed. l: writes to the log and says whether it has a terminal.
 
-    r: says what torch refuses. w: waits for ever.
+    r: says what torch refuses. w: waits for ever. z: has a bug.
     """
 
     def open(self) -> Do:
@@ -48,9 +48,20 @@ def _compute(unit: Unit) -> str:
         return {2: "refuses", 1: "warns", 0: "allows"}[torch.get_deterministic_debug_mode()]
     if unit.fold.name == "k":
         os.kill(os.getpid(), signal.SIGKILL)
+    if unit.fold.name == "z":
+        raise ZeroDivisionError
     while unit.fold.name == "w":
         time.sleep(0.05)
     return f"threads {torch.get_num_threads()}"
+
+
+def run_interrupted(folder: Path) -> None:
+    """Two workers that wait, in a stage."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        run_for_ever(folder)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
 
 
 def run_for_ever(folder: Path) -> None:

@@ -1,0 +1,62 @@
+"""UA over layers of the rows of a table, where they are probes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+import pandas as pd
+
+from mfsn.reproduce.plan import Table
+from mfsn.reproduce.run import read_result
+from mfsn.workspace import Outputs
+
+LABEL = "depth: layer over layers of the encoder"
+COLUMNS = ["panel", "line", "level", "x", "ua", "ua_std", "chance_ua"]
+PANELS = {"dev": "development", "test": "test (descriptive: nothing is chosen by it)"}
+
+
+def layer_points(
+    workspace: Path,
+    table: Table,
+    experiments: Mapping[str, str],
+    outputs: Outputs,
+    rows: pd.DataFrame,
+) -> pd.DataFrame:
+    """One line a layer, panel and row of the table.
+
+    Columns: `panel`; `line`, the row's label; `x`, from 0 for the input of the first layer to 1 for
+    the last, so that encoders of any depth compare; `level`, its name; `ua` and `chance_ua` in
+    percent, means over folds and seeds; `ua_std`, empty. Arguments as in
+    `mfsn.reproduce.points.points_of`.
+
+    Raises:
+        ReproduceError: if an experiment's output is not there.
+    """
+    points = []
+    for row, score in zip(table.rows, rows.to_dict("records"), strict=True):
+        if row.set is not None:
+            units = list(_units(workspace, experiments[row.name], outputs))
+            facts = {"line": row.label, "chance_ua": score["chance_ua"], "ua_std": None}
+            points += [{**facts, **point} for point in _points(units)]
+    found = pd.DataFrame(points, columns=COLUMNS)
+    return found.sort_values("panel", kind="stable", ignore_index=True)
+
+
+def _units(workspace: Path, experiment: str, outputs: Outputs) -> Iterator[list[dict[str, Any]]]:
+    """The levels of every fold and seed, as levels.json has them."""
+    about = read_result(workspace, experiment, outputs.models / "run.json")
+    for fold in about["folds"]:
+        for seed in about["seeds"]:
+            path = outputs.models / f"{fold}-seed{seed}" / "levels.json"
+            yield read_result(workspace, experiment, path)["levels"]
+
+
+def _points(units: list[list[dict[str, Any]]]) -> Iterator[dict[str, Any]]:
+    last = max(len(units[0]) - 1, 1)
+    for number, of_units in enumerate(zip(*units, strict=True)):
+        for split, panel in PANELS.items():
+            ua = round(100 * fmean(level[split]["ua"] for level in of_units), 1)
+            yield {"panel": panel, "level": of_units[0]["level"], "x": number / last, "ua": ua}

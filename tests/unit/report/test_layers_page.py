@@ -1,0 +1,73 @@
+"""The report of linear probes: every layer, with what was chosen and what only describes."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+from mfsn.corpora.config import LabelsConfig
+from mfsn.files import read_json, write_json
+from mfsn.report.layers import layer_curves, layers
+from mfsn.report.page import render_page
+from mfsn.report.run import Run, read_run
+from mfsn.workspace import Outputs
+
+
+@pytest.fixture
+def probe(experiment_without_search: Outputs) -> Run:
+    """Three folds and two seeds; the test score is a tenth above the development score."""
+    outputs = experiment_without_search
+    about = read_json(outputs.models / "run.json") | {"system": "probe", "classical": {}}
+    write_json(outputs.models / "run.json", about)
+    for number, folder in enumerate(sorted(outputs.models.glob("*-seed*"))):
+        model = read_json(folder / "model.json")
+        del model["levels"]
+        dev = {"ua": 0.5, "wa": 0.5}
+        chosen = {"level": f"layer_0{number % 2}", "c": 0.1, "converged": True, "dev": dev}
+        write_json(folder / "model.json", model | chosen)
+        scored = [
+            {
+                "level": f"layer_0{layer}",
+                "c": 0.1,
+                "dev": {"ua": 0.1 * number + 0.1 * layer},
+                "test": {"ua": 0.1 * number + 0.1 * layer + 0.1},
+            }
+            for layer in range(3)
+        ]
+        write_json(folder / "levels.json", {"note": "descriptive", "levels": scored})
+    return read_run(outputs, {"labels": LabelsConfig(classes=["angry", "sad"])})
+
+
+def test_rows_are_means_and_count_what_was_chosen(probe: Run) -> None:
+    rows = layers(probe)
+    assert [row["level"] for row in rows] == ["layer_00", "layer_01", "layer_02"]
+    assert [row["chosen"] for row in rows] == [3, 3, 0]
+    assert [round(row["dev"]["ua"], 6) for row in rows] == [0.25, 0.35, 0.45]
+    assert [round(row["test"]["ua"], 6) for row in rows] == [0.35, 0.45, 0.55]
+
+
+def test_the_page_says_that_test_scores_are_descriptive(probe: Run) -> None:
+    page = render_page(probe)
+    section = page[page.index("Probes of each layer") :]
+    section = section[: section.index("</section>")]
+    assert "Test UA (descriptive)" in section
+    assert "nothing was chosen by it" in section
+    assert re.findall(r"<th scope=\"row\">(layer_\d+)</th>", section) == [
+        "layer_00", "layer_01", "layer_02",
+    ]  # fmt: skip
+    assert section.count("<svg") == 1
+    assert "C of the probe (logistic regression)" in page
+
+
+def test_other_systems_have_no_such_section(experiment_without_search: Outputs) -> None:
+    run = read_run(experiment_without_search, {})
+    assert layers(run) == []
+    assert "Probes of each layer" not in render_page(run)
+
+
+def test_the_figure_is_the_same_each_time(probe: Run) -> None:
+    first, second = (layer_curves(layers(probe), 0.25) for _ in range(2))
+    assert first == second
+    assert json.dumps(first).count("<svg") == 1
