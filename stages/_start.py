@@ -5,6 +5,7 @@ An experiment in a temporary folder must run the code of that folder, not the in
 
 import argparse
 import logging
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +21,7 @@ def run(name: str, stage: Callable[[Stage], None]) -> None:
     """Run a stage with its parameters; a known error prints its message and exits."""
     logging.basicConfig(format="%(message)s", stream=sys.stdout)
     logging.getLogger("mfsn").setLevel(logging.INFO)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # `kill` ends a stage as Ctrl-C does
     try:
         with explain_denied():
             stage(open_stage(name))

@@ -32,6 +32,7 @@ import pandas as pd
 
 from mfsn.cache.reader import FeatureReader
 from mfsn.cache.spec import ArraySpec
+from mfsn.cache.trouble import counted
 from mfsn.corpora.config import SegmentConfig
 from mfsn.errors import CacheError, CorpusError, ManifestError
 from mfsn.manifest import SEGMENTS, UTTERANCES, read_table
@@ -102,7 +103,7 @@ class CorpusFeatures:
     def __repr__(self) -> str:
         """Such as `<sec of demo: 729 segments; low (149, 48) float16, ...>`."""
         arrays = ", ".join(f"{a.name} {a.shape} {a.dtype}" for a in self.arrays)
-        return f"<{self.extractor} of {self.corpus}: {len(self)} {self._row}s; {arrays}>"
+        return f"<{self.extractor} of {self.corpus}: {counted(len(self), self._row)}; {arrays}>"
 
     def of_utterances(
         self, ids: str | Sequence[str], arrays: Sequence[str] | None = None

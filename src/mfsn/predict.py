@@ -9,9 +9,9 @@ Shapes: S segments, C classes, D dimensions.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -21,11 +21,11 @@ from tqdm import tqdm
 from mfsn import runtime
 from mfsn.config import sha256_of
 from mfsn.corpora.config import SegmentConfig
-from mfsn.corpora.fold import fold_title
-from mfsn.errors import PredictionError
+from mfsn.errors import AudioError, PredictionError
 from mfsn.evaluation.aggregation import decide, mean_values
 from mfsn.evaluation.config import EvaluateConfig
 from mfsn.features.base import Extractor, store_spec
+from mfsn.features.functionals import FunctionalsExtractor
 from mfsn.features.memory import (
     Recording,
     Span,
@@ -35,16 +35,16 @@ from mfsn.features.memory import (
 )
 from mfsn.features.registry import remake_extractor
 from mfsn.features.waveform import segment_recipe
-from mfsn.files import read_json
+from mfsn.model_record import OF_MODEL, OF_RUN, RUN, describe, doubts, read_record
 from mfsn.params import load_params, outputs_of
 from mfsn.predicted import Piece, Prediction, Predictions
 from mfsn.training.classical import LinearModel
 from mfsn.training.data import make_rows
 from mfsn.training.loop import read_out
+from mfsn.training.probe import segment_means, utterance_means
 from mfsn.training.results import MODEL, WEIGHTS
 from mfsn.training.saved import load_network
 from mfsn.training.scoring import merit
-from mfsn.training.summary import describe_score
 from mfsn.workspace import find_workspace
 
 Float64 = npt.NDArray[np.float64]
@@ -53,11 +53,12 @@ Said = dict[str, Any]
 """Some fields of a `Prediction` or `Piece`."""
 Paths = Sequence[str | Path]
 
-RUN = "run.json"
-
 
 def predict(
-    paths: Paths, workspace: Path | None = None, model: str | Path | None = None
+    paths: Paths,
+    workspace: Path | None = None,
+    model: str | Path | None = None,
+    keep_going: bool = False,
 ) -> Predictions:
     """Predict emotions (or their dimensions) of audio of any length, rate and channel count.
 
@@ -66,11 +67,13 @@ def predict(
         workspace: the checkout; by default the one around the current folder.
         model: folder of a trained model below `models` of an experiment's results; by default the
             best one of the experiment in params.yaml, see `best_model`.
+        keep_going: predict what can be decoded; the others are named in `failures`.
 
     Raises:
         PredictionError: if there is no file, no trained model, or its features cannot be made
             again as they were.
-        AudioError: if files cannot be decoded; all of them are named.
+        AudioError: if files cannot be decoded; all of them are named. With `keep_going` only if
+            none can be.
         ConfigError: if params.yaml, or a parameter kept with the model, is not understood.
         ModelLoadError: if an encoder cannot be loaded.
         TrainingError: if the model's weights are damaged.
@@ -80,7 +83,7 @@ def predict(
     home = workspace or find_workspace()
     params = load_params(home)
     folder = Path(model) if model else best_model(outputs_of(params, home).models)
-    return Predictor(folder, params.evaluate).predict(paths)
+    return Predictor(folder, params.evaluate).predict(paths, keep_going)
 
 
 def best_model(models: Path) -> Path:
@@ -92,12 +95,12 @@ def best_model(models: Path) -> Path:
         models: the output of the train stage.
 
     Raises:
-        PredictionError: if there is no trained model.
+        PredictionError: if there is no trained model, or what is kept of one is damaged.
     """
     folders = [path.parent for path in sorted(models.glob(f"*/{MODEL}"))]
     if not folders:
         raise PredictionError(f"there is no trained model in {models}; run `dvc repro` first")
-    development = [read_json(folder / MODEL)["dev"] for folder in folders]
+    development = [read_record(folder / MODEL, {"dev"})["dev"] for folder in folders]
     scores = [merit(score) for score in development]
     return folders[scores.index(max(scores))]
 
@@ -115,37 +118,37 @@ class Predictor:
         Raises:
             MfsnError: as `predict`, but for what concerns audio files.
         """
-        self._record, self._run = _read(folder / MODEL), _read(folder.parent / RUN)
+        self._record = read_record(folder / MODEL, OF_MODEL)
+        self._run = read_record(folder.parent / RUN, OF_RUN)
         self._evaluate = evaluate or EvaluateConfig()
         self._segment = SegmentConfig.parse(self._record["segment"], where=str(folder / MODEL))
         extractors = {
             name: _remake(name, kept, self._segment) for name, kept in self._run["features"].items()
         }
-        self._score: _Network | _Classical = (
-            _Classical(folder, extractors)
-            if self._record["system"] == "classical"
-            else _Network(folder, extractors)
-        )
+        self._score = _SCORERS.get(self._record["system"], _Network)(folder, extractors)
         self.classes: tuple[str, ...] = tuple(self._record["classes"])
         """The emotions that it tells apart."""
         self.dimensions: tuple[str, ...] = tuple(self._record.get("dimensions", ()))
         """What it predicts instead of them, if it does."""
 
-    def predict(self, paths: Paths) -> Predictions:
-        """Predict audio files.
+    def predict(self, paths: Paths, keep_going: bool = False) -> Predictions:
+        """Predict audio files; arguments as of `predict` of this module.
 
         Raises:
             MfsnError: as `predict` of this module, for what concerns audio files.
         """
         torch.set_num_threads(runtime.threads())
-        recordings = load_recordings(paths, self._segment)
+        recordings, failures = load_recordings(paths, self._segment)
+        if failures and not (keep_going and recordings):
+            raise _unusable(failures)
         files: list[Prediction] = []
         with tqdm(total=len(recordings), desc="predict", unit="file", disable=None) as progress:
             for group in groups(recordings):
                 files += self._decide(group)
                 progress.update(len(group))
-        warnings = [*_doubts(self._run), *(f"{r.path} is silent" for r in recordings if r.silent)]
-        return Predictions(_describe(self._record, self._run), tuple(warnings), tuple(files))
+        warnings = [*doubts(self._run), *(f"{r.path} is silent" for r in recordings if r.silent)]
+        model = describe(self._record, self._run)
+        return Predictions(model, tuple(warnings), tuple(files), tuple(failures))
 
     def _decide(self, group: Sequence[Recording]) -> list[Prediction]:
         spans = [self._score.spans(recording) for recording in group]
@@ -220,8 +223,8 @@ class _Classical:
 
     def __init__(self, folder: Path, extractors: Mapping[str, Extractor]) -> None:
         self._model = LinearModel.load(folder / WEIGHTS)
-        self._functionals = extractors["functionals"]
-        self._rates = "dimensions" in _read(folder / MODEL)
+        self._functionals = cast(FunctionalsExtractor, extractors["functionals"]).without_copies()
+        self._rates = "dimensions" in read_record(folder / MODEL)
 
     def spans(self, recording: Recording) -> list[Span]:
         return [(0, int(recording.valid_S.sum()))]
@@ -229,6 +232,34 @@ class _Classical:
     def __call__(self, group: Sequence[Recording]) -> Float64:
         rows = extract_recordings(self._functionals, group)["functionals"]
         return self._model.values(rows) if self._rates else self._model.log_posteriors(rows)
+
+
+class _Probe:
+    """Scores whole recordings by a linear probe of one SEC level."""
+
+    def __init__(self, folder: Path, extractors: Mapping[str, Extractor]) -> None:
+        self._model = LinearModel.load(folder / WEIGHTS)
+        self._sec = extractors["sec"]
+        record = read_record(folder / MODEL)
+        self._level, self._rates = record["level"], "dimensions" in record
+
+    def spans(self, recording: Recording) -> list[Span]:
+        return [(0, int(recording.valid_S.sum()))]
+
+    def __call__(self, group: Sequence[Recording]) -> Float64:
+        hidden_STD = extract_recordings(self._sec, group)[self._level]
+        valid_S = np.concatenate([r.segment.audible(r.valid_S) for r in group])
+        mean_SD = segment_means(hidden_STD, valid_S, group[0].segment.samples)
+        own_S = np.repeat(np.arange(len(group)), [len(r.segments) for r in group])
+        rows = utterance_means(mean_SD, valid_S, own_S)
+        return self._model.values(rows) if self._rates else self._model.log_posteriors(rows)
+
+
+_SCORERS: Mapping[str, type[_Network | _Classical | _Probe]] = {
+    "classical": _Classical,
+    "probe": _Probe,
+}
+"""Those of systems without a network."""
 
 
 def _remake(name: str, kept: Mapping[str, Any], segment: SegmentConfig) -> Extractor:
@@ -243,29 +274,7 @@ def _remake(name: str, kept: Mapping[str, Any], segment: SegmentConfig) -> Extra
     return extractor
 
 
-def _doubts(run: Mapping[str, Any]) -> Iterator[str]:
-    """Reasons not to trust a model."""
-    if run["corpus"] == "demo":
-        yield "the model learnt from the demo's synthetic voices; it knows nothing about people"
-    random = [n for n, e in run["encoders"].items() if e["weights"] == "random weights"]
-    if random:
-        yield f"{' and '.join(random)} have random weights: the model has no pretrained encoder"
-    if run["optimisation"]["shuffle_labels"]:
-        yield "the model learnt shuffled labels, as a check; its predictions are chance"
-
-
-def _describe(record: Mapping[str, Any], run: Mapping[str, Any]) -> str:
-    return (
-        f"{record['system']} trained on {run['corpus']}, {fold_title(record['fold'])}, seed "
-        f"{record['seed']} ({describe_score(record['dev'], 'development')})"
-    )
-
-
-def _read(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        raise PredictionError(
-            f"{path} is missing, so {path.parent} holds no trained model; run `dvc repro`, or name "
-            "another folder"
-        )
-    content: dict[str, Any] = read_json(path)
-    return content
+def _unusable(failures: Sequence[str]) -> AudioError:
+    if len(failures) == 1:
+        return AudioError(failures[0])
+    return AudioError(f"{len(failures)} audio files cannot be used:\n" + "\n".join(failures))

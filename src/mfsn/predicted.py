@@ -45,6 +45,8 @@ class Predictions:
     """Reasons not to trust them; empty where none is known."""
     files: tuple[Prediction, ...]
     """In the order of the paths that were given."""
+    failures: tuple[str, ...] = ()
+    """A sentence for each path that is not among `files`, because it cannot be decoded."""
 
     def to_frame(self) -> pd.DataFrame:
         """One row a file: path, emotion, duration, posterior of each class; or path, duration and

@@ -339,8 +339,22 @@ def test_a_damaged_row_names_the_commands_that_replace_it(store: Store) -> None:
 def test_a_shard_that_vanishes_under_a_reader_is_a_missing_row(store: Store) -> None:
     store.read(KEYS)
     delete_the_shard(store)
-    with pytest.raises(MissingRowError, match="4 of 10 rows are not in the store"):
+    with pytest.raises(MissingRowError, match="4 of 10 rows not in the store"):
         store.read(KEYS)
+
+
+def test_missing_rows_name_the_repair_where_their_shard_is_damaged(store: Store) -> None:
+    truncate_the_shard(store)
+    named = r"4 of 10 rows not in .*low/c.1.0.0 \(4 rows\) has 131 bytes.*verify --repair` computes"
+    with pytest.raises(MissingRowError, match=named):
+        store.read(KEYS)
+
+
+def test_missing_rows_do_not_blame_a_shard_of_others(store: Store) -> None:
+    truncate_the_shard(store)
+    store.missing(KEYS)
+    assert "verify --repair" in store.why_lost(KEYS[4:5])
+    assert "(deleted, or the store lies elsewhere" in store.why_lost(KEYS[:4])
 
 
 @pytest.mark.parametrize("leftover", ["high/c.3.0.0", "low/c.9.0.0", "high/.c.3.0.0.7.partial"])

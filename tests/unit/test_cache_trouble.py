@@ -17,7 +17,7 @@ from mfsn.cache.digest import Digest
 from mfsn.cache.reader import FeatureReader
 from mfsn.cache.spec import ArraySpec, StoreSpec
 from mfsn.cache.store import Store
-from mfsn.cache.trouble import counted, explaining, refill
+from mfsn.cache.trouble import counted, explaining, fill, refill
 from mfsn.cache.verify import verify
 from mfsn.errors import CacheError, StorageFullError, StoreBusyError
 
@@ -169,6 +169,12 @@ def test_errors_of_mfsn_pass_unchanged(tmp_path: Path) -> None:
 def test_commands_name_the_stage_that_makes_the_rows() -> None:
     assert refill("waveform") == "`dvc repro --force --single-item segment`"
     assert refill("sec") == "`dvc repro --force --single-item extract@sec`"
+
+
+def test_what_is_shared_can_be_pulled(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MFSN_REMOTE", "s3://bucket/features")
+    assert fill("sec").startswith("`mfsn cache pull` copies them from s3://bucket/features, or ")
+    assert fill("waveform").startswith("`mfsn cache pull --waves` copies them from s3://bucket")
 
 
 def test_one_row_is_not_rows() -> None:

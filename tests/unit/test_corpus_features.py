@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import pickle
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ from mfsn.errors import (
     WorkspaceError,
 )
 from mfsn.manifest import SEGMENTS, UTTERANCES, write_table
-from mfsn.workspace import Outputs
+from mfsn.workspace import OWN_STAGE, Outputs
 
 SEGMENT = {"duration_s": 0.5, "sample_rate_hz": 16_000}
 ARRAYS = {
@@ -82,8 +83,7 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         monkeypatch.delenv(name, raising=False)
     checkout = tmp_path / "checkout"
     (checkout / "src").mkdir(parents=True)
-    for name in ("dvc.yaml", "params.yaml"):
-        (checkout / name).touch()
+    (checkout / "dvc.yaml").write_text(OWN_STAGE)
     outputs = Outputs(checkout, "toy", "")
     write_tables(outputs)
     for extractor, arrays in ARRAYS.items():
@@ -209,8 +209,7 @@ def test_what_is_not_there_is_named(
 def test_a_checkout_without_any_corpus_says_what_to_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("dvc.yaml", "params.yaml"):
-        (tmp_path / name).touch()
+    (tmp_path / "dvc.yaml").write_text(OWN_STAGE)
     with pytest.raises(CorpusError, match="run `dvc repro` first"):
         mfsn.open_features("toy", "sec", tmp_path)
 
@@ -254,6 +253,26 @@ def test_a_batch_is_read_at_once(workspace: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(Store, "read", noting)
     assert len(list(DataLoader(dataset, batch_size=4))) == 1
     assert [len(keys) for keys in reads] == [4]
+
+
+def cut_off_a_shard(workspace: Path, size: int) -> None:
+    (shard,) = workspace.glob("data/store/sec/*/high/c.0.0.0")
+    os.truncate(shard, size)
+
+
+def test_a_shard_cut_off_before_it_is_opened_names_the_repair(workspace: Path) -> None:
+    cut_off_a_shard(workspace, 30)
+    with pytest.raises(
+        MfsnError, match=r"high/c\.0\.0.* has \d+ bytes.*`mfsn cache verify --repair`"
+    ):
+        open_toy()
+
+
+def test_a_shard_cut_off_once_open_names_the_repair(workspace: Path) -> None:
+    features = open_toy()
+    cut_off_a_shard(workspace, 30)
+    with pytest.raises(DamagedRowError, match="`mfsn cache verify --repair`"):
+        features.of_utterances("c")
 
 
 def test_a_damaged_row_is_never_given(workspace: Path) -> None:

@@ -479,7 +479,7 @@ class TestBuilding:
     def test_images_too_small_for_alexnet_are_refused(self, side: int) -> None:
         size = [63, 63]
         size[side] = 62
-        with pytest.raises(ConfigError, match=rf"image_px\.{side}.*greater than or equal to 63"):
+        with pytest.raises(ConfigError, match=rf"image_px\.{side}.*takes 63 or more"):
             config(image_px=size)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +17,11 @@ import pytest
 import soundfile
 import yaml
 
+from mfsn import cli
 from mfsn.errors import AudioError, ConfigError, PredictionError
+from mfsn.features.config import FunctionalsConfig
 from mfsn.features.extraction import extract
+from mfsn.features.functionals import FunctionalsExtractor
 from mfsn.features.registry import EXTRACTORS, make_extractor
 from mfsn.features.waveform import segment_corpus
 from mfsn.manifest import SEGMENTS, UTTERANCES, read_table, write_table
@@ -125,7 +129,7 @@ def run_stages(params: Params, manifest: pd.DataFrame, corpus: Path, root: Path)
 def toy(tmp_path_factory: pytest.TempPathFactory, checkout: Path) -> Iterator[Toy]:
     root = tmp_path_factory.mktemp("workspace")
     toy = Toy(root, root / "corpus")
-    (root / "dvc.yaml").write_text("stages: {}\n")
+    shutil.copy(checkout / "dvc.yaml", root)
     values = yaml.safe_load((checkout / "params.yaml").read_text()) | CHANGES
     values["optimisation"] |= {"epochs": 2, "batch_size": 8}
     values["sec"]["levels"] = {"low": 1, "mid": 2, "high": 4}
@@ -315,6 +319,37 @@ def test_all_bad_files_are_reported_together(toy: Toy, tmp_path: Path) -> None:
         assert name in str(caught.value)
 
 
+def test_one_bad_file_is_one_sentence(toy: Toy, tmp_path: Path) -> None:
+    with pytest.raises(AudioError) as caught:
+        Predictor(best_model(toy.models("acoustic"))).predict([tmp_path / "absent.wav"])
+    assert str(caught.value).startswith(str(tmp_path / "absent.wav"))
+    assert "\n" not in str(caught.value)
+
+
+def test_the_command_predicts_the_others_and_names_the_bad_files(
+    toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(toy.root)
+    (tmp_path / "text.wav").write_text("not audio")
+    files = map(str, [tmp_path / "text.wav", toy.file(3), tmp_path / "absent.wav", toy.file(1)])
+    model = best_model(toy.models("acoustic"))
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["predict", *files, "--json", "--model", str(model)])
+    said = capsys.readouterr()
+    found = json.loads(said.out)
+    assert ended.value.code == 1
+    assert [file["path"] for file in found["files"]] == [str(toy.file(n)) for n in (3, 1)]
+    assert [f"mfsn: {failure}" for failure in found["failures"]] == said.err.splitlines()
+    assert ["text.wav" in said.err, "absent.wav" in said.err] == [True, True]
+
+
+def test_copies_at_other_speeds_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    extractor = FunctionalsExtractor(FunctionalsConfig(speeds=(0.9, 1.1)), RATE_HZ)
+    monkeypatch.setattr("mfsn.features.functionals.at_speed", None)
+    wave, valid = sound("sad", 0).astype(np.float32), np.array([5_000])
+    assert list(extractor.without_copies().extract(wave[None], valid)) == ["functionals"]
+
+
 def test_no_file_is_refused(toy: Toy) -> None:
     with pytest.raises(PredictionError, match="name at least one audio file"):
         Predictor(best_model(toy.models("acoustic"))).predict([])
@@ -328,6 +363,18 @@ def test_without_a_trained_model_the_way_to_one_is_named(tmp_path: Path) -> None
 def test_a_folder_without_a_model_is_refused(toy: Toy, tmp_path: Path) -> None:
     with pytest.raises(PredictionError, match=r"model.json is missing, so .* no trained model"):
         predict([toy.file(0)], toy.root, tmp_path)
+
+
+@pytest.mark.parametrize("content", ['{"dev"', '{"dev": {"ua": 1, "wa": 1}}', "[]"])
+@pytest.mark.parametrize("record", ["model.json", "run.json"])
+def test_a_damaged_record_is_one_sentence(
+    toy: Toy, tmp_path: Path, record: str, content: str
+) -> None:
+    folder = copy_of_model(toy, tmp_path, "acoustic", {})
+    (path,) = tmp_path.rglob(record)
+    path.write_text(content)
+    with pytest.raises(PredictionError, match=rf"{record} is damaged; run `dvc repro`"):
+        Predictor(folder)
 
 
 def test_a_feature_that_is_no_longer_the_same_is_refused(toy: Toy, tmp_path: Path) -> None:

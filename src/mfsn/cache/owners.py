@@ -100,6 +100,19 @@ class Owner:
         return rows_named(self.path, self.extractor, store_root)
 
 
+def forgotten(store_root: Path, md5: str) -> Path:
+    """Where a digest stays that DVC forgot although branches or tags may name it.
+
+    So garbage collection still knows which rows they name, and need not spare all that could be
+    theirs.
+
+    Args:
+        store_root: root of the feature cache.
+        md5: of its content, its address in DVC's cache.
+    """
+    return store_root / "owners" / "forgotten" / md5
+
+
 def rows_named(path: Path, extractor: str, store_root: Path) -> tuple[str, set[str]]:
     """The rows that a digest names, or for waves a segment table.
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from mfsn.cache.digest import Digest
 from mfsn.cache.owners import note_use
 from mfsn.cache.store import Store
-from mfsn.cache.trouble import fill
+from mfsn.cache.trouble import counted
 from mfsn.errors import MissingRowError
 
 
@@ -38,11 +38,11 @@ class FeatureReader:
         """
         digest = Digest.read(digest_path)
         store = Store(store_root, digest.spec)
-        lost = len(store.missing(list(digest.rows.values())))
+        lost = store.missing(list(digest.rows.values()))
         if lost:
             raise MissingRowError(
-                f"{digest_path} names {lost} rows that are not in {store.path} (deleted, or the "
-                f"store lies elsewhere: MFSN_STORE); {fill(digest.extractor)}"
+                f"{digest_path} names {counted(len(lost), 'row')} not in {store.path} "
+                f"{store.why_lost(lost)}"
             )
         note_use(store_root, digest_path, digest.store)
         return cls(digest, store)

@@ -29,8 +29,23 @@ def refill(extractor: str) -> str:
 def fill(extractor: str) -> str:
     """How an extractor's missing rows come back: copied where they are shared, or computed."""
     computed = f"{refill(extractor)} computes them"
-    address = remote_address()
-    return f"`mfsn cache pull` copies them from {address}, or {computed}" if address else computed
+    address, pull = remote_address(), "mfsn cache pull"
+    if extractor == WAVEFORM:
+        pull += " --waves"
+    return f"`{pull}` copies them from {address}, or {computed}" if address else computed
+
+
+def lost(extractor: str, damage: str | None) -> str:
+    """Why rows of an extractor are not there, in brackets, and how they come back.
+
+    Args:
+        extractor: whose rows they are.
+        damage: what is wrong with their shard or its commit marker; None if they just are not
+            there.
+    """
+    if damage:
+        return f"(damaged: {damage}); {REPAIR} computes them again"
+    return f"(deleted, or the store lies elsewhere: MFSN_STORE); {fill(extractor)}"
 
 
 def counted(number: int, noun: str) -> str:

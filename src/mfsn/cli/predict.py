@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mfsn.cli.console import app, show
+
+if TYPE_CHECKING:
+    from mfsn.predicted import Predictions
 
 
 @app.command()
@@ -18,17 +21,27 @@ def predict(
         Path | None, typer.Option(help="Folder of a trained model; by default the best one.")
     ] = None,
 ) -> None:
-    """Tell the emotions of audio files."""
+    """Tell the emotions of audio files.
+
+    Files that cannot be decoded are named, with status 1; the others are predicted all the same.
+    """
     import json
 
     from mfsn.predict import predict as predict_files
 
-    found = predict_files(files, model=model)
+    found = predict_files(files, model=model, keep_going=True)
     for warning in found.warnings:
         typer.echo(f"mfsn: warning: {warning}", err=True)
     if as_json:
         typer.echo(json.dumps(found.to_dict(), indent=1, ensure_ascii=False))
-        return
+    else:
+        _print_table(found)
+    for failure in found.failures:
+        typer.echo(f"mfsn: {failure}", err=True)
+    raise typer.Exit(1 if found.failures else 0)
+
+
+def _print_table(found: Predictions) -> None:
     table = found.to_frame().rename(columns=lambda name: name.removeprefix("posterior_"))
     rows = table.itertuples(index=False, name=None)
     show([tuple(table.columns), *(tuple(map(_rounded, row)) for row in rows)])

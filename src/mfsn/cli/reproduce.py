@@ -13,6 +13,7 @@ from mfsn.errors import ConfigError
 if TYPE_CHECKING:
     import pandas as pd
 
+    from mfsn.params import Params
     from mfsn.reproduce.plan import Table
 
 
@@ -28,14 +29,20 @@ def reproduce(
     ] = "",
 ) -> None:
     """Run a table of experiments on the corpus in params.yaml, ours beside the published."""
-    from mfsn.reproduce.plan import table_named
+    from mfsn.params import load_params
+    from mfsn.reproduce.plan import labelled, table_named
+    from mfsn.workspace import find_workspace
 
     if table is None:
         _show_tables()
-    elif listing:
-        _show_rows(table_named(table))
+        return
+    plan, workspace = table_named(table), find_workspace()
+    params = load_params(workspace)
+    plan = labelled(plan, params)
+    if listing:
+        _show_rows(plan)
     else:
-        _run(table, table_named(table), short, _seeds(seeds))
+        _run(workspace, params, table, plan, short=short, seeds=_seeds(seeds))
 
 
 def _show_tables() -> None:
@@ -58,18 +65,17 @@ def _show_rows(plan: Table) -> None:
         typer.echo(f"published on {plan.conditions}")
 
 
-def _run(name: str, plan: Table, short: bool, seeds: tuple[int, ...]) -> None:
-    from mfsn.params import load_params, outputs_of
+def _run(
+    workspace: Path, params: Params, name: str, plan: Table, *, short: bool, seeds: tuple[int, ...]
+) -> None:
+    from mfsn.params import outputs_of
     from mfsn.reproduce.collect import collect
     from mfsn.reproduce.page import write_table
     from mfsn.reproduce.plan import notice
     from mfsn.reproduce.points import points_of
     from mfsn.reproduce.run import run_rows
     from mfsn.reproduce.values import collect_values, predicts_dimensions, write_values
-    from mfsn.workspace import find_workspace
 
-    workspace = find_workspace()
-    params = load_params(workspace)
     are_values, departure = predicts_dimensions(plan, params), notice(plan, params)
     if departure:
         typer.echo(f"{name}: {departure}")

@@ -22,6 +22,9 @@ def cache_export(
         list[str] | None,
         typer.Option(help="Only this one's features; repeat it for more. `waveform`: the waves."),
     ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Write a file that is there already anew.")
+    ] = False,
 ) -> None:
     """Write the corpus's features as one HDF5 file.
 
@@ -34,7 +37,10 @@ def cache_export(
 
     refuse_unknown(extractor or ())
     corpus = PreparedCorpus.of_workspace()
-    rows = export_corpus(file, corpus, store_root(), extractor or ())
+    absent = [folder for folder in file.parents if not folder.exists()]
+    rows = export_corpus(file, corpus, store_root(), extractor or (), force)
+    for folder in reversed(absent):
+        typer.echo(f"made the folder {folder}")
     counts = ", ".join(f"{count} of {name}" for name, count in rows.items())
     typer.echo(f"{file}: {file.stat().st_size / 1e6:.1f} MB; rows: {counts}")
     for clause in corpus.restrictions():
@@ -97,8 +103,9 @@ def cache_push(
 
     Any address that fsspec knows. For S3 and what speaks its language, `pip install "mfsn[s3]"`;
     credentials come from AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, another
-    endpoint from AWS_ENDPOINT_URL or FSSPEC_S3_ENDPOINT_URL. The first address is noted in
-    .mfsn-remote: commit it, and every clone knows where to pull from; MFSN_REMOTE goes before it.
+    endpoint from AWS_ENDPOINT_URL or FSSPEC_S3_ENDPOINT_URL. The first address that takes features
+    is noted in .mfsn-remote: commit it, and every clone knows where to pull from; MFSN_REMOTE goes
+    before it.
     """
     from mfsn.sharing.copying import push
     from mfsn.sharing.corpus import PreparedCorpus
@@ -112,9 +119,12 @@ def cache_push(
     if not licensed:
         restricted = restrictions_of_all(corpus, digests) if everything else corpus.restrictions()
         refuse_unlicensed(restricted, remote.address)
-    _report(digests, lambda digest: push(remote, root, digest))
-    if note_remote(remote.address):
-        typer.echo("noted the address in .mfsn-remote; commit it, so that clones know it")
+
+    def note() -> None:
+        if note_remote(remote.address):
+            typer.echo("noted the address in .mfsn-remote; commit it, so that clones know it")
+
+    _report(digests, lambda digest: push(remote, root, digest, note))
 
 
 @cache_app.command("pull")
@@ -131,6 +141,7 @@ def cache_pull(
     come with `dvc pull`, `dvc repro` or `mfsn cache import`. Every row is compared with its
     checksum before it counts.
     """
+    from mfsn.sharing.bundles import refuse_empty
     from mfsn.sharing.copying import pull
     from mfsn.sharing.corpus import PreparedCorpus, register
     from mfsn.sharing.noted import open_remote
@@ -141,6 +152,7 @@ def cache_pull(
     corpus = None if everything else PreparedCorpus.of_workspace()
     digests = corpus.digests(waves=waves) if corpus else whole_remote(remote)
     if corpus:
+        refuse_empty(remote)
         register(root, corpus.outputs, digests)
     _report(digests, lambda digest: pull(remote, root, digest))
 

@@ -110,9 +110,19 @@ def mean_by_segment(rows: pd.DataFrame, classes: list[str]) -> Float64:
             utterances at once, there is one segment. Without rows, S is 0.
         classes: class names in the order of the class indices.
     """
+    columns = [LOG_POSTERIOR + name for name in classes]
+    return mean_over_models(rows, np.exp(rows[columns].to_numpy(dtype=np.float64)))
+
+
+def mean_over_models(rows: pd.DataFrame, values_NK: Float64) -> Float64:
+    """The mean over the models that tested a segment, segment by segment, (S, K).
+
+    Args:
+        rows: of one utterance, with `segment_id`.
+        values_NK: a row of values for each of them.
+    """
     if rows.empty:
-        return np.empty((0, len(classes)))
+        return values_NK
     # Segment ids end in their number: #10 follows #9.
     number = rows["segment_id"].str.rpartition("#")[2].str.zfill(9).to_numpy()
-    posteriors = np.exp(rows[[LOG_POSTERIOR + name for name in classes]].to_numpy())
-    return np.stack([posteriors[number == n].mean(axis=0) for n in sorted(set(number))])
+    return np.stack([values_NK[number == n].mean(axis=0) for n in sorted(set(number))])

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from mfsn.manifest import LABEL, PREDICTED, value_columns
-from mfsn.report.decision import origin_of
+from mfsn.report.decision import mean_over_models, origin_of
 
 Float64 = npt.NDArray[np.float64]
 
@@ -22,6 +22,8 @@ class Rating:
     label_D: Float64
     predicted_D: Float64
     """Mean over the models that tested the utterance."""
+    segment_predicted_SD: Float64
+    """The same of each segment; one row where the system reads whole utterances at once."""
     origin: str
     """Which models they are."""
 
@@ -31,11 +33,14 @@ class Rating:
         return f"predicted {said}"
 
 
-def rating_of(rows: pd.DataFrame, dimensions: list[str]) -> Rating | None:
+def rating_of(
+    rows: pd.DataFrame, segment_rows: pd.DataFrame, dimensions: list[str]
+) -> Rating | None:
     """The values in an utterance's rows of the prediction table; None where there are none.
 
     Args:
         rows: of one utterance and selection rule (`mfsn.manifest.values_schema(dimensions)`).
+        segment_rows: likewise (`mfsn.manifest.segment_values_schema(dimensions)`).
         dimensions: their names; none where the experiment predicts classes.
     """
     if rows.empty or not dimensions:
@@ -44,4 +49,6 @@ def rating_of(rows: pd.DataFrame, dimensions: list[str]) -> Rating | None:
         rows[value_columns(kind, dimensions)].to_numpy().mean(axis=0) for kind in (LABEL, PREDICTED)
     )
     origin = origin_of(rows["fold"].tolist(), rows["seed"].tolist(), rows["selection"].iloc[0])
-    return Rating(dimensions, label_D, predicted_D, origin)
+    values_ND = segment_rows[value_columns(PREDICTED, dimensions)].to_numpy(dtype=np.float64)
+    of_segments_SD = mean_over_models(segment_rows, values_ND)
+    return Rating(dimensions, label_D, predicted_D, of_segments_SD, origin)

@@ -103,15 +103,18 @@ class Source:
 
     def rating_of(self, utterance_id: str) -> Rating | None:
         """Which values were predicted; None where none were."""
-        return rating_of(self._predictions_of(utterance_id), self.dimensions)
+        rows, of_segments = self._predictions_of(utterance_id), self._of_segments(utterance_id)
+        return rating_of(rows, of_segments, self.dimensions)
 
     def segment_posteriors_of(self, utterance_id: str) -> npt.NDArray[np.float64]:
         """Posteriors of the utterance's segments, (S, classes), mean over seeds."""
         if self.dimensions:
             return np.empty((0, len(self.classes)))
-        rows = self.segment_predictions
+        return mean_by_segment(self._of_segments(utterance_id), self.classes)
+
+    def _of_segments(self, utterance_id: str) -> pd.DataFrame:
         places = self._segment_prediction_places.get(utterance_id, NOWHERE)
-        return mean_by_segment(rows.iloc[places], self.classes)
+        return self.segment_predictions.iloc[places]
 
     def _predictions_of(self, utterance_id: str) -> pd.DataFrame:
         return self.predictions.iloc[self._prediction_places.get(utterance_id, NOWHERE)]

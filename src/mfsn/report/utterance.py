@@ -26,7 +26,10 @@ SHOWN = ("utterance_id", "emotion", "speaker", "session", "gender", "transcript"
 
 @dataclass(frozen=True)
 class Level:
-    """One level of an encoder over the time of an utterance. S segments, T frames, D features."""
+    """One level of an encoder over the time of an utterance. S segments, T frames, D features.
+
+    Frames of padding come last in a segment, wherever the encoder was given it.
+    """
 
     norm_ST: Array
     """Euclidean norm of each frame."""
@@ -144,8 +147,9 @@ def _real_share(source: Source, segments: pd.DataFrame) -> Array:
 def _level(values_STD: Array, real_S: Array, reading: Reading) -> Level:
     frames = values_STD.astype(np.float32)
     is_real_ST = _is_real(real_S, frames.shape[1])
-    if reading == "as_published":  # the encoders' waves are padded at the front
-        is_real_ST = is_real_ST[:, ::-1]
+    if reading == "as_published":  # the encoders' waves are padded at the front; time is not
+        shifts = zip(frames, is_real_ST.sum(axis=1), strict=True)
+        frames = np.stack([np.roll(own, int(shift), axis=0) for own, shift in shifts])
     mean_D = frames[is_real_ST].mean(axis=0)
     return Level(
         norm_ST=np.linalg.norm(frames, axis=-1),

@@ -180,11 +180,28 @@ def remote_digests(remote: Remote) -> Iterator[Digest]:
     Raises:
         RemoteError: if it cannot be read, or a description is damaged.
     """
+    for directory in _directories(remote):
+        yield _described(remote, f"{directory}/{DESCRIPTION}", directory)
+
+
+def refuse_empty(remote: Remote) -> None:
+    """Stop at an address where nobody has pushed, most often a mistyped one.
+
+    Raises:
+        RemoteError: if it cannot be read, does not exist or holds no features.
+    """
+    if next(_directories(remote), None) is None:
+        raise RemoteError(
+            f"{remote.address} does not exist, or holds no features that `mfsn cache push` wrote; "
+            "correct the address, or push there first"
+        )
+
+
+def _directories(remote: Remote) -> Iterator[str]:
     for extractor in remote.names():
         for identity in remote.names(extractor):
-            path = f"{extractor}/{identity}/{DESCRIPTION}"
             if DESCRIPTION in remote.names(f"{extractor}/{identity}"):
-                yield _described(remote, path, f"{extractor}/{identity}")
+                yield f"{extractor}/{identity}"
 
 
 def _described(remote: Remote, path: str, directory: str) -> Digest:

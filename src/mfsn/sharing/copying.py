@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -63,10 +63,19 @@ class Copied:
         return problems
 
 
-def push(remote: Remote, store_root: Path, digest: Digest) -> Copied:
+def push(
+    remote: Remote, store_root: Path, digest: Digest, reached: Callable[[], object] = lambda: None
+) -> Copied:
     """Copy the rows that a digest names to a remote, but for those that are there.
 
     Rows travel in bundles; a kill loses the one in flight, and the next push goes on behind it.
+
+    Args:
+        remote: the address.
+        store_root: root of the feature cache.
+        digest: what names the rows.
+        reached: called before rows travel, once it is known that the address is a right one: it
+            holds some of the rows, or has taken their description.
 
     Raises:
         DamagedRowError: if a row of the store does not match its checksum.
@@ -80,6 +89,8 @@ def push(remote: Remote, store_root: Path, digest: Digest) -> Copied:
     waiting = [key for key in store.committed() if key in wanted]
     if waiting:
         far.describe(digest)
+    if waiting or there:
+        reached()
     size, most = 0, rows_within(LARGEST_OBJECT_BYTES, [_largest(digest)])
     with _progress(f"push {digest.extractor}", len(waiting)) as progress:
         for keys in batches(waiting, min(most, MOST_ROWS_PER_BUNDLE)):

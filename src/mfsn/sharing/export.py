@@ -18,7 +18,7 @@ from mfsn.cache.digest import Digest
 from mfsn.cache.layout import dtype_of, row_bytes
 from mfsn.cache.spec import ArraySpec
 from mfsn.cache.store import Store
-from mfsn.cache.trouble import counted, fill
+from mfsn.cache.trouble import counted
 from mfsn.errors import ExportError, MfsnError, MissingRowError, StorageFullError
 from mfsn.files import replacing
 from mfsn.sharing.batches import BATCH_BYTES, Array, batches, checksums_of, rows_within
@@ -30,7 +30,11 @@ SPARE_BYTES = 16 * 2**20
 
 
 def export_corpus(
-    target: Path, corpus: PreparedCorpus, store_root: Path, extractors: Sequence[str] = ()
+    target: Path,
+    corpus: PreparedCorpus,
+    store_root: Path,
+    extractors: Sequence[str] = (),
+    replace: bool = False,
 ) -> dict[str, int]:
     """Write the features of a corpus, and what is needed to use them, as one HDF5 file.
 
@@ -39,6 +43,7 @@ def export_corpus(
         corpus: what to export.
         store_root: root of the feature cache.
         extractors: whose features, all that the corpus has by default; `waveform` adds the waves.
+        replace: write a file that is there already anew.
 
     Returns:
         Extractor to its number of rows.
@@ -47,9 +52,14 @@ def export_corpus(
         MissingRowError: if the store lacks a row that a digest names.
         DamagedRowError: if a row does not match its checksum.
         StorageFullError: if the features do not fit on the disk.
-        ExportError: if the file cannot be written, or a stage output that goes into it is missing.
+        ExportError: if the file cannot be written or is there already, or a stage output that goes
+            into it is missing.
         CacheError, ManifestError: if a digest or table is missing or cannot be read.
     """
+    if target.is_file() and not replace:
+        raise ExportError(
+            f"{target} is there already; --force writes it anew, or name another file"
+        )
     digests = corpus.digests(extractors)
     for digest in digests:
         _refuse_missing(digest, store_root)
@@ -64,11 +74,11 @@ def export_corpus(
 
 def _refuse_missing(digest: Digest, store_root: Path) -> None:
     store = Store(store_root, digest.spec)
-    lost = len(store.missing(list(digest.rows.values())))
+    lost = store.missing(list(digest.rows.values()))
     if lost:
         raise MissingRowError(
-            f"{counted(lost, 'row')} of {digest.extractor} missing in {store.path}, so nothing was "
-            f"exported; {fill(digest.extractor)}"
+            f"nothing was exported, since {counted(len(lost), 'row')} of {digest.extractor} not in "
+            f"{store.path} {store.why_lost(lost)}"
         )
 
 

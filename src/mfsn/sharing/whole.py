@@ -9,8 +9,8 @@ from pathlib import Path
 from mfsn.cache import layout as layouts
 from mfsn.cache.digest import Digest
 from mfsn.cache.store import Store
-from mfsn.errors import RemoteError
-from mfsn.sharing.bundles import RemoteStore, remote_digests
+from mfsn.cache.trouble import counted
+from mfsn.sharing.bundles import RemoteStore, refuse_empty, remote_digests
 from mfsn.sharing.corpus import PreparedCorpus
 from mfsn.sharing.remote import Remote
 
@@ -35,12 +35,8 @@ def whole_remote(remote: Remote) -> list[Digest]:
     Raises:
         RemoteError: if it cannot be read, or holds nothing.
     """
-    found = [_with_rows(remote, digest) for digest in remote_digests(remote)]
-    if not found:
-        raise RemoteError(
-            f"{remote.address} holds no features that `mfsn cache push` wrote; correct the address"
-        )
-    return found
+    refuse_empty(remote)
+    return [_with_rows(remote, digest) for digest in remote_digests(remote)]
 
 
 def restrictions_of_all(corpus: PreparedCorpus, digests: Sequence[Digest]) -> list[str]:
@@ -58,7 +54,8 @@ def restrictions_of_all(corpus: PreparedCorpus, digests: Sequence[Digest]) -> li
     known = {key for one in corpora for key in one.row_keys()}
     unknown = sum(len(set(digest.rows) - known) for digest in digests)
     if unknown:
-        clauses.append(f"{unknown} rows of the store that no corpus of this workspace names")
+        rows = counted(unknown, "row")
+        clauses.append(f"{rows} of the store that no corpus of this workspace names")
     return clauses
 
 

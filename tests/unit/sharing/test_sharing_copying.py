@@ -22,6 +22,7 @@ from mfsn.cache.spec import ArraySpec, StoreSpec
 from mfsn.cache.store import Store
 from mfsn.errors import DamagedRowError, MissingRowError, RemoteError
 from mfsn.sharing import copying
+from mfsn.sharing.bundles import RemoteStore
 from mfsn.sharing.copying import pull, push
 from mfsn.sharing.remote import Remote
 from mfsn.sharing.whole import whole_remote
@@ -244,7 +245,7 @@ def test_rows_of_an_unknown_corpus_are_pushed_with_a_licence_only(
     with store.writer() as writer:
         writer.append(["a key"], {"mfcc": np.ones((1, 1), np.float32)})
     assert run("push", remote.address, "--all") == 1
-    assert "1 rows of the store that no corpus of this workspace names" in capsys.readouterr().err
+    assert "1 row of the store that no corpus of this workspace names" in capsys.readouterr().err
     assert not Path(remote.address).exists()
     assert run("push", remote.address, "--all", "--i-hold-the-licence") == 0
     assert {digest.extractor for digest in whole_remote(remote)} >= {"mfcc", "sec"}
@@ -281,6 +282,32 @@ def test_the_first_address_is_noted_and_named_by_the_reader(
     assert FeatureReader.open(digest, tmp_path / "other").ids
 
 
+def test_a_first_push_that_breaks_off_has_noted_the_address(
+    prepared: Any, remote: Remote, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> int:
+        raise RemoteError("the cable is out")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(RemoteStore, "add", fail)
+        assert run("push", remote.address) == 1
+    assert Path(".mfsn-remote").read_text() == f"{remote.address}\n"
+
+
+def test_a_first_push_without_all_rows_has_noted_the_address(prepared: Any, remote: Remote) -> None:
+    store = prepared.store("sec")
+    next(store.path.glob("commits/*.json")).unlink()
+    assert run("push", remote.address) == 1
+    assert Path(".mfsn-remote").read_text() == f"{remote.address}\n"
+
+
+def test_an_address_that_takes_nothing_is_not_noted(
+    prepared: Any, refusing: type[Refusing]
+) -> None:
+    assert run("push", "refusing://bucket/features") == 1
+    assert not Path(".mfsn-remote").exists()
+
+
 def test_the_environment_goes_before_the_note(
     prepared: Any, remote: Remote, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -296,7 +323,11 @@ def test_a_pull_without_any_address_or_rows_is_one_sentence(
     assert run("pull") == 1
     assert "no address is known: give one" in capsys.readouterr().err
     assert run("pull", str(tmp_path / "nowhere"), "--all") == 1
-    assert "nowhere holds no features" in capsys.readouterr().err
+    assert "nowhere does not exist, or holds no features" in capsys.readouterr().err
+    assert run("pull", str(tmp_path / "nowhere")) == 1
+    said = capsys.readouterr().err
+    assert f"{tmp_path / 'nowhere'} does not exist, or holds no features" in said
+    assert said.count("\n") == 1
     prepared.lose_outputs()
     assert run("pull", str(tmp_path / "nowhere")) == 1
     assert "holds no digest" in capsys.readouterr().err

@@ -141,9 +141,9 @@ def test_missing_rows_are_refused_and_the_old_file_stays(
 ) -> None:
     before = exported.read_bytes()
     with pytest.raises(
-        MissingRowError, match=r"5 rows of functionals missing.*nothing was exported"
+        MissingRowError, match=r"^nothing was exported, since 5 rows of functionals not in .*empty"
     ):
-        export_corpus(exported, prepared.corpus, tmp_path / "empty")
+        export_corpus(exported, prepared.corpus, tmp_path / "empty", replace=True)
     assert exported.read_bytes() == before
     assert not list(tmp_path.glob(".*.partial"))
 
@@ -373,3 +373,30 @@ def test_a_stage_output_that_is_missing_is_named(prepared: Any, tmp_path: Path) 
     with pytest.raises(ExportError, match=r"files\.tsv cannot be read .* `dvc pull`"):
         export_corpus(tmp_path / "toy.h5", prepared.corpus, prepared.store_root)
     assert not (tmp_path / "toy.h5").exists()
+
+
+def export(*arguments: str) -> int:
+    """The exit status of `mfsn cache export ARGUMENTS`."""
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["cache", "export", *arguments])
+    assert isinstance(ended.value.code, int)
+    return ended.value.code
+
+
+def test_a_file_that_is_there_is_written_anew_by_force_only(
+    prepared: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "toy.h5").write_text("somebody's thesis")
+    assert export(str(tmp_path / "toy.h5")) == 1
+    assert "toy.h5 is there already; --force writes it anew" in capsys.readouterr().err
+    assert (tmp_path / "toy.h5").read_text() == "somebody's thesis"
+    assert export(str(tmp_path / "toy.h5"), "--force") == 0
+    assert h5py.is_hdf5(tmp_path / "toy.h5")
+
+
+def test_folders_that_were_made_are_named(
+    prepared: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert export(str(tmp_path / "new" / "deep" / "toy.h5")) == 0
+    made = [line for line in capsys.readouterr().out.splitlines() if line.startswith("made")]
+    assert made == [f"made the folder {tmp_path / n}" for n in ("new", "new/deep")]

@@ -12,7 +12,11 @@ function showHead(utterance, detail) {
 }
 
 function showDecision(utterance, detail) {
-  const { decision } = detail;
+  const { decision, rating } = detail;
+  if (rating) {
+    showRating(rating);
+    return;
+  }
   const heading = make("h3", {}, "Decision");
   if (!decision) {
     const why = "No prediction: it is in no test fold, or nothing is trained yet.";
@@ -26,6 +30,25 @@ function showDecision(utterance, detail) {
     bars(decision.posterior, utterance.emotion),
     ...(decision.votes.length > 1 ? [votes(decision.votes)] : []),
     make("h4", {}, "Posterior of each segment"), segmentTable(detail.segment_posteriors));
+}
+
+function showRating({ label, predicted, segments, origin }) {
+  const byDimension = (values) => index.dimensions.map((_, place) => values.map((row) => row[place]));
+  byId("decision").replaceChildren(make("h3", {}, "Values"),
+    make("p", { className: "note" }, origin),
+    valueTable(["predicted", "label"], byDimension([predicted, label])),
+    make("h4", {}, "Predicted of each segment"),
+    valueTable(segments.map((_, number) => `#${number}`), byDimension(segments)));
+}
+
+// A row a dimension.
+function valueTable(columns, values) {
+  const head = columns.map((name) => make("th", { scope: "col" }, name));
+  const body = index.dimensions.map((name, place) => make("tr", {},
+    make("th", { scope: "row" }, name),
+    ...values[place].map((value) => make("td", {}, share(value)))));
+  return make("div", { className: "scroll" }, make("table", { className: "values" },
+    make("thead", {}, make("tr", {}, make("td"), ...head)), make("tbody", {}, ...body)));
 }
 
 function bars(posterior, emotion) {

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from mfsn.report.browser import packing
 from mfsn.report.decision import Decision
+from mfsn.report.rating import Rating
 from mfsn.report.utterance import MFCC_SPREAD, Level, Utterance
 
 Array = npt.NDArray[Any]
@@ -40,6 +41,7 @@ def detail(utterance: Utterance, scale_db: tuple[float, float], playable: bool) 
         "mfcc": _images(utterance.spread_mfcc, (-MFCC_SPREAD, MFCC_SPREAD)),
         "levels": {name: _curves(level) for name, level in utterance.levels.items()},
         "decision": _decision(utterance.decision) if utterance.decision else None,
+        "rating": _rating(utterance.rating) if utterance.rating else None,
         "segment_posteriors": utterance.segment_posterior_SC.round(4).tolist(),
         "sound": packing.sound(utterance.wave, rate) if playable else None,
     }
@@ -75,4 +77,13 @@ def _decision(decision: Decision) -> dict[str, Any]:
             }
             for vote in decision.votes
         ],
+    }
+
+
+def _rating(rating: Rating) -> dict[str, Any]:
+    return {
+        "label": rating.label_D.round(4).tolist(),
+        "predicted": rating.predicted_D.round(4).tolist(),
+        "segments": rating.segment_predicted_SD.round(4).tolist(),
+        "origin": rating.origin,
     }

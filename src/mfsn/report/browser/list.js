@@ -1,21 +1,24 @@
 // The list: filters, order, and moving through it.
 const list = byId("list");
 const search = byId("search");
-const filters = {
-  emotion: byId("by-emotion"), speaker: byId("by-speaker"), outcome: byId("by-outcome"),
-};
+const filters = Object.fromEntries(Object.keys(KINDS).map((kind) => [kind, byId(`by-${kind}`)]));
 const ORDERS = {
   corpus: ["corpus order", () => 0],
   id: ["id", (one, other) => compare(one.utterance_id, other.utterance_id)],
   longest: ["longest first", (one, other) => other.duration_s - one.duration_s],
-  wrong: ["most confidently wrong first", (one, other) => wrongness(other) - wrongness(one)],
-  unsure: ["least confident first", (one, other) => (one.confidence ?? 2) - (other.confidence ?? 2)],
+  ...(index.dimensions.length ? {
+    far: ["furthest from the label first", (one, other) => (other.error ?? -1) - (one.error ?? -1)],
+  } : {
+    wrong: ["most confidently wrong first", (one, other) => wrongness(other) - wrongness(one)],
+    unsure: ["least confident first", (one, other) => (one.confidence ?? 2) - (other.confidence ?? 2)],
+  }),
 };
 const compare = (one, other) => (one < other ? -1 : Number(one > other));
 const wrongness = (utterance) => (utterance.outcome === "wrong" ? utterance.confidence : -1);
 let rows = [];
 
 function prepareList() {
+  byId("by-outcome").hidden = !filters.outcome;
   for (const [kind, select] of Object.entries(filters)) {
     const counted = KINDS[kind]
       .map((name) => [name, all.filter((utterance) => utterance[kind] === name).length])
@@ -31,17 +34,21 @@ function prepareList() {
 }
 
 function row(utterance) {
-  const { utterance_id: id, predicted, confidence, outcome } = utterance;
-  const mark = outcome === "right" ? "✓" : "✗";
-  const said = predicted === null ? "no prediction" : `${mark} ${predicted} ${share(confidence)}`;
+  const { utterance_id: id, outcome } = utterance;
   const node = make("li", { id: `row-${utterance.number}`, role: "option", "aria-selected": "false" },
     dot("emotion", utterance.emotion),
     make("span", { className: "id" }, id),
     make("span", { className: "said" },
       `${utterance.emotion}, ${utterance.speaker}, ${utterance.duration_s.toFixed(1)} s`),
-    make("span", { className: `outcome ${outcome}` }, said));
+    make("span", { className: `outcome ${outcome}` }, said(utterance)));
   node.addEventListener("click", () => choose(utterance.number));
   return node;
+}
+
+function said({ predicted, confidence, outcome, values }) {
+  if (values) return values.map(share).join(" · ");
+  const mark = outcome === "right" ? "✓" : "✗";
+  return predicted === null ? "no prediction" : `${mark} ${predicted} ${share(confidence)}`;
 }
 
 function showList() {

@@ -28,7 +28,7 @@ function prepareMap() {
   const picture = shape("svg", { viewBox: "-1.08 -1.08 2.16 2.16", id: "points", role: "img",
     "aria-label": "Map of the utterances" });
   points = all.map((utterance) => shape("circle", { r: 0.022 }, shape("title", {},
-    `${utterance.utterance_id}: ${utterance.emotion}, ${utterance.speaker}, ${utterance.outcome}`)));
+    `${utterance.utterance_id}: ${Object.keys(KINDS).map((kind) => utterance[kind]).join(", ")}`)));
   picture.append(...points, ring);
   picture.addEventListener("click", (event) => chooseNear(picture, event));
   byId("map").replaceChildren(heading, make("div", { className: "controls" }, ...controls),

@@ -29,12 +29,15 @@ def overview(
         is_playable: whether recordings of a licence may be heard on the page.
     """
     means = mean_levels(source, ids)
+    shown = tqdm(means.items(), "maps", unit="level", disable=None)
+    placed = {level: maps(mean_UD) for level, mean_UD in shown}
     return {
         "classes": source.classes,
+        "dimensions": source.dimensions,
         "utterances": _listed(source, ids),
         "notes": list(notes(source, ids, is_playable)),
         "neighbours": {level: neighbours(mean_UD) for level, mean_UD in means.items()},
-        "maps": {level: placed for level, mean_UD in means.items() if (placed := maps(mean_UD))},
+        "maps": {level: places for level, places in placed.items() if places},
     }
 
 
@@ -67,10 +70,7 @@ def notes(source: Source, ids: Sequence[str], is_playable: Callable[[str], bool]
     if source.predictions.empty:
         yield "Nothing is predicted yet; dvc repro trains and evaluates."
     elif source.dimensions:
-        yield (
-            f"The experiment predicts {', '.join(source.dimensions)} and decides on no class; "
-            "predictions.parquet and mfsn inspect UTTERANCE have the values."
-        )
+        yield f"The experiment predicts {', '.join(source.dimensions)} and decides on no class."
     weights = {n: source.readers[n].digest.about.get("weights") for n in source.readers}
     random = ", ".join(n.upper() for n in ENCODERS if weights.get(n) == "random weights")
     if random:
@@ -97,6 +97,15 @@ def _entry(source: Source, values: Mapping[Hashable, Any]) -> dict[str, Any]:
     entry = {str(name): None if pd.isna(value) else value for name, value in values.items()}
     decision = source.decision_of(values["utterance_id"])
     if decision is None:
-        return entry | {"predicted": None}
+        return entry | {"predicted": None, **_values(source, values["utterance_id"])}
     confidence = round(decision.confidence, 4)
     return entry | {"predicted": decision.predicted, "confidence": confidence}
+
+
+def _values(source: Source, utterance_id: str) -> dict[str, Any]:
+    """Predicted values, and how far they lie from the labels in the mean; nothing without any."""
+    rating = source.rating_of(utterance_id)
+    if rating is None:
+        return {}
+    error = float(np.abs(rating.predicted_D - rating.label_D).mean())
+    return {"values": rating.predicted_D.round(4).tolist(), "error": round(error, 4)}

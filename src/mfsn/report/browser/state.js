@@ -16,7 +16,9 @@ const all = index.utterances.map((utterance, number) => ({
 }));
 
 const distinct = (name) => [...new Set(all.map((utterance) => utterance[name]))].sort();
-const KINDS = { emotion: index.classes, speaker: distinct("speaker"), outcome: OUTCOMES };
+// Values are neither right nor wrong.
+const KINDS = { emotion: index.classes, speaker: distinct("speaker"),
+  ...(index.dimensions.length ? {} : { outcome: OUTCOMES }) };
 
 const OUTCOME_COLOURS = {
   right: "var(--right)", wrong: "var(--wrong)", undecided: "var(--muted)",

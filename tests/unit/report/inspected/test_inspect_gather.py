@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import pytest
 
+from mfsn.cache.reader import FeatureReader
 from mfsn.corpora.config import LabelsConfig
 from mfsn.errors import ManifestError
 from mfsn.manifest import SEGMENTS, read_table, write_table
 from mfsn.params import Params
 from mfsn.report.decision import Decision, Vote
 from mfsn.report.source import Source, open_source
-from mfsn.report.utterance import gather
+from mfsn.report.utterance import gather, levels_of
 from mfsn.workspace import Outputs
 
 Open = Callable[[], Source]
@@ -46,6 +49,27 @@ def test_levels_leave_padding_out_of_their_mean(opened: Open) -> None:
     np.testing.assert_allclose(level.distance_ST, np.repeat(distance[:, None], 7, 1), rtol=1e-6)
     norm = np.sqrt(3) * np.array([1, 2, 3])
     np.testing.assert_allclose(level.norm_ST, np.repeat(norm[:, None], 7, 1), rtol=1e-6)
+
+
+class NumberedFrames:
+    """Stands for a reader of rows whose frames are their own numbers."""
+
+    def read(self, ids: Sequence[str]) -> dict[str, Any]:
+        return {"mid": np.tile(np.arange(7.0)[:, None], (len(ids), 1, 1))}
+
+
+def test_as_published_frames_stand_where_their_audio_does(opened: Open) -> None:
+    source = opened()
+    segment = source.params.segment.model_copy(update={"reading": "as_published"})
+    params, readers = (
+        source.params.model_copy(update={"segment": segment}),
+        {"sec": cast("FeatureReader", NumberedFrames())},
+    )
+    level = levels_of(replace(source, params=params, readers=readers), "one/clip$1$")["SEC mid"]
+    # Padded at the front: the last 2 frames of segment 2 are real.
+    assert level.norm_ST.tolist() == [[0, 1, 2, 3, 4, 5, 6]] * 2 + [[5, 6, 0, 1, 2, 3, 4]]
+    assert level.is_real_ST[2].tolist() == [True, True] + [False] * 5
+    np.testing.assert_allclose(level.mean_D, [(2 * sum(range(7)) + 5 + 6) / 16], rtol=1e-6)
 
 
 def test_mfcc_are_spread_by_real_audio_alone(opened: Open) -> None:
@@ -136,7 +160,7 @@ def test_what_cannot_be_read_is_a_gap_with_a_reason(
     outputs.digest("tec").write_text("{", "utf-8")
     source = opened()
     assert source.missing == ["mfcc", "tec"]
-    assert "4 rows that are not in" in source.troubles["mfcc"]
+    assert "4 rows not in" in source.troubles["mfcc"]
     assert "tec.json is not a digest" in source.troubles["tec"]
     assert list(gather(source, "one/clip2").levels) == ["SEC low", "SEC mid", "SEC high"]
 

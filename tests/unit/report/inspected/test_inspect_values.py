@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 import yaml
 
 from mfsn import cli
-from mfsn.manifest import values_schema, write_table
+from mfsn.manifest import segment_values_schema, values_schema, write_table
 from mfsn.params import load_params
-from mfsn.report.browser.overview import notes
+from mfsn.report.browser.detail import detail
+from mfsn.report.browser.overview import notes, overview
 from mfsn.report.source import Source, open_source
 from mfsn.report.utterance import gather
 from mfsn.workspace import Outputs
@@ -28,13 +30,19 @@ def _rated(outputs: Outputs, tmp_path: Path) -> None:
     values = yaml.safe_load((tmp_path / "params.yaml").read_text("utf-8"))
     values["labels"] |= {"target": "dimensions", "dimensions": NAMES}
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(values, sort_keys=False), "utf-8")
-    records = [
+    records: list[dict[str, Any]] = [
         {"utterance_id": NAME, "fold": "f1", "seed": seed, "selection": rule, "label": "tense",
          "run": "cafe", "label_valence": 1.5, "label_arousal": 4.0, "predicted_valence": value,
          "predicted_arousal": value - 1, "mean_valence": 3.0, "mean_arousal": 3.0}
         for rule, seed, value in VALUES
     ]  # fmt: skip
     write_table(outputs.predictions, pd.DataFrame(records), values_schema(NAMES))
+    segments = [
+        {**record, "segment_id": f"{NAME}#{number}", "valid_samples": 100,
+         "predicted_valence": record["predicted_valence"] + number}
+        for record in records for number in (10, 9)
+    ]  # fmt: skip
+    write_table(outputs.segment_predictions, pd.DataFrame(segments), segment_values_schema(NAMES))
 
 
 def run(*arguments: str) -> int:
@@ -74,7 +82,24 @@ def test_none_is_a_mistake(capsys: pytest.CaptureFixture[str]) -> None:
     assert said.count("\n") == 1
 
 
-def test_the_page_says_where_the_values_are(source: Source) -> None:
+def test_the_page_has_the_values_of_utterance_and_segments(source: Source) -> None:
+    rating = detail(gather(source, NAME), (-80, 0), playable=False)["rating"]
+    assert rating["label"] == [1.5, 4.0]
+    assert rating["predicted"] == [2.5, 1.5]
+    assert rating["segments"] == [[11.5, 1.5], [12.5, 1.5]]  # in order, mean over seeds
+    assert detail(gather(source, "one/clip$1$"), (-80, 0), playable=False)["rating"] is None
+
+
+def test_the_list_of_the_page_has_values_and_how_far_off_they_are(source: Source) -> None:
+    index = overview(source, [NAME, "one/clip$1$"], lambda _: True)
+    assert index["dimensions"] == NAMES
+    rated, other = index["utterances"]
+    assert rated["values"] == [2.5, 1.5]
+    assert rated["error"] == (1.0 + 2.5) / 2
+    assert "values" not in other
+
+
+def test_the_page_says_what_is_predicted(source: Source) -> None:
     said = list(notes(source, [NAME], lambda _: True))
     assert any("predicts valence, arousal and decides on no class" in note for note in said)
     assert not any("Nothing is predicted yet" in note for note in said)

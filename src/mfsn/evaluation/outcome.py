@@ -1,0 +1,106 @@
+"""From segment predictions to all that the stage `evaluate` writes: decide, check, score, write."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from mfsn.corpora.config import LabelsConfig, ProtocolConfig
+from mfsn.corpora.cross_corpus import CROSS_CORPUS
+from mfsn.corpora.protocols import make_folds
+from mfsn.evaluation import dimensions
+from mfsn.evaluation import evaluate as classes
+from mfsn.evaluation.config import EvaluateConfig
+from mfsn.evaluation.crossing import check_folds, summarise_pairs
+from mfsn.evaluation.predictions import check_coverage, decide_utterances, mean_over_segments
+from mfsn.files import write_json, write_text
+from mfsn.manifest import (
+    UTTERANCES,
+    predictions_schema,
+    read_table,
+    scored,
+    segment_predictions_schema,
+    segment_values_schema,
+    values_schema,
+    write_table,
+)
+from mfsn.workspace import Outputs
+
+
+def score_classes(
+    outputs: Outputs, labels: LabelsConfig, protocol: ProtocolConfig, rule: str, how: EvaluateConfig
+) -> str:
+    """Score decisions between classes, and write predictions, scores and plots.
+
+    Args:
+        outputs: where everything is read and written.
+        labels: the classes.
+        protocol: what was tested, and how often.
+        rule: the selection rule that counts.
+        how: how segments become a decision.
+
+    Returns:
+        A line for the terminal.
+
+    Raises:
+        ManifestError: if a table is missing or damaged.
+        PredictionError: if the predictions do not fit the corpus or the folds.
+    """
+    names, utterances = labels.classes, read_table(outputs.manifest, UTTERANCES)
+    manifest = scored(utterances)
+    segments = read_table(outputs.segment_predictions, segment_predictions_schema(names))
+    predictions = decide_utterances(segments, names, how)
+    if protocol.name == CROSS_CORPUS:
+        check_folds(predictions, manifest, make_folds(utterances, protocol, outputs.workspace))
+        scores = summarise_pairs(predictions, manifest, names, rule, how)
+    else:
+        check_coverage(predictions, manifest, protocol.name)
+        scores = classes.summarise(predictions, manifest, names, rule, how)
+    write_table(outputs.predictions, predictions, predictions_schema(names))
+    counted = predictions[predictions["fold"].isin(scores["folds"])]
+    plotted = classes.confusion_table(counted, rule)
+    _write(outputs, scores, classes.headline(scores), plotted, classes.folds_table(scores))
+    return (
+        f"UA {scores['ua']:.1%} (chance {scores['chance_ua']:.1%}), "
+        f"WA {scores['wa']:.1%}; {_counts(scores)}"
+    )
+
+
+def score_dimensions(
+    outputs: Outputs, labels: LabelsConfig, protocol: ProtocolConfig, rule: str, how: EvaluateConfig
+) -> str:
+    """As `score_classes` of predicted values."""
+    names, manifest = labels.rated, scored(read_table(outputs.manifest, UTTERANCES))
+    segments = read_table(outputs.segment_predictions, segment_values_schema(names))
+    predictions = mean_over_segments(segments, names, how)
+    check_coverage(predictions, manifest, protocol.name, names)
+    scores = dimensions.summarise_dimensions(predictions, manifest, names, rule, how)
+    write_table(outputs.predictions, predictions, values_schema(names))
+    plotted = dimensions.scatter_table(predictions, names, rule)
+    folds = classes.folds_table(scores, "ccc")
+    _write(outputs, scores, dimensions.headline(scores), plotted, folds)
+    return (
+        f"CCC {scores['ccc']:.3f}, MSE {scores['mse']:.3f} (predicting the mean "
+        f"{scores['predict_the_mean']['mse']:.3f}); {_counts(scores)}"
+    )
+
+
+def _write(
+    outputs: Outputs,
+    scores: Mapping[str, Any],
+    headline: Mapping[str, float],
+    predicted: pd.DataFrame,
+    folds: pd.DataFrame,
+) -> None:
+    """The JSON of scores and what DVC plots."""
+    write_json(outputs.scores, scores)
+    write_json(outputs.metrics, headline)
+    write_text(outputs.plots / "predicted.csv", predicted.to_csv(index=False))
+    write_text(outputs.plots / "folds.csv", folds.to_csv(index=False))
+
+
+def _counts(scores: Mapping[str, Any]) -> str:
+    """How much was scored."""
+    return ", ".join(f"{number} {name}" for name, number in scores["counts"].items())
