@@ -46,7 +46,7 @@ def extract_one(stage: Stage) -> None:
 def _refuse_unlike_frames(stage: Stage, extractor: Extractor) -> None:
     """Stop before hours of work where SEC and TEC cannot be joined frame by frame.
 
-    What it reads besides is undeclared in dvc.yaml: it decides no output, only whether there is one.
+    What it reads besides is undeclared in dvc.yaml: it decides whether there is an output, not what.
     """
     params, other = load_params(stage.outputs.workspace), _OTHER.get(extractor.name)
     if other is None or not joins_frames(params.system, params.model):

@@ -708,6 +708,27 @@ def test_another_checkout_where_dvc_runs_a_stage_is_in_use(
     assert there(store, spec(20)) == keys(spec(20), range(8))
 
 
+def test_rows_that_a_running_stage_found_and_has_not_named_yet_are_spared(
+    here: Checkout, store: Path
+) -> None:
+    """DVC removes a digest before its stage runs; the stage writes it at its end."""
+    fill(store, spec(), range(8))
+    fill(store, spec(20), range(8))
+    (here.root / "params.yaml").write_text("seeds: [0]\nmfcc: {coefficients: 20}\n")
+    holder = {"pid": os.getpid(), "cmd": "dvc repro"}
+    write_json(here.root / ".dvc/tmp/rwlock", {"write": {"x": holder}, "read": {}})
+    collect(store, here)
+    assert there(store, spec(20)) == keys(spec(20), range(8))
+    assert there(store, spec()) == set()
+    (here.root / "params.yaml").write_text("mfcc: [")  # edited meanwhile
+    (remark,) = collect(store, here).remarks
+    assert "params.yaml cannot be read, and a stage may run there" in remark
+    assert there(store, spec(20)) == keys(spec(20), range(8))
+    (here.root / ".dvc/tmp/rwlock").unlink()
+    collect(store, here)
+    assert there(store, spec(20)) == set()
+
+
 def test_a_dry_run_says_what_would_happen_and_a_wet_one_what_does(
     three: Checkout, store: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

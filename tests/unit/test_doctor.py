@@ -407,3 +407,15 @@ def doctor() -> object:
     with pytest.raises(SystemExit) as left:
         main(["doctor"])
     return left.value.code or 0
+
+
+def test_encoders_that_cannot_be_fused_are_a_problem(
+    workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(examining, "EXTRACTORS", ("sec", "tec"))
+    set_params(workspace, sec={"frames": "mean"})
+    problems = examine(workspace, tmp_path / "store").problems
+    assert [p for p in problems if "SEC has 1 frames a segment and TEC 149" in p]
+    values = yaml.safe_load((workspace / "params.yaml").read_text()) | {"system": "sec_tec"}
+    (workspace / "params.yaml").write_text(yaml.safe_dump(values, sort_keys=False))
+    assert not examine(workspace, tmp_path / "store").problems

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 from mfsn import files
 
@@ -56,6 +59,17 @@ def running_stage(workspace: Path) -> int | None:
         held = files.read_json(workspace / ".dvc" / "tmp" / "rwlock")
         return next((pid for pid in sorted(_pids(held)) if _is_alive(pid)), None)
     except (OSError, ValueError, TypeError, KeyError, AttributeError):  # none, or no such list
+        return None
+
+
+def sections_asked(workspace: Path) -> dict[str, Mapping[str, Any]] | None:
+    """The sections of params.yaml of a workspace, if it has one; None where it cannot be read."""
+    try:
+        values = yaml.safe_load((workspace / "params.yaml").read_text(encoding="utf-8"))
+        return {name: each for name, each in values.items() if isinstance(each, Mapping)}
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, AttributeError):  # edited at this moment
         return None
 
 

@@ -23,7 +23,7 @@ from mfsn.cache.dvc_cache import (
     run_cache,
 )
 from mfsn.cache.history import Commit, commits
-from mfsn.cache.jobs import jobs, running_stage
+from mfsn.cache.jobs import jobs, running_stage, sections_asked
 from mfsn.cache.layout import Layout
 from mfsn.cache.owners import Owner, forgotten, owners, rows_named
 from mfsn.cache.trouble import WAVEFORM
@@ -156,11 +156,10 @@ class References:
             yield Reference(owner.checkout, NOTE, owner.digest, owner.store, None)
 
     def _of_workspace(self, workspace: Path, checkout: Path, source: str) -> Iterator[Reference]:
-        in_use = (
-            workspace != checkout
-            or str(checkout) == self._current
-            or running_stage(checkout) is not None
-        )
+        at_work = workspace != checkout or running_stage(checkout) is not None
+        in_use = at_work or str(checkout) == self._current
+        if at_work:  # DVC removed the digest of a stage that runs; it is written at its end
+            yield from self._of_stage(workspace, checkout)
         for path in digests_of(workspace):
             name = path.relative_to(workspace).as_posix()
             try:
@@ -206,13 +205,28 @@ class References:
         else:
             yield Reference(str(checkout), source, output.path, store, keys)
 
+    def _of_stage(self, workspace: Path, checkout: Path) -> Iterator[Reference]:
+        asked = sections_asked(workspace)
+        if asked is None:
+            self.remarks.append(
+                f"{workspace}/params.yaml cannot be read, and a stage may run there: all rows are "
+                "spared until it is mended"
+            )
+        yield from self._asked_for(checkout, "running stage", asked)
+
     def _of_queue(self, checkout: Path, commit: Commit) -> Iterator[Reference]:
-        """Rows that a queued experiment will find by its parameters, whichever it needs."""
         if commit.queued is not None:
-            extractors = {path.parent.name for path in layouts.directories(self._root)}
-            for extractor in sorted(extractors):
-                for layout in self._fitting(extractor, commit.queued):
-                    yield _whole(checkout, "queued experiment", "", layout, in_use=True)
+            yield from self._asked_for(checkout, "queued experiment", commit.queued)
+
+    def _asked_for(
+        self, checkout: Path, source: str, params: Mapping[str, Any] | None
+    ) -> Iterator[Reference]:
+        """Rows that will be found by these parameters, or by any, whichever are needed."""
+        extractors = {path.parent.name for path in layouts.directories(self._root)}
+        for extractor in sorted(extractors):
+            known = self._layouts(extractor)
+            for layout in known if params is None else self._fitting(extractor, params):
+                yield _whole(checkout, source, "", layout, in_use=True)
 
     def _fitting(self, extractor: str, params: Mapping[str, Any]) -> list[Layout]:
         return [layout for layout in self._layouts(extractor) if _fits(layout, params)]

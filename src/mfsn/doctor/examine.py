@@ -74,8 +74,9 @@ def _described(params: Params, size: Size) -> str:
 
 def _frames(params: Params, works: list[Work]) -> Iterator[Finding]:
     """SEC and TEC that cannot be joined; which works are there depends on what could be loaded."""
-    frames = {work.spec.extractor: work.spec.arrays[-1].shape[0] for work in works}
-    if {"sec", "tec"} <= frames.keys():
+    specs = {work.spec.extractor: work.spec for work in works}
+    frames = {name: specs[name].arrays[-1].shape[0] for name in ("sec", "tec") if name in specs}
+    if len(frames) == 2:
         try:
             refuse_unlike_frames(params.system, params.model, frames["sec"], frames["tec"])
         except MfsnError as error:

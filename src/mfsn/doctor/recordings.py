@@ -53,7 +53,9 @@ def _by_path(root: Path, paths: Iterable[str], _cache: Path | None) -> dict[str,
 
 def _described(survey: Survey) -> str:
     said = f"{len(survey.used)} utterances of the classes, with sound headers"
-    return f"{said}; {survey.shortage}" if survey.shortage else said
+    others = ", ".join(f"{name} {count}" for name, count in sorted(survey.other_emotions.items()))
+    left_out = f"no class, left out: {others}" if others else None
+    return "; ".join(filter(None, [said, left_out, survey.shortage]))
 
 
 def _folds(params: Params, survey: Survey, files: list[ScannedFile], workspace: Path) -> Finding:

@@ -43,8 +43,8 @@ class EncoderExtractor:
     for it: checkpoints with group-normalised convolutions were trained without one (transformers,
     Wav2Vec2FeatureExtractor). Frames of padding are stored as they come; readers know the valid
     ones. Whisper's encoder hears spectrograms instead, see `mfsn.features.log_mel`; its decoder is
-    left out. Hidden states are numbered as transformers numbers them; the last of encoders that
-    normalise before their layers (the large ones) lacks the final LayerNorm.
+    left out. Hidden states are numbered as transformers numbers them; the last of large encoders,
+    which normalise before their layers, lacks the final LayerNorm, and Whisper's has it.
 
     On a GPU batches are larger and the pass is launched as one graph.
     """

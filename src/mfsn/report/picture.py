@@ -15,12 +15,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mfsn.report.rating import Rating
-from mfsn.report.utterance import RANGE_DB, Utterance
+from mfsn.report.utterance import RANGE_DB, Level, Utterance
 
 SIZE_IN = (11.0, 8.0)
 DPI = 150
 TITLE_LENGTH = 130
 NOT_EXTRACTED = "not extracted yet: run `dvc repro`"
+AVERAGED = "each segment's frames were averaged (frames: mean)"
+MOST_LEVELS = 4
+"""Curves of levels that can be told apart, and whose names stand beside the title."""
 INK, MUTED, LINE, ACCENT, SHADE = "#1a1c1e", "#5d646b", "#dfe2e5", "#1f5f8b", "#eceae4"
 PALE = "#b9c1c8"
 SERIES = ("#1b6ca8", "#d1661f", "#26875a", "#a03f8c", "#8a6d0a", "#2b9aa8", "#c0392b", "#5b5bc0")
@@ -114,7 +117,14 @@ def _draw_activity(axes: Axes, utterance: Utterance) -> None:
     if not utterance.levels:
         _say(axes, title, NOT_EXTRACTED)
         return
-    for index, (name, level) in enumerate(utterance.levels.items()):
+    levels = {name: level for name, level in utterance.levels.items() if level.frames > 1}
+    if not levels:
+        _say(axes, title, AVERAGED)
+        return
+    drawn = _spread(levels)
+    if len(drawn) < len(levels):
+        title = f"Activity of {len(drawn)} of {len(levels)} levels"
+    for index, (name, level) in enumerate(drawn.items()):
         total, distance = level.distance_ST.size, level.distance_ST.ravel()
         seconds = (np.arange(total) + 0.5) / total * utterance.segments
         relative = distance / max(float(distance.mean()), 1e-12)
@@ -123,7 +133,19 @@ def _draw_activity(axes: Axes, utterance: Utterance) -> None:
             color=SERIES[index % len(SERIES)], linewidth=1, label=name,
         )  # fmt: skip
     axes.set(title=title, ylabel="relative to its mean")
-    axes.legend(loc="lower right", bbox_to_anchor=(1, 0.98), ncols=8, frameon=False)
+    axes.legend(
+        loc="lower right", bbox_to_anchor=(1, 0.98), ncols=MOST_LEVELS, frameon=False,
+        handlelength=1.2, columnspacing=1.2,
+    )  # fmt: skip
+
+
+def _spread(levels: dict[str, Level]) -> dict[str, Level]:
+    """As many levels as are legible, from the first to the last."""
+    names = list(levels)
+    if len(names) <= MOST_LEVELS:
+        return levels
+    kept = np.linspace(0, len(names) - 1, MOST_LEVELS).round().astype(int)
+    return {names[index]: levels[names[index]] for index in kept}
 
 
 def _mark_segments(axes: Axes, utterance: Utterance) -> None:

@@ -41,6 +41,11 @@ class Level:
     is_real_ST: npt.NDArray[np.bool_]
     """Which frames see real audio."""
 
+    @property
+    def frames(self) -> int:
+        """Frames a segment; 1 where the extractor keeps their mean, which has no course."""
+        return self.norm_ST.shape[1]
+
 
 @dataclass(frozen=True)
 class Utterance:

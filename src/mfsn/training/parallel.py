@@ -152,6 +152,8 @@ def _serve(pipe: Connection, work: Work, level: int) -> None:
     sys.stderr = _NoTerminal(sys.stderr.buffer, line_buffering=True)
     logging.basicConfig(format="%(message)s", stream=sys.stdout)
     logging.getLogger("mfsn").setLevel(level)
+    # Its own lock is one between processes, which a worker would leave behind in the system.
+    tqdm.set_lock(threading.RLock())
     units: SimpleQueue[Unit] = SimpleQueue()
     threading.Thread(target=_receive, args=(pipe, units), daemon=True).start()
     do: Do | None = None

@@ -227,3 +227,57 @@ def test_settings_reach_params_yaml_with_their_types(tmp_path: Path, value: Any)
     path.write_text("a: {b: 1}\n")
     apply_overrides(path, [_setting("a.b", value)])
     assert yaml.safe_load(path.read_text()) == {"a": {"b": value}}
+
+
+SEC_ONLY = {
+    "wav2vec2": ("wav2vec2", "facebook/wav2vec2-base"),
+    "wav2vec2_asr": ("wav2vec2", "facebook/wav2vec2-base-960h"),
+    "data2vec": ("data2vec-audio", "facebook/data2vec-audio-base"),
+    "data2vec_asr": ("data2vec-audio", "facebook/data2vec-audio-base-960h"),
+}
+"""Row of sec_only to its family and its checkpoint on the hub."""
+
+
+@pytest.mark.parametrize("size", ["demo", "small", "base"])
+@pytest.mark.parametrize("row", SEC_ONLY)
+def test_random_weights_stand_in_where_params_yaml_has_them(
+    params: Params, row: str, size: str
+) -> None:
+    ours = {"low": 0, "high": 3}
+    params = changed(params, {"sec.model": f"random/data2vec-audio-{size}", "sec.levels": ours})
+    table = labelled(table_named("sec_only"), params)
+    found = next(one for one in table.rows if one.name == row)
+    assert overrides(found, params, short=False, seeds=()) == {
+        "system": "coattention",
+        "sec.model": f"random/{SEC_ONLY[row][0]}-{size}",
+        "sec.revision": None,
+        "sec.levels": ours,
+    }
+    assert found.label.endswith(" [random weights]")
+
+
+@pytest.mark.parametrize("row", SEC_ONLY)
+def test_pretrained_encoders_are_those_of_the_hub_with_its_levels(params: Params, row: str) -> None:
+    params = changed(
+        params, {"sec.model": "facebook/data2vec-audio-base", "sec.levels": {"low": 0, "high": 3}}
+    )
+    table = labelled(table_named("sec_only"), params)
+    found = next(one for one in table.rows if one.name == row)
+    assert overrides(found, params, short=False, seeds=()) == {
+        "system": "coattention",
+        "sec.model": SEC_ONLY[row][1],
+        "sec.revision": "main",
+        "sec.levels": {"low": 1, "mid": 6, "high": 12},
+    }
+    assert "random" not in found.label
+
+
+@pytest.mark.parametrize("name", ["sec_only", "layers", "layers_large"])
+@pytest.mark.parametrize("size", ["demo", "small"])
+def test_stand_ins_are_recipes(params: Params, name: str, size: str) -> None:
+    from mfsn.features.checkpoints import PREFIX, RECIPES
+
+    params = changed(params, {"sec.model": f"random/data2vec-audio-{size}"})
+    for row in table_named(name).runs:
+        model = overrides(row, params, short=False, seeds=())["sec.model"]
+        assert model.removeprefix(PREFIX) in RECIPES, row.name

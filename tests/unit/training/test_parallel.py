@@ -117,6 +117,16 @@ def test_nothing_is_said_beside_the_interrupt(
     assert said == ("" if number == signal.SIGKILL else "interrupted\n")
 
 
+def test_nothing_is_said_at_the_end(tmp_path: Path) -> None:
+    script = f"import toy_work, pathlib; toy_work.run_to_the_end(pathlib.Path({str(tmp_path)!r}))"
+    path = os.pathsep.join([str(Path(__file__).parent), *sys.path])
+    ended = subprocess.run(
+        [sys.executable, "-c", script], env={**os.environ, "PYTHONPATH": path},
+        stderr=subprocess.PIPE, text=True, check=True, timeout=60,
+    )  # fmt: skip
+    assert ended.stderr == ""
+
+
 def test_what_went_wrong_in_a_worker_is_shown_with_its_place(tmp_path: Path, work: Any) -> None:
     with pytest.raises(ZeroDivisionError) as raised:
         list(run_units(work.units(tmp_path, "zw"), work.ToyWork(), 2))

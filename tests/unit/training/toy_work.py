@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from tqdm import tqdm
 
 from mfsn.corpora.protocols import Fold
 from mfsn.errors import TrainingError
@@ -39,6 +40,7 @@ class ToyWork:
 
 def _compute(unit: Unit) -> str:
     write_text(unit.folder / "pid", str(os.getpid()))
+    tqdm(disable=True).close()
     if unit.fold.name == "f":
         raise TrainingError("fold f: a sentence")
     if unit.fold.name == "l":
@@ -62,6 +64,11 @@ def run_interrupted(folder: Path) -> None:
         run_for_ever(folder)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
+
+
+def run_to_the_end(folder: Path) -> None:
+    """Two workers that are done."""
+    list(run_units(units(folder, "ddd"), ToyWork(), 2))
 
 
 def run_for_ever(folder: Path) -> None:

@@ -5,7 +5,7 @@ function curvesOf(detail, measure) {
     const mean = level[`${measure}_mean`];
     const values = Array.from(bytesOf(data), (byte) => low + (byte / 255) * (high - low));
     return { name, mean, values, colour: colourAt(position) };
-  });
+  }).filter(({ values }) => values.length > detail.segments); // a mean alone has no course
 }
 
 // Relative to its mean over real audio, so that levels of different size share an axis.

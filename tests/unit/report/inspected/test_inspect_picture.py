@@ -1,86 +1,76 @@
-"""The pictures of utterances: the files that come out, whatever the names."""
+"""The picture of `mfsn inspect` where an encoder has many levels, or one frame a segment."""
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
-from pathlib import Path
+from dataclasses import replace
 
-import matplotlib.image
+import numpy as np
 import pytest
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.text import Text
 
-from mfsn.errors import ConfigError
-from mfsn.report import picture
-from mfsn.report.inspect import draw_pictures, file_name
+from mfsn.report.picture import AVERAGED, MOST_LEVELS, draw_png
 from mfsn.report.source import Source
-from mfsn.report.utterance import Utterance
-from mfsn.workspace import Outputs
+from mfsn.report.utterance import Level, gather
 
-Open = Callable[[], Source]
-
-
-@pytest.mark.parametrize("predicted", [False, True])
-def test_the_picture_is_a_png_whatever_the_names(
-    opened: Open, predict: Callable[..., None], tmp_path: Path, predicted: bool
-) -> None:
-    if predicted:
-        predict("one/clip$1$")
-    out = tmp_path / "pictures" / "clip.png"
-    assert draw_pictures(opened(), ["one/clip$1$"], out) == [out]
-    height, width, _ = matplotlib.image.imread(out).shape
-    assert width > height > 800
-    assert [p.name for p in out.parent.iterdir()] == ["clip.png"]
+NAME = "one/clip2"
 
 
-def test_features_that_are_missing_leave_a_note(opened: Open, outputs: Outputs) -> None:
-    for name in ("spectrogram", "mfcc", "sec", "tec"):
-        outputs.digest(name).unlink()
-    (path,) = draw_pictures(opened(), ["one/clip2"])
-    assert path.read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
+@pytest.fixture
+def activity(opened: Callable[[], Source], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Axes]:
+    """Draws an utterance with levels, and gives the axes of their activity."""
+    saved: list[Figure] = []
+    save = Figure.savefig
+
+    def note(self: Figure, *args: object, **options: object) -> None:
+        saved.append(self)
+        save(self, *args, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Figure, "savefig", note)
+
+    def draw(names: list[str], frames: int) -> Axes:
+        utterance = gather(opened(), NAME)
+        values = np.random.default_rng(0).random((utterance.segments, frames))
+        level = Level(values, values, values[0], values >= 0)
+        assert draw_png(replace(utterance, levels=dict.fromkeys(names, level)))
+        return saved[-1].axes[3]
+
+    return draw
 
 
-def test_the_same_utterance_gives_the_same_bytes(opened: Open, tmp_path: Path) -> None:
-    for name in ("a.png", "b.png"):
-        draw_pictures(opened(), ["one/clip2"], tmp_path / name)
-    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+def test_of_many_levels_as_many_are_drawn_as_can_be_read(activity: Callable[..., Axes]) -> None:
+    axes = activity([f"SEC layer_{number:02}" for number in range(25)] + ["TEC last"], 149)
+    legend = axes.get_legend()
+    assert legend is not None
+    names = [text.get_text() for text in legend.get_texts()]
+    assert len(names) == MOST_LEVELS
+    assert (names[0], names[-1]) == ("SEC layer_00", "TEC last")
+    assert axes.get_title("left") == f"Activity of {MOST_LEVELS} of 26 levels"
+    assert not _overlap(axes)
 
 
-def test_pictures_stay_out_of_the_way(opened: Open, tmp_path: Path) -> None:
-    folder = tmp_path / "data" / "inspect" / "demo" / "mfsn"
-    assert {path.parent for path in draw_pictures(opened(), ["one/clip$1$", "one/clip2"])} == {
-        folder
-    }
-    assert len(list(folder.iterdir())) == 2
+def test_the_names_of_four_levels_leave_the_title_alone(activity: Callable[..., Axes]) -> None:
+    axes = activity(["SEC low", "SEC mid", "SEC high", "TEC last"], 149)
+    assert axes.get_title("left").startswith("Activity: ")
+    assert not _overlap(axes)
 
 
-def test_an_existing_folder_takes_the_picture(opened: Open, tmp_path: Path) -> None:
-    (path,) = draw_pictures(opened(), ["one/clip2"], tmp_path)
-    assert path == tmp_path / file_name("one/clip2")
+def test_means_have_no_course(activity: Callable[..., Axes]) -> None:
+    axes = activity(["SEC layer_00", "SEC layer_01"], 1)
+    assert not axes.get_legend()
+    assert AVERAGED in [text.get_text() for text in axes.texts]
 
 
-def test_several_pictures_do_not_go_into_one_file(opened: Open, tmp_path: Path) -> None:
-    (tmp_path / "a.png").touch()
-    with pytest.raises(ConfigError, match=r"a\.png is a file; name a folder for the 2 pictures"):
-        draw_pictures(opened(), ["one/clip2", "one/clip$1$"], tmp_path / "a.png")
-
-
-def test_ids_become_file_names_that_differ() -> None:
-    ids = ["plain-1", "a/b", "a_b", "../up", ".hidden", "x" * 300, "x" * 301]
-    names = [file_name(name) for name in ids]
-    assert names[0] == "plain-1.png"
-    assert len(set(names)) == len(ids)
-    assert all("/" not in n and not n.startswith(".") and len(n) < 130 for n in names)
-
-
-def test_a_failed_drawing_leaves_the_old_picture(
-    opened: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    out = tmp_path / "clip.png"
-    out.write_bytes(b"old")
-
-    def broken(_: Utterance) -> None:
-        raise MemoryError
-
-    monkeypatch.setattr(picture, "_draw", broken)
-    with pytest.raises(MemoryError):
-        draw_pictures(opened(), ["one/clip2"], out)
-    assert out.read_bytes() == b"old"
+def _overlap(axes: Axes) -> bool:
+    legend = axes.get_legend()
+    assert legend is not None
+    title = next(
+        child for child in axes.get_children()
+        if isinstance(child, Text) and child.get_text() == axes.get_title("left")
+    )  # fmt: skip
+    figure = axes.figure
+    figure.savefig(io.BytesIO())
+    return bool(title.get_window_extent().overlaps(legend.get_window_extent()))
