@@ -5,7 +5,7 @@ from functools import partial
 
 from _start import run
 from mfsn.cache.owners import note_use, register_owner
-from mfsn.features.base import Extractor
+from mfsn.encoder_pair import refuse_unlike_encoders
 from mfsn.features.checked import Check
 from mfsn.features.extraction import extract
 from mfsn.features.ray_cluster import ray_address
@@ -13,11 +13,8 @@ from mfsn.features.ray_engine import RayEngine
 from mfsn.features.registry import make_extractor
 from mfsn.features.waveform import waveform_store
 from mfsn.manifest import SEGMENTS, read_table
-from mfsn.models.frames import joins_frames, refuse_unlike_frames
-from mfsn.params import Stage, load_params
+from mfsn.params import Stage
 from mfsn.workspace import main_checkout, store_root
-
-_OTHER = {"sec": "tec", "tec": "sec"}
 
 
 def extract_one(stage: Stage) -> None:
@@ -34,28 +31,13 @@ def extract_one(stage: Stage) -> None:
     digest = check.digest(segments)
     if digest is None:
         extractor = make()
-        _refuse_unlike_frames(stage, extractor)
+        refuse_unlike_encoders(outputs.workspace, extractor)
         digest = extract(extractor, segments, segment, root, engine)
         check.note(extractor, digest)
     path = outputs.digest(name)
     digest.write(path)
     register_owner(root, main_checkout(), path.relative_to(outputs.workspace), digest.store)
     note_use(root, outputs.segments, waveform_store(segment, root).spec.directory)
-
-
-def _refuse_unlike_frames(stage: Stage, extractor: Extractor) -> None:
-    """Stop before hours of work where SEC and TEC cannot be joined frame by frame.
-
-    What it reads besides is undeclared in dvc.yaml: it decides whether there is an output, not what.
-    """
-    params, other = load_params(stage.outputs.workspace), _OTHER.get(extractor.name)
-    if other is None or not joins_frames(params.system, params.model):
-        return
-    segment = params.segment
-    cut = (segment.sample_rate_hz, segment.samples, segment.reading)
-    both = {extractor.name: extractor, other: make_extractor(other, getattr(params, other), *cut)}
-    sec, tec = (both[name].arrays[-1].shape[0] for name in ("sec", "tec"))
-    refuse_unlike_frames(params.system, params.model, sec, tec)
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from mfsn.cache.gc import carry_out, make_plan
 from mfsn.cache.history import QUEUE
 from mfsn.cache.listing import list_store
 from mfsn.cache.lock import exclusive
-from mfsn.cache.owners import owners, register_owner
+from mfsn.cache.owners import forgotten, owners, register_owner
 from mfsn.cache.plan import Plan, Wish
 from mfsn.cache.reader import FeatureReader
 from mfsn.cache.references import Scope
@@ -657,6 +657,23 @@ def test_what_dvc_forgot_spares_no_more_than_it_named(three: Checkout, store: Pa
     fill(store, spec(50), range(8))
     assert collect(store, three).remarks == ()
     assert there(store, spec(50)) == set()
+
+
+def test_the_copy_of_what_dvc_forgot_goes_once_nothing_needs_it(
+    three: Checkout, store: Path
+) -> None:
+    collect(store, three, budget=1, force=True)
+    (copy,) = forgotten(store).iterdir()
+    collect(store, three)
+    assert copy.is_file()  # a commit names it, and DVC's cache lacks it
+    three.name_rows(spec(), range(8))  # as `dvc repro` does
+    collect(store, three, grace_s=3600)
+    assert copy.is_file()
+    os.utime(copy, (LONG_AGO, LONG_AGO))
+    make_plan(store, three.root, Wish())
+    assert copy.is_file()
+    collect(store, three)
+    assert not copy.exists()
 
 
 def test_a_plan_and_other_evictions_leave_digests_in_use_alone(

@@ -304,6 +304,14 @@ def test_a_class_that_no_utterance_has_is_a_problem(workspace: Path) -> None:
     assert said.startswith("labels.classes asks for proud, which no utterance has")
 
 
+def test_emotions_that_are_no_class_are_told_and_hinder_nothing(workspace: Path) -> None:
+    """They can be meant so, or be misspelt."""
+    edit_table(workspace, "sad,dev", "sda,dev")
+    told = next(iter(check_recordings(load_params(workspace), workspace)))
+    assert told.is_good
+    assert told.found.endswith("; no class, left out: sda 1")
+
+
 @pytest.mark.usefixtures("no_encoders")
 @pytest.mark.parametrize("damage", [b"", b"no sound at all", b"RIFF"])
 def test_a_header_that_cannot_be_read_is_a_problem(workspace: Path, damage: bytes) -> None:

@@ -27,6 +27,7 @@ from mfsn.cache.owners import forget, last_use
 from mfsn.cache.plan import DirectoryPlan, Evicted, Plan, Wish
 from mfsn.cache.references import References
 from mfsn.cache.runs import run_folders
+from mfsn.cache.trouble import explaining
 from mfsn.errors import CacheError, MfsnError
 
 
@@ -61,6 +62,7 @@ def make_plan(store_root: Path, current: Path | None, wish: Wish) -> Plan:
         run_cache=tuple(_dangling(references, going)),
         evicted=tuple(evicted),
         losses=tuple(losses(found, going)),
+        stale=tuple(references.stale),
         gone=(*references.gone, *wish.scope.forgotten),
         remarks=(*remarks, *references.remarks),
         budget=wish.budget,
@@ -80,6 +82,7 @@ def carry_out(plan: Plan) -> list[str]:
         (f"{loss.checkout}: {loss.digest}", partial(loss.forget, plan.store_root))
         for loss in plan.losses
     ]
+    steps += [(str(copy), partial(_remove, copy)) for copy in plan.stale]
     steps += [(checkout, partial(forget, plan.store_root, checkout)) for checkout in plan.gone]
     for directory in plan.directories:
         if not directory.is_idle:
@@ -108,6 +111,11 @@ def _plan(
         sources=tuple(sorted(need.sources)),
         everything=wish.compact or wish.budget is not None,
     )
+
+
+def _remove(copy: Path) -> None:
+    with explaining(copy):
+        copy.unlink(missing_ok=True)
 
 
 def _dangling(

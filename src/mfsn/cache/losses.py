@@ -78,7 +78,7 @@ class Loss:
         path = self.checkout / self.digest
         named = path.read_bytes()
         md5 = hashlib.md5(named, usedforsecurity=False).hexdigest()
-        files.write_bytes(forgotten(store_root, md5), named)
+        files.write_bytes(forgotten(store_root) / md5, named)
         content(cache_folder(self.checkout), md5).unlink(missing_ok=True)
         path.unlink()
 

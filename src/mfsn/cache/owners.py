@@ -100,17 +100,16 @@ class Owner:
         return rows_named(self.path, self.extractor, store_root)
 
 
-def forgotten(store_root: Path, md5: str) -> Path:
-    """Where a digest stays that DVC forgot although branches or tags may name it.
+def forgotten(store_root: Path) -> Path:
+    """Where digests stay that DVC forgot although branches or tags may name them, by their md5.
 
     So garbage collection still knows which rows they name, and need not spare all that could be
     theirs.
 
     Args:
         store_root: root of the feature cache.
-        md5: of its content, its address in DVC's cache.
     """
-    return store_root / "owners" / "forgotten" / md5
+    return store_root / "owners" / "forgotten"
 
 
 def rows_named(path: Path, extractor: str, store_root: Path) -> tuple[str, set[str]]:

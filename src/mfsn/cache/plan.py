@@ -111,6 +111,8 @@ class Plan:
     evicted: tuple[Evicted, ...]
     losses: tuple[Loss, ...]
     """Digests in use that name evicted rows: DVC forgets them, and computes the rows again."""
+    stale: tuple[Path, ...]
+    """Copies of digests that DVC forgot earlier, and that nothing names any more."""
     gone: tuple[str, ...]
     """Checkouts whose notes go."""
     remarks: tuple[str, ...]

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mfsn import files
 from mfsn.cache import layout as layouts
 from mfsn.cache.dvc_cache import (
     Output,
@@ -92,6 +93,7 @@ class References:
         self._scope = scope
         self._owners = [o for o in owners(store_root) if o.checkout not in scope.forgotten]
         self._read: dict[str, tuple[str, frozenset[str]]] = {}
+        self._forgotten: set[Path] = set()
 
     @property
     def gone(self) -> list[str]:
@@ -105,6 +107,16 @@ class References:
         there = {owner.checkout for owner in self._owners if owner.presence == "there"}
         here = {self._current} if self._current else set()
         return sorted(Path(name) for name in there | here)
+
+    @property
+    def stale(self) -> list[Path]:
+        """Copies of forgotten digests that are old, and that nothing followed so far names, sorted.
+
+        DVC's cache may hold their content again, as it does once the rows were computed again.
+        """
+        copies = files.stats(forgotten(self._root).glob("*"))
+        old = {path for path, status in copies if status.st_mtime < self._before}
+        return sorted(old - self._forgotten)
 
     def __iter__(self) -> Iterator[Reference]:
         """All references; one digest may be named by many."""
@@ -121,7 +133,9 @@ class References:
         """
         if output.md5 not in self._read:
             path = content(cache_folder(checkout), output.md5)
-            path = path if path.is_file() else forgotten(self._root, output.md5)
+            if not path.is_file():
+                path = forgotten(self._root) / output.md5
+                self._forgotten.add(path)
             store, keys = rows_named(path, output.extractor, self._root)
             self._read[output.md5] = store, frozenset(keys)
         return self._read[output.md5]

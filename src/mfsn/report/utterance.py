@@ -44,7 +44,7 @@ class Level:
     @property
     def frames(self) -> int:
         """Frames a segment; 1 where the extractor keeps their mean, which has no course."""
-        return self.norm_ST.shape[1]
+        return int(self.norm_ST.shape[1])
 
 
 @dataclass(frozen=True)

@@ -91,12 +91,12 @@ def table_named(name: str) -> Table:
 
 
 def labelled(table: Table, params: Params) -> Table:
-    """The table with labels that name the linear model which its parameters ask for, and the rows
-    that run with random weights instead of pretrained ones.
+    """The table with labels that name the linear model which its parameters ask for, and rows that
+    set what they really run with: random weights where params.yaml has those, see `Row.random`.
 
     Dimensions are always predicted by ridge regression.
     """
-    rows = [row.model_copy(update={"label": _label(row, params)}) for row in table.rows]
+    rows = [row.model_copy(update=_labelled(row, params)) for row in table.rows]
     return table.model_copy(update={"rows": rows})
 
 
@@ -159,6 +159,13 @@ def notice(table: Table, params: Params) -> str | None:
 def experiment_name(table: str, row: Row, short: bool) -> str:
     """Name of a row's experiment in DVC."""
     return f"{table}-{row.name}{'-short' if short else ''}"
+
+
+def _labelled(row: Row, params: Params) -> dict[str, Any]:
+    """The label of a row, and what it sets, stand-ins included."""
+    if row.set is None:
+        return {"label": _label(row, params)}
+    return {"label": _label(row, params), "set": row.set | _stand_in(row, params)}
 
 
 def _label(row: Row, params: Params) -> str:

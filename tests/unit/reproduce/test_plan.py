@@ -20,6 +20,7 @@ from mfsn.reproduce.plan import (
     notice,
     overrides,
     protocol_of,
+    settings_of,
     table_named,
     tables,
 )
@@ -281,3 +282,10 @@ def test_stand_ins_are_recipes(params: Params, name: str, size: str) -> None:
     for row in table_named(name).runs:
         model = overrides(row, params, short=False, seeds=())["sec.model"]
         assert model.removeprefix(PREFIX) in RECIPES, row.name
+
+
+def test_a_list_shows_the_encoders_that_will_really_run(params: Params) -> None:
+    params = changed(params, {"sec.model": "random/data2vec-audio-small"})
+    row = labelled(table_named("sec_only"), params).rows[0]
+    assert "sec.model: random/wav2vec2-small" in settings_of(row)
+    assert "facebook" not in settings_of(row)

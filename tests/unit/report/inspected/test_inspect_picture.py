@@ -71,6 +71,7 @@ def _overlap(axes: Axes) -> bool:
         child for child in axes.get_children()
         if isinstance(child, Text) and child.get_text() == axes.get_title("left")
     )  # fmt: skip
-    figure = axes.figure
+    figure = axes.get_figure(root=True)
+    assert figure is not None
     figure.savefig(io.BytesIO())
     return bool(title.get_window_extent().overlaps(legend.get_window_extent()))
