@@ -32,11 +32,11 @@ import pandas as pd
 
 from mfsn.cache.reader import FeatureReader
 from mfsn.cache.spec import ArraySpec
-from mfsn.cache.trouble import counted
 from mfsn.corpora.config import SegmentConfig
 from mfsn.errors import CacheError, CorpusError, ManifestError
 from mfsn.manifest import SEGMENTS, UTTERANCES, read_table
 from mfsn.named_rows import NamedArray, NamedRows, with_xarray
+from mfsn.quantities import counted
 from mfsn.workspace import Outputs, find_workspace, store_root
 
 if TYPE_CHECKING:

@@ -23,11 +23,12 @@ from mfsn.cache import layout as layouts
 from mfsn.cache import marker as markers
 from mfsn.cache.lock import exclusive
 from mfsn.cache.store import Store
-from mfsn.cache.trouble import WAVEFORM, counted, explaining
+from mfsn.cache.trouble import WAVEFORM, explaining
 from mfsn.features.extraction import pin_threads
 from mfsn.features.memory import Recording, extract_recordings
 from mfsn.features.waveform import cut, waveform_store
 from mfsn.manifest import SEGMENTS, UTTERANCES, read_table
+from mfsn.quantities import counted
 from mfsn.refill import DigestRows, corpus_folder, maker_of
 from mfsn.workspace import recording
 

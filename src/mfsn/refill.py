@@ -15,7 +15,7 @@ import pandas as pd
 from mfsn.cache.digest import Digest
 from mfsn.cache.repair import describe_again
 from mfsn.cache.store import Store
-from mfsn.cache.trouble import WAVEFORM, counted
+from mfsn.cache.trouble import WAVEFORM
 from mfsn.corpora.config import SegmentConfig
 from mfsn.errors import CacheError, CorpusError, ManifestError, MfsnError
 from mfsn.features.base import Extractor, store_spec
@@ -24,6 +24,7 @@ from mfsn.features.registry import EXTRACTORS, remake_extractor
 from mfsn.features.waveform import segment_corpus, segment_recipe, waveform_store
 from mfsn.manifest import SEGMENTS, UTTERANCES, read_table
 from mfsn.params import load_params, outputs_of
+from mfsn.quantities import counted
 from mfsn.workspace import Outputs, corpus_root, corpus_variable, part_of
 
 

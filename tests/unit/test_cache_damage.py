@@ -19,11 +19,11 @@ from mfsn.cache.digest import Digest
 from mfsn.cache.owners import register_owner
 from mfsn.cache.spec import ArraySpec, StoreSpec
 from mfsn.cache.store import Store
-from mfsn.cache.trouble import counted
 from mfsn.cache.verify import verify
 from mfsn.cache.writer import write_shard
 from mfsn.errors import CacheError, DamagedRowError, MissingRowError
 from mfsn.manifest import SEGMENTS, write_table
+from mfsn.quantities import counted
 
 ARRAYS = (
     ArraySpec("low", (2, 3), "float16", ("frame", "feature")),

@@ -17,9 +17,10 @@ from mfsn.cache.digest import Digest
 from mfsn.cache.reader import FeatureReader
 from mfsn.cache.spec import ArraySpec, StoreSpec
 from mfsn.cache.store import Store
-from mfsn.cache.trouble import counted, explaining, fill, refill
+from mfsn.cache.trouble import explaining, fill, refill
 from mfsn.cache.verify import verify
 from mfsn.errors import CacheError, StorageFullError, StoreBusyError
+from mfsn.quantities import counted
 
 SPEC = StoreSpec("tec", {"extractor": "tec"}, (ArraySpec("last", (2,), "float32", ("feature",)),))
 KEYS = [SPEC.row_key(str(row), 0) for row in range(6)]

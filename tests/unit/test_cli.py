@@ -216,7 +216,8 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[tuple[object, ...]]:
     found = Predictions("fold 1, seed 0 of toy", ("it is the demo's",), files)
     asked: list[tuple[object, ...]] = []
 
-    def answer(paths: object, model: object = None) -> Predictions:
+    def answer(paths: object, *, model: object, keep_going: bool) -> Predictions:
+        assert keep_going
         asked.append((paths, model))
         return found
 

@@ -234,7 +234,7 @@ def test_an_encoder_that_cannot_be_loaded_is_named(
     assert doctor() == 1
     shown = capsys.readouterr().out
     assert "NO  tec" in shown
-    assert "it will not run: tec: random/nothing-of-the-kind" in shown
+    assert "it will not run before what is marked NO is mended: tec" in shown
 
 
 def test_a_store_that_cannot_be_made_is_one_sentence(
@@ -264,7 +264,7 @@ def test_a_device_that_is_not_there_is_a_problem(
     monkeypatch.setenv("MFSN_DEVICE", "cuda:99")
     examined = examine(workspace, workspace.parent / "store")
     assert not found(examined, "device")[1]
-    assert examined.problems[0].startswith("it will not run: device: MFSN_DEVICE=cuda:99")
+    assert examined.problems[0].what == "device"
 
 
 def refused(root: Path, what: str) -> str:
@@ -287,7 +287,7 @@ def test_a_corpus_that_prepare_accepts_is_said(workspace: Path) -> None:
         "4 utterances of the classes, with sound headers",
         True,
     )
-    assert found(examined, "protocol") == ("official_split, 1 folds", True)
+    assert found(examined, "protocol") == ("official_split, 1 fold", True)
 
 
 @pytest.mark.usefixtures("no_encoders")
@@ -317,7 +317,7 @@ def test_emotions_that_are_no_class_are_told_and_hinder_nothing(workspace: Path)
 def test_a_header_that_cannot_be_read_is_a_problem(workspace: Path, damage: bytes) -> None:
     prepare(workspace)
     (workspace.parent / "corpora" / "toy" / "3.wav").write_bytes(damage)
-    assert "1 recordings in" in refused(workspace, "recordings")
+    assert "1 recording in" in refused(workspace, "recordings")
     assert "3.wav" in refused(workspace, "recordings")
 
 
@@ -363,6 +363,13 @@ def test_a_ray_cluster_that_nobody_answers_for_is_refused(monkeypatch: pytest.Mo
         (told,) = [each for each in check_variables() if each.what == "MFSN_RAY"]
         assert not told.is_good
         assert said in told.found
+
+
+def test_a_malformed_budget_is_told_and_hinders_no_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MFSN_STORE_BUDGET", "much")
+    (told,) = [each for each in check_variables() if each.what == "MFSN_STORE_BUDGET"]
+    assert told.is_good
+    assert "MFSN_STORE_BUDGET much: it takes a size such as 500MB" in told.found
 
 
 def test_a_misspelt_variable_is_told_and_hinders_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -423,7 +430,7 @@ def test_encoders_that_cannot_be_fused_are_a_problem(
     monkeypatch.setattr(examining, "EXTRACTORS", ("sec", "tec"))
     set_params(workspace, sec={"frames": "mean"})
     problems = examine(workspace, tmp_path / "store").problems
-    assert [p for p in problems if "SEC has 1 frames a segment and TEC 149" in p]
+    assert [p for p in problems if "SEC has 1 frame a segment and TEC 149" in p.found]
     values = yaml.safe_load((workspace / "params.yaml").read_text()) | {"system": "sec_tec"}
     (workspace / "params.yaml").write_text(yaml.safe_dump(values, sort_keys=False))
     assert not examine(workspace, tmp_path / "store").problems

@@ -258,8 +258,8 @@ def test_too_little_is_refused(name: str, manifest: pd.DataFrame, match: str) ->
     [
         ({"folds": [{"test_speakers": ["1a", "9z"]}]}, "fold1: the corpus has no speaker 9z"),
         ({"folds": [{"test": ["nobody"]}]}, "the corpus has no utterance_id nobody"),
-        ({"folds": [{"test_speakers": ["1a"]}]}, "20 utterances are in no test part"),
-        ({"folds": [{"test_speakers": EVERYBODY}] * 2}, "24 utterances are tested more than once"),
+        ({"folds": [{"test_speakers": ["1a"]}]}, "20 utterances in no test part"),
+        ({"folds": [{"test_speakers": EVERYBODY}] * 2}, "24 utterances tested more than once"),
         ({"folds": [{"name": "x", "test_speakers": ["1a"]}] * 2}, "x is there twice"),
         (
             {"covers": "part", "folds": [{"test_speakers": ["1a"], "dev": ["1a-sad-1"]}]},

@@ -15,7 +15,7 @@ from mfsn.cache import shard as shards
 from mfsn.cache.layout import Layout
 from mfsn.cache.marker import Marker, Refused
 from mfsn.cache.spec import ArraySpec
-from mfsn.cache.trouble import counted
+from mfsn.quantities import counted
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,9 @@ from mfsn.cache.dvc_cache import cache_folder, content
 from mfsn.cache.jobs import running_stage
 from mfsn.cache.owners import forgotten
 from mfsn.cache.references import WORKING_TREE, Reference
-from mfsn.cache.trouble import REPAIR, counted
+from mfsn.cache.trouble import REPAIR
 from mfsn.errors import CacheError, StorageFullError
+from mfsn.quantities import counted
 
 
 @dataclass(frozen=True)

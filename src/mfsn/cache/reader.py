@@ -11,8 +11,8 @@ import numpy.typing as npt
 from mfsn.cache.digest import Digest
 from mfsn.cache.owners import note_use
 from mfsn.cache.store import Store
-from mfsn.cache.trouble import counted
 from mfsn.errors import MissingRowError
+from mfsn.quantities import counted
 
 
 class FeatureReader:

@@ -19,9 +19,10 @@ from mfsn.cache.index import Index, Places
 from mfsn.cache.lock import exclusive
 from mfsn.cache.marker import Marker, Refused
 from mfsn.cache.spec import ArraySpec, StoreSpec
-from mfsn.cache.trouble import REPAIR, counted, explaining, fill, lost, unreachable
+from mfsn.cache.trouble import REPAIR, explaining, fill, lost, unreachable
 from mfsn.cache.writer import Writer, recover
 from mfsn.errors import CacheError, DamagedRowError, MissingRowError
+from mfsn.quantities import counted
 
 
 class Store:

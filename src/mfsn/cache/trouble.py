@@ -48,11 +48,6 @@ def lost(extractor: str, damage: str | None) -> str:
     return f"(deleted, or the store lies elsewhere: MFSN_STORE); {fill(extractor)}"
 
 
-def counted(number: int, noun: str) -> str:
-    """A number and what it counts, as in `1 row` and `2 rows`."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
 @contextlib.contextmanager
 def explaining(path: Path) -> Iterator[None]:
     """Turn what the operating system says about `path` into one clear sentence.

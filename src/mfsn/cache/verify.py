@@ -20,8 +20,9 @@ from mfsn.cache.damage import Findings, inspect
 from mfsn.cache.layout import Layout
 from mfsn.cache.owners import owners
 from mfsn.cache.repair import repair
-from mfsn.cache.trouble import REPAIR, counted, explaining
+from mfsn.cache.trouble import REPAIR, explaining
 from mfsn.errors import CacheError, MfsnError
+from mfsn.quantities import counted
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import logging
 import shutil
+import threading
 from collections.abc import Container, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
@@ -123,6 +124,7 @@ class Writer:
         self._filling, self._spare = _Buffer(layout), _Buffer(layout)
         self._thread = ThreadPoolExecutor(1, "mfsn-writer")
         self._in_flight: Future[None] | None = None
+        self._one_commit = threading.Lock()
 
     def __enter__(self) -> Writer:
         return self
@@ -187,7 +189,8 @@ class Writer:
             StorageFullError: if the disk is full.
             CacheError: if the store cannot be written.
         """
-        commit(self.layout, marker)
+        with self._one_commit:  # the caller's, or the thread's own
+            commit(self.layout, marker)
 
     def _send(self) -> None:
         """Hand the filled shard to the thread, once it has written the one before."""

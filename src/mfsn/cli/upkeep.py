@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mfsn.cli.console import app, cache_app, finish, show
-from mfsn.cli.quantities import parse_bytes, parse_duration, show_bytes, show_duration
 from mfsn.errors import ConfigError
+from mfsn.quantities import parse_bytes, parse_duration, show_bytes, show_duration
 from mfsn.workspace import BUDGET_VARIABLE
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from mfsn.cache.plan import DirectoryPlan, Plan
+    from mfsn.doctor.checks import Finding
     from mfsn.doctor.estimate import Work
 
 
@@ -93,10 +94,17 @@ def doctor() -> None:
     if found.works:
         typer.echo()
         show([_WORK_HEADER, *(_work_row(work) for work in found.works)])
-    finish(["", *(found.problems or ["ready to run"])], not found.problems)
+    finish(["", _verdict(found.problems)], not found.problems)
 
 
 _WORK_HEADER = ("extractor", "rows", "in the store", "bytes a row", "will write", "about")
+
+
+def _verdict(problems: list[Finding]) -> str:
+    if not problems:
+        return "ready to run"
+    named = ", ".join(problem.what for problem in problems)
+    return f"it will not run before what is marked NO is mended: {named}"
 
 
 def _work_row(work: Work) -> tuple[object, ...]:

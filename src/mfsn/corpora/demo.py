@@ -15,7 +15,10 @@ METADATA = "metadata.csv"
 
 @dataclass(frozen=True)
 class Demo:
-    """Reader of the spoken demo: the label is the emotion of the prosody, not that of the words."""
+    """Reader of the spoken demo: the label is the emotion of the prosody, not that of the words.
+
+    Its ratings are invented (src/mfsn/corpora/data/demo_speech.yaml).
+    """
 
     facts: CorpusFacts
 
@@ -50,5 +53,8 @@ class Demo:
             session=row["session"],
             gender=row["gender"],
             transcript=row["transcript"],
+            valence=float(row["valence"]),
+            arousal=float(row["arousal"]),
+            dominance=float(row["dominance"]),
             congruent=row["emotion"] == row["sentence_emotion"],
         )

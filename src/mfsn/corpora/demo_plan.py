@@ -36,6 +36,8 @@ class Spoken:
     """pitch and range (0 to 100 on eSpeak's scales), rate (words a minute), level_db (root mean
     square relative to full scale), fade_db (change of level from the first to the last sample);
     first, middle, last (per cent added to the pitch of these words)."""
+    ratings: Mapping[str, float]
+    """valence, arousal and dominance from 1 to 5, which follow from the prosody."""
 
 
 def plan_demo() -> list[Spoken]:
@@ -50,6 +52,7 @@ def _plan(recipe: Mapping[str, Any]) -> Iterator[Spoken]:
                 index = (number + shift) % len(texts)
                 for emotion in recipe["prosody"]:
                     name = f"{voice['speaker']}-{emotion}-{words}-{length}-{index + 1}"
+                    prosody = _prosody(recipe, voice["strength"], emotion, random.Random(name))
                     yield Spoken(
                         name=name,
                         speaker=voice["speaker"],
@@ -60,22 +63,40 @@ def _plan(recipe: Mapping[str, Any]) -> Iterator[Spoken]:
                         text=texts[index],
                         voice=voice["voice"],
                         mark=recipe["marks"][emotion],
-                        prosody=_prosody(recipe, voice, emotion, random.Random(name)),
+                        prosody=_spoken_by(voice, prosody, recipe["rms_db"]),
+                        ratings=_ratings(recipe, prosody),
                     )
 
 
 def _prosody(
-    recipe: Mapping[str, Any], voice: Mapping[str, Any], emotion: str, chance: random.Random
+    recipe: Mapping[str, Any], strength: float, emotion: str, chance: random.Random
 ) -> dict[str, float]:
+    """Drawn for one utterance, as a speaker without habits of their own would speak it."""
     neutral, target = recipe["prosody"]["neutral"], recipe["prosody"][emotion]
-    drawn = {
+    return {
         name: neutral[name]
-        + voice["strength"] * (target[name] - neutral[name])
+        + strength * (target[name] - neutral[name])
         + chance.uniform(-width, width)
         for name, width in recipe["jitter"].items()
     }
-    return drawn | {
-        "pitch": drawn["pitch"] + voice["pitch"],
-        "rate": drawn["rate"] * voice["rate"],
-        "level_db": drawn["level_db"] + voice["level_db"] + recipe["rms_db"],
+
+
+def _spoken_by(
+    voice: Mapping[str, Any], prosody: Mapping[str, float], rms_db: float
+) -> dict[str, float]:
+    return {
+        **prosody,
+        "pitch": prosody["pitch"] + voice["pitch"],
+        "rate": prosody["rate"] * voice["rate"],
+        "level_db": prosody["level_db"] + voice["level_db"] + rms_db,
     }
+
+
+def _ratings(recipe: Mapping[str, Any], prosody: Mapping[str, float]) -> dict[str, float]:
+    neutral, scale = recipe["prosody"]["neutral"], recipe["rating_scale"]
+    ratings = {}
+    for dimension, weights in recipe["ratings"].items():
+        moved = sum(weight * (prosody[name] - neutral[name]) for name, weight in weights.items())
+        within = min(max(scale["neutral"] + moved, scale["lowest"]), scale["highest"])
+        ratings[dimension] = round(within, 2)
+    return ratings

@@ -146,6 +146,7 @@ def _metadata(plan: Sequence[Spoken]) -> str:
             "emotion": spoken.emotion,
             "sentence_emotion": spoken.sentence_emotion,
             "transcript": spoken.text,
+            **spoken.ratings,
         }
         for spoken in plan
     ]

@@ -13,6 +13,7 @@ from pydantic import ConfigDict, Field, model_validator
 from mfsn.config import Config
 from mfsn.corpora.fold import some
 from mfsn.errors import ProtocolError
+from mfsn.quantities import counted
 from mfsn.workspace import local_path
 
 SHIPPED = Path(__file__).parent / "folds"
@@ -109,6 +110,6 @@ def check_coverage(tests: Sequence[set[str]], manifest: pd.DataFrame, where: str
         ids = manifest.loc[wrong, "utterance_id"]
         if len(ids):
             raise ProtocolError(
-                f"{where}: {len(ids)} utterances are {how} ({some(ids)}); mend the folds, or say "
-                "`covers: part` if that is meant"
+                f"{where}: {counted(len(ids), 'utterance')} {how} ({some(ids)}); mend the "
+                "folds, or say `covers: part` if that is meant"
             )

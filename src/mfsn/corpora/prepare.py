@@ -19,6 +19,7 @@ from mfsn.corpora.shortage import shortfall
 from mfsn.corpora.survey import Survey
 from mfsn.errors import CorpusError
 from mfsn.manifest import UTTERANCES
+from mfsn.quantities import counted
 
 logger = logging.getLogger(__name__)
 
@@ -99,6 +100,7 @@ def summary(manifest: pd.DataFrame, account: dict[str, Any]) -> str:
     )
     hours = manifest.duration_s.sum() / 3600
     return (
-        f"{len(manifest)} utterances of {manifest.speaker.nunique()} speakers, {hours:.2f} h "
+        f"{counted(len(manifest), 'utterance')} of "
+        f"{counted(manifest.speaker.nunique(), 'speaker')}, {hours:.2f} h "
         f"({counts}); left out: {left_out}"
     )

@@ -21,6 +21,7 @@ from mfsn.corpora.listen import Hear, Sound, listen
 from mfsn.corpora.scan import ScannedFile
 from mfsn.corpora.shortage import describe_shortage
 from mfsn.errors import CorpusError
+from mfsn.quantities import counted
 from mfsn.workspace import corpus_variable
 
 _WAY_ROUND = ", or set prepare.require_complete to false to use what is there"
@@ -213,6 +214,6 @@ def _read(
 def _name_unusable(root: Path, unusable: Sequence[str]) -> str:
     listed = enumerate_first(unusable)
     return (
-        f"{len(unusable)} recordings in {root} cannot be used: {listed}; replace or remove them, "
-        "then run the same command again"
+        f"{counted(len(unusable), 'recording')} in {root} cannot be used: {listed}; replace or "
+        "remove them, then run the same command again"
     )

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from mfsn.cache.trouble import REPAIR, WAVEFORM, counted
+from mfsn.cache.trouble import REPAIR, WAVEFORM
 from mfsn.doctor.checks import Finding
 from mfsn.doctor.estimate import Work
 from mfsn.errors import MfsnError
+from mfsn.quantities import counted
 from mfsn.refill import DigestRows, digest_rows
 from mfsn.workspace import remote_address
 

@@ -18,6 +18,7 @@ from mfsn.errors import MfsnError
 from mfsn.features.registry import EXTRACTORS
 from mfsn.models.frames import refuse_unlike_frames
 from mfsn.params import Params, load_params, outputs_of
+from mfsn.quantities import counted
 
 HEADROOM = 1.02
 """Shards carry an index and markers beside their rows."""
@@ -32,10 +33,9 @@ class Examination:
     """Waves and extractors in the order of the pipeline; empty where there is no corpus."""
 
     @property
-    def problems(self) -> list[str]:
-        """Why a run would not end well, one sentence each; empty where it would."""
-        bad = [finding for finding in self.findings if not finding.is_good]
-        return [f"it will not run: {finding.what}: {finding.found}" for finding in bad]
+    def problems(self) -> list[Finding]:
+        """Why a run would not end well; empty where it would."""
+        return [finding for finding in self.findings if not finding.is_good]
 
 
 def examine(workspace: Path, store_root: Path) -> Examination:
@@ -68,7 +68,7 @@ def examine(workspace: Path, store_root: Path) -> Examination:
 
 
 def _described(params: Params, size: Size) -> str:
-    counts = f"{size.utterances} utterances, {size.segments} segments"
+    counts = f"{counted(size.utterances, 'utterance')}, {counted(size.segments, 'segment')}"
     return f"{params.corpus.name}: {counts}, {size.duration_s / 3600:.2f} h (from {size.source})"
 
 

@@ -17,6 +17,7 @@ from mfsn.doctor.checks import Finding
 from mfsn.errors import MfsnError
 from mfsn.hashing import Entry
 from mfsn.params import Params
+from mfsn.quantities import counted
 from mfsn.workspace import corpus_root
 
 
@@ -52,7 +53,7 @@ def _by_path(root: Path, paths: Iterable[str], _cache: Path | None) -> dict[str,
 
 
 def _described(survey: Survey) -> str:
-    said = f"{len(survey.used)} utterances of the classes, with sound headers"
+    said = f"{counted(len(survey.used), 'utterance')} of the classes, with sound headers"
     others = ", ".join(f"{name} {count}" for name, count in sorted(survey.other_emotions.items()))
     left_out = f"no class, left out: {others}" if others else None
     return "; ".join(filter(None, [said, left_out, survey.shortage]))
@@ -63,4 +64,4 @@ def _folds(params: Params, survey: Survey, files: list[ScannedFile], workspace: 
         folds = make_folds(manifest_of(survey, files), params.protocol, workspace)
     except MfsnError as error:
         return Finding("protocol", str(error), is_good=False)
-    return Finding("protocol", f"{params.protocol.name}, {len(folds)} folds")
+    return Finding("protocol", f"{params.protocol.name}, {counted(len(folds), 'fold')}")

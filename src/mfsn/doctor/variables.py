@@ -13,11 +13,21 @@ from mfsn.cache.lock import WAIT_VARIABLE, wait_s
 from mfsn.doctor.checks import Finding
 from mfsn.errors import MfsnError
 from mfsn.features.ray_cluster import RAY_VARIABLE, check_address
+from mfsn.quantities import parse_bytes
 
-_CHECKS: Mapping[str, Callable[[], Any]] = {WAIT_VARIABLE: wait_s, RAY_VARIABLE: check_address}
+
+def _budget() -> None:
+    if text := os.environ.get(workspace.BUDGET_VARIABLE):
+        parse_bytes(text, workspace.BUDGET_VARIABLE)
+
+
+_CHECKS: Mapping[str, Callable[[], Any]] = {
+    WAIT_VARIABLE: wait_s,
+    RAY_VARIABLE: check_address,
+    workspace.BUDGET_VARIABLE: _budget,
+}
 _KNOWN = (
     *_CHECKS,
-    workspace.BUDGET_VARIABLE,
     workspace.STORE_VARIABLE,
     workspace.CORPORA_VARIABLE,
     workspace.REMOTE_VARIABLE,
@@ -41,10 +51,11 @@ def check_variables() -> Iterator[Finding]:
 
 
 def _checked(name: str) -> Finding:
+    # Only `mfsn cache gc` reads the budget: it is told, and hinders no run.
     try:
         _CHECKS[name]()
     except MfsnError as error:
-        return Finding(name, str(error), is_good=False)
+        return Finding(name, str(error), is_good=name == workspace.BUDGET_VARIABLE)
     return Finding(name, os.environ[name] or "empty")
 
 

@@ -20,11 +20,12 @@ from tqdm import tqdm
 from mfsn import audio
 from mfsn.cache.spec import ArraySpec, StoreSpec
 from mfsn.cache.store import Store
-from mfsn.cache.trouble import WAVEFORM, counted
+from mfsn.cache.trouble import WAVEFORM
 from mfsn.cache.writer import Writer
 from mfsn.corpora.config import SegmentConfig
 from mfsn.errors import AudioError
 from mfsn.manifest import SEGMENTS, segment_id
+from mfsn.quantities import counted
 from mfsn.workspace import recording
 
 VERSION = 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mfsn.errors import ConfigError
 from mfsn.models.config import ModelConfig, System
+from mfsn.quantities import counted
 
 
 def joins_frames(system: System, config: ModelConfig) -> bool:
@@ -31,7 +32,7 @@ def refuse_unlike_frames(
     if system != "mfsn":
         what, instead = "share one co-attention stream", "model.streams: dual"
     raise ConfigError(
-        f"SEC has {sec_frames} frames a segment and TEC {tec_frames}, so they cannot {what}; "
-        "choose two encoders with the same hop and the same frames (params.yaml: sec.model, "
-        f"tec.model, sec.frames, tec.frames), or {instead}"
+        f"SEC has {counted(sec_frames, 'frame')} a segment and TEC {tec_frames}, so they cannot "
+        f"{what}; choose two encoders with the same hop and the same frames (params.yaml: "
+        f"sec.model, tec.model, sec.frames, tec.frames), or {instead}"
     )

@@ -101,7 +101,8 @@ def warnings(run: Run) -> list[str]:
     encoders = run.about["encoders"].items()
     random = [name.upper() for name, e in encoders if e["weights"] == "random weights"]
     if random:
-        found.append(f"{' and '.join(random)} come from random weights, which know no speech.")
+        come = "comes" if len(random) == 1 else "come"
+        found.append(f"{' and '.join(random)} {come} from random weights, which know no speech.")
     if not run.about["protocol"]["speaker_independent"]:
         found.append("Training and test share speakers: the scores do not carry to new ones.")
     if run.scores["selection"] == "oracle_test":

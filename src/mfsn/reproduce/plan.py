@@ -180,7 +180,11 @@ def _stand_in(row: Row, params: Params) -> dict[str, Any]:
     if row.random is None or not params.sec.model.startswith(RANDOM):
         return {}
     size = params.sec.model.rpartition("-")[2]
-    changed = {"sec.model": f"{RANDOM}{row.random}-{size}", "sec.revision": None}
+    if size in ("base", "large"):  # a published size; the row says which
+        model = row.random if row.random.endswith("-large") else f"{row.random}-base"
+    else:
+        model = f"{row.random}-{size}"
+    changed = {"sec.model": f"{RANDOM}{model}", "sec.revision": None}
     numbered = isinstance((row.set or {}).get("sec.levels"), dict)  # of the pretrained one's layers
     return changed | ({"sec.levels": _value("sec.levels", params)} if numbered else {})
 

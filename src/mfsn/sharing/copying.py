@@ -14,8 +14,9 @@ from mfsn.cache.digest import Digest
 from mfsn.cache.layout import row_bytes
 from mfsn.cache.spec import ArraySpec
 from mfsn.cache.store import Store
-from mfsn.cache.trouble import counted, refill
+from mfsn.cache.trouble import refill
 from mfsn.errors import DamagedRowError
+from mfsn.quantities import counted
 from mfsn.sharing.batches import BATCH_BYTES, Array, batches, rows_within
 from mfsn.sharing.bundles import Bundle, RemoteStore
 from mfsn.sharing.remote import Remote

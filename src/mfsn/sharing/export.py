@@ -18,9 +18,9 @@ from mfsn.cache.digest import Digest
 from mfsn.cache.layout import dtype_of, row_bytes
 from mfsn.cache.spec import ArraySpec
 from mfsn.cache.store import Store
-from mfsn.cache.trouble import counted
 from mfsn.errors import ExportError, MfsnError, MissingRowError, StorageFullError
 from mfsn.files import replacing
+from mfsn.quantities import counted
 from mfsn.sharing.batches import BATCH_BYTES, Array, batches, checksums_of, rows_within
 from mfsn.sharing.corpus import CODE, PreparedCorpus, carried_files
 from mfsn.sharing.described import describe

@@ -16,8 +16,8 @@ from mfsn.cache import shard as shards
 from mfsn.cache.digest import Digest
 from mfsn.cache.layout import dtype_of
 from mfsn.cache.spec import ArraySpec
-from mfsn.cache.trouble import counted
 from mfsn.manifest import SEGMENTS, UTTERANCES
+from mfsn.quantities import counted
 from mfsn.sharing.batches import BATCH_BYTES, Array, Rows, count_unsound, rows_within
 from mfsn.sharing.corpus import CODE, carried_files
 from mfsn.sharing.described import parse_description

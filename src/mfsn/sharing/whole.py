@@ -9,7 +9,7 @@ from pathlib import Path
 from mfsn.cache import layout as layouts
 from mfsn.cache.digest import Digest
 from mfsn.cache.store import Store
-from mfsn.cache.trouble import counted
+from mfsn.quantities import counted
 from mfsn.sharing.bundles import RemoteStore, refuse_empty, remote_digests
 from mfsn.sharing.corpus import PreparedCorpus
 from mfsn.sharing.remote import Remote

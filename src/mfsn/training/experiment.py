@@ -21,6 +21,7 @@ from mfsn.errors import TrainingError
 from mfsn.manifest import SEGMENTS, UTTERANCES, read_table
 from mfsn.models.config import ModelConfig, System
 from mfsn.models.frames import joins_frames, refuse_unlike_frames
+from mfsn.quantities import counted
 from mfsn.training.config import (
     CorruptionConfig,
     OptimisationConfig,
@@ -86,7 +87,7 @@ class Experiment:
         unrated = table.loc[table[self.labels.rated].isna().any(axis=1), "utterance_id"]
         if len(unrated):
             raise TrainingError(
-                f"{len(unrated)} utterances have no {' or '.join(self.labels.rated)} "
+                f"{counted(len(unrated), 'utterance')} without {' or '.join(self.labels.rated)} "
                 f"({some(unrated)}); run `dvc repro`, which leaves them out"
             )
         return table
@@ -103,7 +104,8 @@ class Experiment:
         without = set(self.manifest["utterance_id"]) - set(table["utterance_id"])
         if without:
             raise TrainingError(
-                f"{len(without)} utterances have no segment ({some(without)}); run `dvc repro`"
+                f"{counted(len(without), 'utterance')} without a segment ({some(without)}); "
+                "run `dvc repro`"
             )
         return table
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from mfsn import runtime
-from mfsn.cache.trouble import counted
 from mfsn.files import read_json, write_json
+from mfsn.quantities import counted
 from mfsn.training.experiment import Experiment
 from mfsn.training.memory import plan_memory
 from mfsn.training.outputs import copy_files, replacing_folder

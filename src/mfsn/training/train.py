@@ -11,9 +11,9 @@ from typing import Any
 import pandas as pd
 
 from mfsn import runtime
-from mfsn.cache.trouble import counted
 from mfsn.files import write_json
 from mfsn.manifest import read_table, write_table
+from mfsn.quantities import counted
 from mfsn.training.config import ClassicalConfig, TrainConfig
 from mfsn.training.experiment import Experiment
 from mfsn.training.memory import plan_memory

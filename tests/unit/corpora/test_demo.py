@@ -97,6 +97,21 @@ def test_prosody_varies_within_an_emotion_and_differs_between_them() -> None:
         assert tuple(sorted(EMOTIONS, key=lambda e, m=means: m[e])) == order  # type: ignore[misc]
 
 
+def test_ratings_follow_the_prosody_on_a_scale_of_five() -> None:
+    for dimension, order in {
+        "valence": ("angry", "neutral", "happy"),
+        "arousal": ("sad", "neutral", "happy", "angry"),
+        "dominance": ("sad", "neutral", "angry"),
+    }.items():
+        means = [np.mean([s.ratings[dimension] for s in PLAN if s.emotion == e]) for e in order]
+        assert means == sorted(means)
+        assert all(1 <= s.ratings[dimension] <= 5 for s in PLAN)
+        assert len({s.ratings[dimension] for s in PLAN}) > 100  # more than a class with a number
+    loudest = [s for s in PLAN if s.speaker == "v02"], [s for s in PLAN if s.speaker == "v03"]
+    means = [np.mean([s.ratings["arousal"] for s in spoken]) for spoken in loudest]
+    assert abs(means[0] - means[1]) < 0.2  # a speaker's habitual level does not count
+
+
 def test_the_motivating_case_is_there() -> None:
     text = "I'm really happy right now"
     assert {(s.sentence_emotion, s.emotion) for s in PLAN if s.text == text} == {
@@ -115,6 +130,9 @@ def test_the_reader_takes_the_label_from_the_prosody(demo: Path) -> None:
         assert utterance.emotion == spoken.emotion
         assert utterance.congruent == (spoken.emotion == spoken.sentence_emotion)
         assert utterance.transcript == spoken.text
+        rated = {name: getattr(utterance, name) for name in spoken.ratings}
+        assert rated == spoken.ratings
+        assert set(rated) == {"valence", "arousal", "dominance"}
         assert (utterance.speaker, utterance.session) == (spoken.speaker, spoken.session)
 
 

@@ -27,6 +27,7 @@ SPOKEN = Spoken(
     voice="en-us+f1",
     mark=".",
     prosody=FLAT,
+    ratings={},
 )
 
 

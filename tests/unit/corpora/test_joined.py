@@ -167,9 +167,7 @@ def test_an_emotion_is_renamed_if_any_part_has_it(place: Place) -> None:
 
 def test_what_is_wrong_with_a_part_is_said_of_that_part(place: Place, tmp_path: Path) -> None:
     (tmp_path / "two" / "a.wav").write_bytes(b"RIFF")
-    with pytest.raises(
-        CorpusError, match=r"part two: 1 recordings in .*two cannot be used: a\.wav"
-    ):
+    with pytest.raises(CorpusError, match=r"part two: 1 recording in .*two cannot be used: a\.wav"):
         place.prepared()
     shutil.rmtree(tmp_path / "two")
     with pytest.raises(CorpusError, match=r"corpus two: .*two does not exist; .*MFSN_CORPUS_TWO"):

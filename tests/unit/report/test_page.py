@@ -183,7 +183,7 @@ def test_the_demo_is_marked_as_one(page: Page) -> None:
     [
         ("protocol", {"speaker_independent": False}, "Training and test share speakers"),
         ("optimisation", {"shuffle_labels": True}, "Training labels were shuffled"),
-        ("encoders", {}, "SEC come from random weights"),
+        ("encoders", {}, "SEC comes from random weights"),
     ],
 )
 def test_what_weakens_the_scores_is_said_at_the_top(

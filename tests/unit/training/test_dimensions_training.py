@@ -191,7 +191,7 @@ def test_an_utterance_without_a_rating_is_refused(toy: Any) -> None:
     manifest = rated_manifest(toy)
     manifest.loc[3, "valence"] = None
     experiment = toy(manifest=manifest, labels=RATED)
-    with pytest.raises(TrainingError, match=r"^1 utterances have no valence or arousal.*dvc repro"):
+    with pytest.raises(TrainingError, match=r"^1 utterance without valence or arousal.*dvc repro"):
         _ = experiment.manifest
 
 

@@ -170,5 +170,5 @@ def test_an_utterance_without_segments_is_refused(toy: Any) -> None:
     experiment = toy()
     table = experiment.segments
     write_table(experiment.outputs.segments, table[table["utterance_id"] != "s2p1loud2"], SEGMENTS)
-    with pytest.raises(TrainingError, match=r"1 utterances have no segment \(s2p1loud2\)"):
+    with pytest.raises(TrainingError, match=r"1 utterance without a segment \(s2p1loud2\)"):
         units_of(replace(experiment))

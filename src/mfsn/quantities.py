@@ -1,4 +1,4 @@
-"""Sizes and durations as people type and read them."""
+"""Numbers, sizes and durations as people type and read them."""
 
 from __future__ import annotations
 
@@ -50,6 +50,11 @@ def show_duration(seconds: float) -> str:
         if seconds >= limit:
             return f"{seconds / (86400.0 if unit == 'days' else limit):.1f} {unit}"
     return f"{seconds:.0f} s"
+
+
+def counted(number: int, noun: str) -> str:
+    """A number and what it counts, as in `1 row` and `2 rows`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _split(text: str) -> tuple[float, str]:
