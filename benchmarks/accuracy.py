@@ -86,8 +86,7 @@ def main() -> None:
     outputs = outputs_of(params, workspace)
     utterances = read_table(outputs.manifest, UTTERANCES)
     folds = make_folds(utterances, params.protocol, workspace)
-    if not all(fold.speaker_independent for fold in folds):
-        raise SystemExit("the folds share speakers; choose a protocol whose folds do not")
+    refuse_shared_speakers(folds)
     features = read_features(params, outputs, scored(utterances))
     frozen_at = outputs.results.parent / "accuracy" / "frozen.json"
     if not frozen_at.exists():
@@ -97,6 +96,17 @@ def main() -> None:
     print_ledger(opened, chosen)
     predictions = pd.concat(opened.values(), ignore_index=True)
     print_scores(predictions, scored(utterances), len(params.labels.classes), params.evaluate)
+
+
+def refuse_shared_speakers(folds: Sequence[Fold]) -> None:
+    """Other folds' test parts are what a fold chooses on, so none may hold a speaker of its own."""
+    for i, fold in enumerate(folds):
+        others = set(rest_of(folds, i))
+        if not fold.speaker_independent or not others <= {*fold.train, *fold.dev}:
+            raise SystemExit(
+                f"{fold.title}: other folds test speakers of its test part; choose a protocol "
+                "whose folds share none"
+            )
 
 
 def read_features(

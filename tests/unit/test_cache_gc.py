@@ -640,6 +640,23 @@ def test_a_budget_spares_what_is_in_use_unless_forced(three: Checkout, store: Pa
     assert there(store, spec()) == set()
 
 
+def test_of_rows_in_use_too_those_used_least_recently_go_first(here: Checkout, store: Path) -> None:
+    """Named by the digests of two corpora, of which the one with the later name is older."""
+    one, other = sorted((spec(20), spec(30)), key=lambda each: each.directory)
+    for wanted, days in ((one, 10), (other, 20)):
+        fill(store, wanted, range(8))
+        digest = here.name_rows(wanted, range(8))
+        used(here, wanted, days)
+        place = here.root / f"data/prepared/{days}/features/mfcc.json"
+        place.parent.mkdir(parents=True)
+        digest.replace(place)
+        register_owner(store, here.root, place.relative_to(here.root), wanted.directory)
+        used(here, wanted, days)
+    size = make_plan(store, here.root, Wish()).bytes
+    plan = make_plan(store, here.root, Wish(budget=size - 1, force=True))
+    assert [evicted.directory for evicted in plan.evicted] == [other.directory]
+
+
 def test_dvc_forgets_the_digest_in_use_whose_rows_a_budget_evicts(
     three: Checkout, store: Path
 ) -> None:

@@ -369,6 +369,7 @@ def test_a_malformed_budget_is_told_and_hinders_no_run(monkeypatch: pytest.Monke
     monkeypatch.setenv("MFSN_STORE_BUDGET", "much")
     (told,) = [each for each in check_variables() if each.what == "MFSN_STORE_BUDGET"]
     assert told.is_good
+    assert told.mark == "??"
     assert "MFSN_STORE_BUDGET much: it takes a size such as 500MB" in told.found
 
 
@@ -376,6 +377,7 @@ def test_a_misspelt_variable_is_told_and_hinders_nothing(monkeypatch: pytest.Mon
     monkeypatch.setenv("MFSN_STROE", "/somewhere")
     (told,) = [each for each in check_variables() if each.what == "MFSN_STROE"]
     assert told.is_good
+    assert told.mark == "??"
     assert "did you mean MFSN_STORE?" in told.found
 
 

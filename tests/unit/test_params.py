@@ -102,6 +102,9 @@ def test_every_mistake_is_a_line_that_says_what_is_allowed(workspace: Path) -> N
     ]
 
 
+LEVELS = "it takes all, or level names with indices of hidden states"
+
+
 @pytest.mark.parametrize(
     ("old", "new", "allowed"),
     [
@@ -110,6 +113,9 @@ def test_every_mistake_is_a_line_that_says_what_is_allowed(workspace: Path) -> N
         ("alpha_lr: 5.0", "alpha_lr: .inf", "search.alpha_lr is inf; it takes a finite number"),
         ("reader: demo", "reader: nope", "corpus.reader is 'nope'; it takes demo, ravdess, "),
         ("name: demo", "name: 5", "corpus.name is 5; it takes text"),
+        ("{low: 1, mid: 2, high: 4}", "some", f"sec.levels is 'some'; {LEVELS}"),
+        ("{low: 1, mid: 2, high: 4}", "[1, 2]", f"sec.levels is [1, 2]; {LEVELS}"),
+        ("{low: 1, mid: 2, high: 4}", "{}", "sec.levels is {}; it takes 1 or more entries"),
     ],
 )
 def test_a_refused_value_is_told_in_plain_words(

@@ -101,7 +101,7 @@ def _plan(
     contents: Contents, needed: Mapping[str, Need], before: float, wish: Wish
 ) -> DirectoryPlan:
     need = needed.get(contents.layout.spec.directory, Need())
-    unneeded = {key for key in contents.home if need.used(key) is None}
+    unneeded = {key for key in contents.home if need.use(key) is None}
     young = {key for key in unneeded if contents.committed_at[contents.home[key]] >= before}
     return DirectoryPlan(
         contents=contents,

@@ -2,43 +2,55 @@
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from mfsn.cache.references import Reference
 
-NOW = math.inf
-"""Last use of what a workspace names now: never evicted unless forced."""
-
 LastUse = Mapping[tuple[str, str, str], float]
 """Checkout, digest and store directory to seconds since the epoch, from `owners.last_use`."""
+
+
+class Use(NamedTuple):
+    """How rows are used; what a budget evicts last compares greatest."""
+
+    in_use: bool
+    """A workspace names them where somebody works or a job runs now: evicted only if forced."""
+    last: float
+    """When they were last extracted or read (seconds since the epoch); 0 if nobody noted it."""
+
+    def merged(self, other: Use | None) -> Use:
+        """The use of rows that another digest, if any, names too."""
+        if other is None:
+            return self
+        return Use(self.in_use or other.in_use, max(self.last, other.last))
 
 
 @dataclass
 class Need:
     """What is needed of one store directory."""
 
-    rows: dict[str, float] = field(default_factory=dict)
-    """Row key to when it was last used (seconds since the epoch)."""
-    whole: float | None = None
-    """The same for rows that nobody names one by one; None if those are not needed."""
+    rows: dict[str, Use] = field(default_factory=dict)
+    """Row key to how it is used."""
+    whole: Use | None = None
+    """The same of rows that nobody names one by one; None if those are not needed."""
     sources: set[str] = field(default_factory=set)
     """Where the need comes from, for people."""
 
-    def add(self, reference: Reference, used: float) -> None:
+    def add(self, reference: Reference, use: Use) -> None:
         """Merge what another reference needs."""
         self.sources.add(reference.source)
         if reference.keys is None:
-            self.whole = max(used, self.whole or 0.0)
+            self.whole = use.merged(self.whole)
         for key in reference.keys or ():
-            self.rows[key] = max(used, self.rows.get(key, 0.0))
+            self.rows[key] = use.merged(self.rows.get(key))
 
-    def used(self, key: str) -> float | None:
-        """When a row was last used; None if nothing needs it."""
-        times = [time for time in (self.rows.get(key), self.whole) if time is not None]
-        return max(times, default=None)
+    def use(self, key: str) -> Use | None:
+        """How a row is used; None if nothing needs it."""
+        own = self.rows.get(key)
+        return own.merged(self.whole) if own else self.whole
 
 
 def needs(references: Iterable[Reference], last_use: LastUse) -> dict[str, Need]:
@@ -51,5 +63,5 @@ def needs(references: Iterable[Reference], last_use: LastUse) -> dict[str, Need]
     found: dict[str, Need] = defaultdict(Need)
     for reference in references:
         who = (reference.checkout, reference.digest, reference.store)
-        found[reference.store].add(reference, NOW if reference.in_use else last_use.get(who, 0.0))
+        found[reference.store].add(reference, Use(reference.in_use, last_use.get(who, 0.0)))
     return dict(found)

@@ -23,11 +23,11 @@ from mfsn.cache.dvc_cache import (
     outputs_in,
     run_cache,
 )
+from mfsn.cache.fitting import fitting, known
 from mfsn.cache.history import Commit, commits
 from mfsn.cache.jobs import jobs, running_stage, sections_asked
 from mfsn.cache.layout import Layout
 from mfsn.cache.owners import Owner, forgotten, owners, rows_named
-from mfsn.cache.trouble import WAVEFORM
 from mfsn.errors import CacheError, MfsnError
 
 Keys = frozenset[str] | None
@@ -180,7 +180,7 @@ class References:
                 store, keys = rows_named(path, extractor_named_by(name), self._root)
             except (MfsnError, OSError) as error:
                 self.remarks.append(f"{error}; until then all rows of this extractor are spared")
-                for layout in self._layouts(extractor_named_by(name)):
+                for layout in known(self._root, extractor_named_by(name)):
                     yield _whole(checkout, source, name, layout, in_use)
             else:
                 yield Reference(str(checkout), source, name, store, frozenset(keys), in_use)
@@ -206,15 +206,15 @@ class References:
         try:
             store, keys = self.content(checkout, output)
         except (MfsnError, OSError):
-            fitting = self._fitting(output.extractor, output.params)
-            fitting = fitting or self._layouts(output.extractor)
-            if fitting:
-                named = ", ".join(layout.spec.directory for layout in fitting)
+            possible = fitting(self._root, output.extractor, output.params)
+            possible = possible or known(self._root, output.extractor)
+            if possible:
+                named = ", ".join(layout.spec.directory for layout in possible)
                 self._remark_once(
                     f"{checkout}: {output.path} of {source} is not in DVC's cache; everything that "
                     f"it can have named is spared ({named}); `dvc fetch -aT` brings it back"
                 )
-            for layout in fitting:
+            for layout in possible:
                 yield _whole(checkout, source, output.path, layout)
         else:
             yield Reference(str(checkout), source, output.path, store, keys)
@@ -238,21 +238,8 @@ class References:
         """Rows that will be found by these parameters, or by any, whichever are needed."""
         extractors = {path.parent.name for path in layouts.directories(self._root)}
         for extractor in sorted(extractors):
-            known = self._layouts(extractor)
-            for layout in known if params is None else self._fitting(extractor, params):
+            for layout in fitting(self._root, extractor, params):
                 yield _whole(checkout, source, "", layout, in_use=True)
-
-    def _fitting(self, extractor: str, params: Mapping[str, Any]) -> list[Layout]:
-        return [layout for layout in self._layouts(extractor) if _fits(layout, params)]
-
-    def _layouts(self, extractor: str) -> list[Layout]:
-        found = []
-        for path in layouts.directories(self._root, extractor):
-            try:
-                found.append(layouts.load(path))
-            except CacheError:  # of another version: no part of a plan either
-                continue
-        return [layout for layout in found if layout is not None]
 
     def _remark_once(self, sentence: str) -> None:
         if sentence not in self.remarks:
@@ -263,23 +250,3 @@ def _whole(
     checkout: Path, source: str, digest: str, layout: Layout, in_use: bool = False
 ) -> Reference:
     return Reference(str(checkout), source, digest, layout.spec.directory, None, in_use)
-
-
-def _fits(layout: Layout, params: Mapping[str, Any]) -> bool:
-    """Whether rows with these sections of params.yaml may lie in a directory.
-
-    The name of an encoder decides nothing: its weights do, which nobody sees without loading them.
-    """
-    extractor = layout.spec.extractor
-    config = layouts.about(layout).get("config", {})
-    asked = dict(params.get(extractor) or {})
-    for name in ("model", "revision"):
-        asked.pop(name, None)
-    known = layout.spec.recipe.get("segment", {})
-    segment = params.get("segment") or {}
-    described = extractor == WAVEFORM or bool(asked)
-    return (
-        described
-        and all(config.get(name) == value for name, value in asked.items())
-        and all(known.get(name, value) == value for name, value in segment.items())
-    )

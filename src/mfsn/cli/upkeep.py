@@ -90,7 +90,7 @@ def doctor() -> None:
     from mfsn.workspace import find_workspace, store_root
 
     found = examine(find_workspace(), store_root())
-    show([("ok" if f.is_good else "NO", f.what, f.found) for f in found.findings])
+    show([(finding.mark, finding.what, finding.found) for finding in found.findings])
     if found.works:
         typer.echo()
         show([_WORK_HEADER, *(_work_row(work) for work in found.works)])

@@ -12,6 +12,8 @@ from mfsn.corpora.facts import CorpusFacts
 
 METADATA = "metadata.csv"
 
+_RATINGS = ("valence", "arousal", "dominance")
+
 
 @dataclass(frozen=True)
 class Demo:
@@ -23,8 +25,11 @@ class Demo:
     facts: CorpusFacts
 
     def files(self, root: Path) -> list[str]:
-        """The recordings and metadata.csv; nothing where the demo has not been spoken."""
-        if not (root / METADATA).is_file():
+        """The recordings and metadata.csv; nothing where the demo has not been spoken.
+
+        What an older version spoke, before there were ratings, will be spoken again: nothing, too.
+        """
+        if not _is_rated(root / METADATA):
             return []
         return sorted([*audio_below(root, (".wav",)), METADATA])
 
@@ -58,3 +63,11 @@ class Demo:
             dominance=float(row["dominance"]),
             congruent=row["emotion"] == row["sentence_emotion"],
         )
+
+
+def _is_rated(metadata: Path) -> bool:
+    try:
+        with metadata.open(encoding="utf-8", newline="") as file:
+            return set(_RATINGS) <= set(next(csv.reader(file), []))
+    except OSError:
+        return False

@@ -16,6 +16,7 @@ from mfsn.cache.dvc_cache import cache_folder
 from mfsn.cache.history import has_history
 from mfsn.errors import ConfigError
 from mfsn.params import Params
+from mfsn.quantities import counted
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,15 @@ class Finding:
     found: str
     is_good: bool = True
     """Whether a run can go on with it."""
+    is_odd: bool = False
+    """Whether it is not as it was meant, though no run minds."""
+
+    @property
+    def mark(self) -> str:
+        """What stands before it: ok, NO, or ?? where it is odd."""
+        if not self.is_good:
+            return "NO"
+        return "??" if self.is_odd else "ok"
 
 
 def check_environment(params: Params, workspace: Path) -> Iterator[Finding]:
@@ -57,7 +67,9 @@ def _nearest(folder: Path) -> Path:
 def _device() -> Finding:
     try:
         device = runtime.device()
-        at_once = f"{runtime.threads()} threads, {runtime.jobs()} fits at once"
+        at_once = (
+            f"{counted(runtime.threads(), 'thread')}, {counted(runtime.jobs(), 'fit')} at once"
+        )
     except ConfigError as error:
         return Finding("device", str(error), is_good=False)
     if device == "cpu":

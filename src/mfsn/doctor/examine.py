@@ -112,7 +112,8 @@ def _memory(params: Params, works: list[Work]) -> Finding:
     if params.system == "probe":
         return Finding("memory", "probes hold one mean a level and utterance")
     needed = feature_bytes(params, works)
-    held = f"{needed / 1e9:.2f} GB of features for {params.system}, in each of {jobs} processes"
+    where = "one process" if jobs == 1 else f"each of {jobs} processes"
+    held = f"{needed / 1e9:.2f} GB of features for {params.system}, in {where}"
     if needed * jobs <= allowed:
         return Finding("memory", f"{held}: they fit ({allowed / 1e9:.2f} GB allowed)")
     if params.system == "classical":

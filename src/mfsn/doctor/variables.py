@@ -55,7 +55,7 @@ def _checked(name: str) -> Finding:
     try:
         _CHECKS[name]()
     except MfsnError as error:
-        return Finding(name, str(error), is_good=name == workspace.BUDGET_VARIABLE)
+        return Finding(name, str(error), name == workspace.BUDGET_VARIABLE, is_odd=True)
     return Finding(name, os.environ[name] or "empty")
 
 
@@ -69,4 +69,4 @@ def _unknown(name: str) -> Iterator[Finding]:
     if name not in _KNOWN:
         close = difflib.get_close_matches(name, _KNOWN, n=1)
         hint = f"; did you mean {close[0]}?" if close else ""
-        yield Finding(name, f"nothing of mfsn reads it{hint}")
+        yield Finding(name, f"nothing of mfsn reads it{hint}", is_odd=True)

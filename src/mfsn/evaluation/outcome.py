@@ -26,6 +26,7 @@ from mfsn.manifest import (
     values_schema,
     write_table,
 )
+from mfsn.quantities import counted
 from mfsn.workspace import Outputs
 
 
@@ -59,8 +60,8 @@ def score_classes(
         check_coverage(predictions, manifest, protocol.name)
         scores = classes.summarise(predictions, manifest, names, rule, how)
     write_table(outputs.predictions, predictions, predictions_schema(names))
-    counted = predictions[predictions["fold"].isin(scores["folds"])]
-    plotted = classes.confusion_table(counted, rule)
+    of_folds = predictions[predictions["fold"].isin(scores["folds"])]
+    plotted = classes.confusion_table(of_folds, rule)
     _write(outputs, scores, classes.headline(scores), plotted, classes.folds_table(scores))
     return (
         f"UA {scores['ua']:.1%} (chance {scores['chance_ua']:.1%}), "
@@ -103,4 +104,5 @@ def _write(
 
 def _counts(scores: Mapping[str, Any]) -> str:
     """How much was scored."""
-    return ", ".join(f"{number} {name}" for name, number in scores["counts"].items())
+    counts = scores["counts"].items()
+    return ", ".join(counted(number, name.removesuffix("s")) for name, number in counts)

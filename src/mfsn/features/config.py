@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import Discriminator, Field, StringConstraints, Tag, model_validator
@@ -17,10 +18,21 @@ def layer_name(index: int) -> str:
 
 LevelName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
 
+
+def _kind_of_levels(given: object) -> str | None:
+    if isinstance(given, str):
+        return "all" if given == "all" else None
+    return "names" if isinstance(given, Mapping) else None
+
+
 Levels = Annotated[
     Annotated[Literal["all"], Tag("all")]
     | Annotated[dict[LevelName, int], Field(min_length=1), Tag("names")],
-    Discriminator(lambda given: "all" if isinstance(given, str) else "names"),
+    Discriminator(
+        _kind_of_levels,
+        custom_error_type="levels",
+        custom_error_message="Input should be all, or level names with indices of hidden states",
+    ),
 ]
 
 

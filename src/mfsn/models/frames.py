@@ -1,4 +1,4 @@
-"""Which systems join SEC and TEC frame by frame, so that both need as many frames."""
+"""Which systems join SEC and TEC frame by frame, so that both need equally many frames."""
 
 from __future__ import annotations
 

@@ -106,8 +106,7 @@ def mean_by_segment(rows: pd.DataFrame, classes: list[str]) -> Float64:
 
     Args:
         rows: of one utterance and selection rule
-            (`mfsn.manifest.segment_predictions_schema(classes)`); where a system decides whole
-            utterances at once, there is one segment. Without rows, S is 0.
+            (`mfsn.manifest.segment_predictions_schema(classes)`). Without rows, S is 0.
         classes: class names in the order of the class indices.
     """
     columns = [LOG_POSTERIOR + name for name in classes]

@@ -20,6 +20,7 @@ from mfsn.report.utterance import RANGE_DB, Level, Utterance
 SIZE_IN = (11.0, 8.0)
 DPI = 150
 TITLE_LENGTH = 130
+WHOLE = "the system reads\nwhole utterances at once"
 NOT_EXTRACTED = "not extracted yet: run `dvc repro`"
 AVERAGED = "each segment's frames were averaged (frames: mean)"
 MOST_LEVELS = 4
@@ -185,7 +186,7 @@ def _draw_decision(axes: Axes, utterance: Utterance) -> None:
 def _draw_segments(axes: Axes, utterance: Utterance) -> None:
     rows, decision = utterance.segment_posterior_SC, utterance.decision
     if decision is None or not rows.size:
-        _say(axes, "Segments", "no predictions")
+        _say(axes, "Segments", "no predictions" if decision is None else WHOLE)
         return
     axes.imshow(rows.T, vmin=0, vmax=1, cmap="Blues", aspect="auto")
     for (segment, number), value in np.ndenumerate(rows):

@@ -23,7 +23,7 @@ class Rating:
     predicted_D: Float64
     """Mean over the models that tested the utterance."""
     segment_predicted_SD: Float64
-    """The same of each segment; one row where the system reads whole utterances at once."""
+    """The same of each segment; no row where the system reads whole utterances at once."""
     origin: str
     """Which models they are."""
 

@@ -35,6 +35,8 @@ from mfsn.workspace import Outputs, store_root
 EXTRACTORS = ("spectrogram", "mfcc", "sec", "tec")
 CLOSE_MATCHES = 3
 NOWHERE = np.empty(0, np.intp)
+WHOLE = "#all"
+"""How the id of the one piece ends where a system reads whole utterances at once."""
 
 
 @dataclass(frozen=True)
@@ -107,14 +109,18 @@ class Source:
         return rating_of(rows, of_segments, self.dimensions)
 
     def segment_posteriors_of(self, utterance_id: str) -> npt.NDArray[np.float64]:
-        """Posteriors of the utterance's segments, (S, classes), mean over seeds."""
+        """Posteriors of the utterance's segments, (S, classes), mean over seeds.
+
+        S is 0 where nothing was predicted, or the system decides whole utterances at once.
+        """
         if self.dimensions:
             return np.empty((0, len(self.classes)))
         return mean_by_segment(self._of_segments(utterance_id), self.classes)
 
     def _of_segments(self, utterance_id: str) -> pd.DataFrame:
         places = self._segment_prediction_places.get(utterance_id, NOWHERE)
-        return self.segment_predictions.iloc[places]
+        rows = self.segment_predictions.iloc[places]
+        return rows[~rows["segment_id"].str.endswith(WHOLE)]
 
     def _predictions_of(self, utterance_id: str) -> pd.DataFrame:
         return self.predictions.iloc[self._prediction_places.get(utterance_id, NOWHERE)]

@@ -73,8 +73,8 @@ class Utterance:
     rating: Rating | None
     """What was predicted where the experiment predicts dimensions."""
     segment_posterior_SC: Array
-    """Mean over seeds; one row where the system decides whole utterances at once, none where
-    nothing was predicted."""
+    """Mean over seeds; no row where the system decides whole utterances at once, or nothing was
+    predicted."""
 
     @property
     def segments(self) -> int:

@@ -24,7 +24,7 @@ RANDOM = "random/"
 """Begins the name of an encoder with random weights (`mfsn.features.checkpoints`)."""
 LINEAR = {"svm": "a linear SVM", "ridge": "ridge regression"}
 """What stands for `{linear}` in the label of a row."""
-SHORT = {"optimisation.epochs": 3, "optimisation.patience": 3}
+SHORT = {"optimisation.epochs": 3, "optimisation.patience": 3, "optimisation.batches": 20}
 """Fits of seconds: to see that a table runs, or to compare at the smallest budget."""
 
 
@@ -119,7 +119,7 @@ def settings_of(row: Row) -> str:
     """What a row sets, as text for a list."""
     if row.set is None:
         return "(published only; nothing runs)"
-    return ", ".join(f"{name}: {_plain(value)}" for name, value in row.set.items())
+    return ", ".join(f"{name}: {plain(value)}" for name, value in row.set.items())
 
 
 def described(published: dict[str, float]) -> str:
@@ -130,7 +130,7 @@ def described(published: dict[str, float]) -> str:
 def departures(table: Table, params: Params) -> list[str]:
     """Where params.yaml is not what the published scores are of: one clause a parameter."""
     return [
-        f"{name} is {_plain(_value(name, params))}, not {_plain(published)}"
+        f"{name} is {plain(_value(name, params))}, not {plain(published)}"
         for name, published in table.corpus.items()
         if _unordered(_value(name, params)) != _unordered(published)
     ]
@@ -159,6 +159,11 @@ def notice(table: Table, params: Params) -> str | None:
 def experiment_name(table: str, row: Row, short: bool) -> str:
     """Name of a row's experiment in DVC."""
     return f"{table}-{row.name}{'-short' if short else ''}"
+
+
+def plain(value: Any) -> str:
+    """As params.yaml has it: text without quotes, false, null."""
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _labelled(row: Row, params: Params) -> dict[str, Any]:
@@ -202,8 +207,3 @@ def _value(name: str, params: Params) -> Any:
 
 def _unordered(value: Any) -> Any:
     return sorted(value) if isinstance(value, list) else value
-
-
-def _plain(value: Any) -> str:
-    """As params.yaml has it: text without quotes, false, null."""
-    return value if isinstance(value, str) else json.dumps(value)

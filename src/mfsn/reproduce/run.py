@@ -15,7 +15,7 @@ from typing import Any
 
 from mfsn.errors import ReproduceError
 from mfsn.params import Params
-from mfsn.reproduce.plan import Row, Table, experiment_name, overrides, protocol_of
+from mfsn.reproduce.plan import Row, Table, experiment_name, overrides, plain, protocol_of
 
 Say = Callable[[str], None]
 
@@ -93,16 +93,17 @@ def _run(workspace: Path, experiment: str, changed: Mapping[str, Any], row: Row)
 def _dvc(workspace: Path, *arguments: str) -> int:
     quiet = subprocess.DEVNULL if "--quiet" in arguments else None
     command = [sys.executable, "-m", "dvc", *arguments]
-    return subprocess.run(command, cwd=workspace, stderr=quiet, check=False).returncode
+    with subprocess.Popen(command, cwd=workspace, stderr=quiet) as process:
+        try:
+            return process.wait()
+        except KeyboardInterrupt:  # DVC has heard Ctrl-C too: it ends the stage, removes the folder
+            process.wait()
+            raise
 
 
 def _setting(name: str, value: Any) -> str:
     """As DVC's `--set-param` takes it: text plain, everything else as JSON."""
     if isinstance(value, dict):
-        inner = ",".join(f"{key}:{_plain(v)}" for key, v in value.items())
+        inner = ",".join(f"{key}:{plain(v)}" for key, v in value.items())
         return f"{name}={{{inner}}}"
-    return f"{name}={_plain(value)}"
-
-
-def _plain(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
+    return f"{name}={plain(value)}"

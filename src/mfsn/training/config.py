@@ -25,6 +25,9 @@ class OptimisationConfig(Config):
     patience: int = Field(8, ge=1)
     """Stop after this many epochs without a better development score (rule held_out only)."""
     batch_size: int = Field(64, ge=2)
+    batches: int | None = Field(None, ge=1)
+    """Batches an epoch at most, others in every epoch, so that a fit lasts no longer on a larger
+    corpus; null: all training data."""
     lr: float = Field(1e-5, gt=0)
     """AdamW, all weights (CA-MSER: 1e-5)."""
     weight_decay: float = Field(0.01, ge=0)

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import torch
@@ -38,7 +39,7 @@ class EpochResult:
     """What an epoch leaves besides the changed network."""
 
     train_loss: float
-    """Mean over the training segments, each in the state the network had in its step."""
+    """Mean over the segments of its batches, each in the state the network had in its step."""
     levels_drawn: dict[str, int]
     """How many mini-batches each SEC level was drawn for."""
 
@@ -95,14 +96,14 @@ class Solver:
         )
 
     def epoch(self, part: Part, alpha_part: Part | None = None) -> EpochResult:
-        """Go once through the training data.
+        """Go once through the training data, or through as many batches of it as there may be.
 
         Args:
             part: trains the weights and, where `alpha_part` is None, alpha.
             alpha_part: trains alpha (bilevel); begun anew as often as needed.
         """
         self._network.train()
-        total = torch.zeros((), device=part.rows_N.device)
+        total, segments = torch.zeros((), device=part.rows_N.device), 0
         steps = list(self._plan(part, alpha_part))
         wanted = [
             (step.part.rows_N[step.batch], {step.level, *self._always_read}) for step in steps
@@ -111,8 +112,9 @@ class Solver:
             loss = self._update(step, features)
             if step.part is part:
                 total += loss * len(step.batch)
+                segments += len(step.batch)
         drawn = Counter(step.level for step in steps)
-        return EpochResult(float(total) / len(part.rows_N), dict(sorted(drawn.items())))
+        return EpochResult(float(total) / segments, dict(sorted(drawn.items())))
 
     def state(self) -> dict[str, Any]:
         """All that the next epoch depends on besides the network: for a checkpoint."""
@@ -128,7 +130,7 @@ class Solver:
     def _plan(self, part: Part, alpha_part: Part | None) -> Iterator[_Step]:
         """Draw the batches and levels of an epoch, so that rows can be read before their turn."""
         alpha_batches = None if alpha_part is None else self._endless_batches(alpha_part)
-        for batch in self._batches(part):
+        for batch in islice(self._batches(part), self._optimisation.batches):
             if alpha_part is not None and alpha_batches is not None:
                 yield self._draw(alpha_part, next(alpha_batches), self._alpha)
             optimisers = self._weights if alpha_batches else self._weights + self._alpha

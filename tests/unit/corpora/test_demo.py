@@ -209,6 +209,11 @@ def test_the_demo_passes_its_own_check(demo: Path) -> None:
     assert report.survey.identical == []
 
 
+def test_what_a_version_without_ratings_spoke_counts_as_not_spoken(tmp_path: Path) -> None:
+    (tmp_path / "metadata.csv").write_text("utterance_id,path,speaker\nv01-1,v01/1.wav,v01\n")
+    assert get_reader("demo").files(tmp_path) == []
+
+
 def test_a_demo_that_is_there_is_not_spoken_again(demo: Path) -> None:
     before = {path: path.stat().st_mtime_ns for path in demo.rglob("*")}
     assert not ensure_spoken(demo)

@@ -53,6 +53,7 @@ def test_every_row_gives_valid_parameters(
     assert made.seeds == [3, 4]
     assert made.experiment == params.experiment
     assert (made.optimisation.epochs == 3) == short
+    assert (made.optimisation.batches is not None) == short
 
 
 @pytest.mark.parametrize("name", sorted(tables()))

@@ -51,10 +51,16 @@ def features(accuracy: ModuleType) -> dict[str, Functionals]:
     return {name: plain if name == "ComParE" else good for name in accuracy.FEATURES}
 
 
+def mislabelled(features: dict[str, Functionals], part: int) -> dict[str, Functionals]:
+    """The same, but for the labels of one part, of which each is the other class."""
+    labels = {name: int(name in FOLDS[part].test) ^ i % 2 for i, name in enumerate(IDS)}
+    return {name: replace(data, labels=labels) for name, data in features.items()}
+
+
 def spoilt(features: dict[str, Functionals], part: int) -> dict[str, Functionals]:
-    """The same, but for nonsense in one part."""
+    """The same, but for nonsense in one part, labels included."""
     found = {}
-    for name, data in features.items():
+    for name, data in mislabelled(features, part).items():
         rows = data.rows_UP.copy()
         rows[part * EACH : (part + 1) * EACH] = 1e3 * np.arange(EACH)[:, None]
         found[name] = replace(data, rows_UP=rows, copies=[rows] * len(data.copies))
@@ -80,6 +86,36 @@ def test_a_test_part_changes_nothing_of_its_own_choice(
         np.testing.assert_array_equal(before[recipe][1], after[recipe][1])
         assert np.isnan(before[recipe].diagonal()).all()
     assert any((before[r][0] != after[r][0]).any() for r in recipes)  # others are scored on it
+
+
+def test_an_opened_fold_is_predicted_without_its_labels(
+    accuracy: ModuleType, features: dict[str, Functionals]
+) -> None:
+    recipe = {"recipe": accuracy.asdict(accuracy.RECIPES[-1])}
+    opened, blind = (
+        accuracy.open_fold(FOLDS[1], {"ours": recipe}, data, FOLDS)
+        for data in (features, mislabelled(features, 1))
+    )
+    assert blind["ours"].tolist() == opened["ours"].tolist()
+    assert blind["actual"].tolist() == (1 - opened["actual"]).tolist()
+
+
+@pytest.mark.parametrize("independent", [True, False])
+def test_folds_that_test_the_same_speakers_are_refused(
+    accuracy: ModuleType, independent: bool
+) -> None:
+    """As those of two corpora do, where one trains and the other tests."""
+    shared = [
+        replace(FOLDS[k], train=FOLDS[k - 1].test, speaker_independent=independent)
+        for k in range(PARTS)
+    ]
+    with pytest.raises(SystemExit, match=r"^fold0: other folds test speakers of its test part;"):
+        accuracy.refuse_shared_speakers(shared)
+
+
+def test_folds_that_learn_from_all_other_parts_are_taken(accuracy: ModuleType) -> None:
+    everyone = [replace(FOLDS[k], train=FOLDS[k - 1].test, dev=FOLDS[k - 2].test) for k in range(3)]
+    accuracy.refuse_shared_speakers(everyone)
 
 
 def test_the_best_recipe_is_frozen_beside_the_best_baseline(

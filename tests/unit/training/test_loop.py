@@ -109,6 +109,22 @@ def test_an_epoch_sees_every_row_once_and_counts_the_levels_drawn() -> None:
     assert result.levels_drawn == {level: drawn.count(level) for level in sorted(set(drawn))}
 
 
+def test_an_epoch_of_few_batches_draws_others_every_time() -> None:
+    rows, part = toy_rows(30)
+    network = ToyNetwork()
+    few = solver(network, rows, batches=2)
+    losses = [few.epoch(part).train_loss for _ in range(4)]
+    assert [size for _, size in network.asked] == [4] * 8
+    assert len(set(network.seen)) > 16
+    assert all(0 < loss < 1 for loss in losses)  # a mean over the segments of the two batches
+
+
+def test_more_batches_than_there_are_change_nothing() -> None:
+    rows, part = toy_rows(30)
+    everything, at_most = (solver(ToyNetwork(), rows, batches=n).epoch(part) for n in (None, 20))
+    assert everything == at_most
+
+
 def test_all_levels_are_drawn_about_equally_often() -> None:
     rows, part = toy_rows(600)
     drawn = solver(ToyNetwork(), rows, batch_size=2).epoch(part).levels_drawn

@@ -29,16 +29,21 @@ function showDecision(utterance, detail) {
   byId("decision").replaceChildren(heading, verdict, origin,
     bars(decision.posterior, utterance.emotion),
     ...(decision.votes.length > 1 ? [votes(decision.votes)] : []),
-    make("h4", {}, "Posterior of each segment"), segmentTable(detail.segment_posteriors));
+    ...ofSegments("Posterior of each segment", detail.segment_posteriors, segmentTable));
+}
+
+// Nothing where the system reads whole utterances at once.
+function ofSegments(title, segments, table) {
+  return segments.length ? [make("h4", {}, title), table(segments)] : [];
 }
 
 function showRating({ label, predicted, segments, origin }) {
   const byDimension = (values) => index.dimensions.map((_, place) => values.map((row) => row[place]));
+  const table = (rows) => valueTable(rows.map((_, number) => `#${number}`), byDimension(rows));
   byId("decision").replaceChildren(make("h3", {}, "Values"),
     make("p", { className: "note" }, origin),
     valueTable(["predicted", "label"], byDimension([predicted, label])),
-    make("h4", {}, "Predicted of each segment"),
-    valueTable(segments.map((_, number) => `#${number}`), byDimension(segments)));
+    ...ofSegments("Predicted of each segment", segments, table));
 }
 
 // A row a dimension.

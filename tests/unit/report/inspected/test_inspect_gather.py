@@ -110,11 +110,14 @@ def test_seeds_that_disagree_are_decided_by_their_mean() -> None:
     assert decision.origin.endswith("; epoch chosen on that test fold")
 
 
-def test_systems_that_decide_whole_utterances_have_one_piece(
+def test_systems_that_decide_whole_utterances_have_no_segments(
     opened: Open, predict: Predict
 ) -> None:
     predict("one/clip$1$", whole=True)
-    assert gather(opened(), "one/clip$1$").segment_posterior_SC.shape == (1, 2)
+    found = gather(opened(), "one/clip$1$")
+    assert found.segment_posterior_SC.shape == (0, 2)
+    assert found.decision is not None
+    np.testing.assert_allclose(found.decision.posterior, [0.75, 0.25])
 
 
 def test_an_utterance_outside_the_test_folds_has_no_decision(
