@@ -34,7 +34,10 @@ def rated_page_file(project: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 def write_values(project: Path, params: Params) -> None:
-    """u05 is predicted 1.5 too high in valence, all others 0.5; a segment's number is on top."""
+    """u05 is predicted 1.5 too high in valence, all others 0.5; a segment's number is on top.
+
+    u06 is read whole.
+    """
     outputs = outputs_of(params, project)
     segments = read_table(outputs.segments, SEGMENTS)
     values = {f"{kind}_{name}": 3.0 for kind in ("label", "mean") for name in NAMES}
@@ -52,6 +55,9 @@ def write_values(project: Path, params: Params) -> None:
     whole = rows.drop_duplicates("utterance_id").drop(columns=["segment_id", "valid_samples"])
     write_table(outputs.predictions, pd.DataFrame(whole), values_schema(NAMES))
     rows = rows.assign(predicted_valence=rows["predicted_valence"] + number)
+    is_whole = rows["utterance_id"] == "u06"
+    rows = rows.assign(segment_id=rows["segment_id"].mask(is_whole, "u06#all"))
+    rows = rows.drop_duplicates("segment_id")
     write_table(outputs.segment_predictions, rows, segment_values_schema(NAMES))
 
 
@@ -82,6 +88,14 @@ def test_values_of_utterance_and_segments_are_shown(rated_page: Page) -> None:
         ["4.50", "5.50", "6.50"]
     )
     assert "fold 1, seed 0" in decision.inner_text()
+
+
+def test_where_the_system_reads_whole_utterances_there_is_no_table_of_segments(
+    rated_page: Page,
+) -> None:
+    rated_page.locator("#list li", has_text="u06").first.click()
+    expect(rated_page.locator("#decision table")).to_have_count(1)
+    expect(rated_page.locator("#decision h4")).to_have_count(0)
 
 
 def test_the_list_is_of_values_and_of_no_mistakes(rated_page: Page) -> None:

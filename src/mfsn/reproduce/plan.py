@@ -22,6 +22,8 @@ from mfsn.reproduce.curve import Curve
 FOLDER = Path(__file__).parent / "tables"
 RANDOM = "random/"
 """Begins the name of an encoder with random weights (`mfsn.features.checkpoints`)."""
+SIZES = ("demo", "small", "base", "large")
+"""How the names of those encoders end."""
 LINEAR = {"svm": "a linear SVM", "ridge": "ridge regression"}
 """What stands for `{linear}` in the label of a row."""
 SHORT = {"optimisation.epochs": 3, "optimisation.patience": 3, "optimisation.batches": 20}
@@ -95,6 +97,9 @@ def labelled(table: Table, params: Params) -> Table:
     set what they really run with: random weights where params.yaml has those, see `Row.random`.
 
     Dimensions are always predicted by ridge regression.
+
+    Raises:
+        ConfigError: if a row is to run with random weights, and `sec.model` ends in no known size.
     """
     rows = [row.model_copy(update=_labelled(row, params)) for row in table.rows]
     return table.model_copy(update={"rows": rows})
@@ -109,6 +114,9 @@ def overrides(row: Row, params: Params, short: bool, seeds: tuple[int, ...]) -> 
         params: what params.yaml holds.
         short: whether fits are to take seconds.
         seeds: instead of those in params.yaml; empty for those.
+
+    Raises:
+        ConfigError: as `labelled`.
     """
     changed = {name: _resolve(value, params) for name, value in (row.set or {}).items()}
     changed |= _stand_in(row, params)
@@ -185,6 +193,11 @@ def _stand_in(row: Row, params: Params) -> dict[str, Any]:
     if row.random is None or not params.sec.model.startswith(RANDOM):
         return {}
     size = params.sec.model.rpartition("-")[2]
+    if size not in SIZES:
+        raise ConfigError(
+            f"params.yaml: sec.model is {params.sec.model!r}, which is no random-weight encoder of "
+            f"a size known here ({', '.join(SIZES)}); choose one such as {RANDOM}wav2vec2-demo"
+        )
     if size in ("base", "large"):  # a published size; the row says which
         model = row.random if row.random.endswith("-large") else f"{row.random}-base"
     else:

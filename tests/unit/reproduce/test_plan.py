@@ -290,3 +290,9 @@ def test_a_list_shows_the_encoders_that_will_really_run(params: Params) -> None:
     row = labelled(table_named("sec_only"), params).rows[0]
     assert "sec.model: random/wav2vec2-small" in settings_of(row)
     assert "facebook" not in settings_of(row)
+
+
+def test_random_weights_of_no_known_size_stand_for_nothing(params: Params) -> None:
+    params = changed(params, {"sec.model": "random/nonsense"})
+    with pytest.raises(ConfigError, match=r"sec\.model is 'random/nonsense', .*demo, small, base"):
+        labelled(table_named("layers"), params)

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from mfsn.report.picture import AVERAGED, MOST_LEVELS, draw_png
+from mfsn.report.picture import AVERAGED, MOST_LEVELS, WHOLE, draw_png
 from mfsn.report.source import Source
 from mfsn.report.utterance import Level, gather
 
@@ -62,6 +62,18 @@ def test_means_have_no_course(activity: Callable[..., Axes]) -> None:
     axes = activity(["SEC layer_00", "SEC layer_01"], 1)
     assert not axes.get_legend()
     assert AVERAGED in [text.get_text() for text in axes.texts]
+
+
+def test_a_system_that_reads_whole_utterances_has_no_posterior_of_segments(
+    activity: Callable[..., Axes], predict: Callable[..., None]
+) -> None:
+    predict(NAME, whole=True)
+    figure = activity(["SEC low"], 149).get_figure(root=True)
+    assert figure is not None
+    decision, of_segments = figure.axes[4:]
+    assert len(decision.patches) == 2
+    assert of_segments.get_title("left") == "Segments"
+    assert [text.get_text() for text in of_segments.texts] == [WHOLE]
 
 
 def _overlap(axes: Axes) -> bool:

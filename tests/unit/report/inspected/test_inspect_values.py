@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from mfsn import cli
-from mfsn.manifest import segment_values_schema, values_schema, write_table
+from mfsn.manifest import read_table, segment_values_schema, values_schema, write_table
 from mfsn.params import load_params
 from mfsn.report.browser.detail import detail
 from mfsn.report.browser.overview import notes, overview
@@ -88,6 +88,19 @@ def test_the_page_has_the_values_of_utterance_and_segments(source: Source) -> No
     assert rating["predicted"] == [2.5, 1.5]
     assert rating["segments"] == [[11.5, 1.5], [12.5, 1.5]]  # in order, mean over seeds
     assert detail(gather(source, "one/clip$1$"), (-80, 0), playable=False)["rating"] is None
+
+
+def test_a_system_that_reads_whole_utterances_has_no_values_of_segments(
+    outputs: Outputs, tmp_path: Path
+) -> None:
+    schema = segment_values_schema(NAMES)
+    pieces = read_table(outputs.segment_predictions, schema).drop_duplicates(["seed", "selection"])
+    whole = pieces.assign(segment_id=f"{NAME}#all")
+    write_table(outputs.segment_predictions, whole, schema)
+    source = open_source(tmp_path, load_params(tmp_path))
+    rating = detail(gather(source, NAME), (-80, 0), playable=False)["rating"]
+    assert rating["segments"] == []
+    assert rating["predicted"] == [2.5, 1.5]
 
 
 def test_the_list_of_the_page_has_values_and_how_far_off_they_are(source: Source) -> None:
