@@ -21,7 +21,7 @@ def predict(
         Path | None, typer.Option(help="Folder of a trained model; by default the best one.")
     ] = None,
 ) -> None:
-    """Tell the emotions of audio files.
+    """Tell the emotions of audio files, or their valence, arousal and dominance.
 
     Files that cannot be decoded are named, with status 1; the others are predicted all the same.
     """
