@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,11 @@ SHARED_VARIABLE = "MFSN_SHARED"
 # Tests run side by side; each with all processors would only wait for the others.
 for variable in ("OMP_NUM_THREADS", "MFSN_THREADS"):
     os.environ.setdefault(variable, "1")
+
+# What a shell starts in the background ignores Ctrl-C, and so would every process that is started
+# here: tests that interrupt one would wait for ever.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
