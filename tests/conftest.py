@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 SHARED_VARIABLE = "MFSN_SHARED"
 
@@ -35,6 +41,20 @@ def shared_corpora(checkout: Path) -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real speech at {folder.name}/; set {SHARED_VARIABLE} to run this test")
     return folder
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Headless Chromium, one a process: Playwright starts once only."""
+    from playwright.sync_api import sync_playwright
+
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.skip("no chromium on this machine; `apt-get install chromium` to run this test")
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield started
+        started.close()
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -102,7 +102,7 @@ def test_a_model_makes_its_extractor_again(
     [
         ("every", "levels is 'every'; it takes all"),
         ({}, "levels is {}; it takes 1 or more entries"),
-        (None, "levels is empty; it takes names with values"),
+        (None, "levels is empty; it takes all, or level names"),
     ],
 )
 def test_levels_are_names_or_all(levels: Any, complaint: str) -> None:
