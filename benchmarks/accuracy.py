@@ -24,20 +24,20 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from mfsn.cache.store import Store
-from mfsn.corpora.fold import Fold
-from mfsn.corpora.protocols import make_folds
+from mfsn.base.files import read_json, write_json
 from mfsn.evaluation.config import EvaluateConfig
 from mfsn.evaluation.intervals import intervals
 from mfsn.evaluation.metrics import confusion_matrix, rates, scores
 from mfsn.features.config import FunctionalsConfig
-from mfsn.features.extraction import extract
+from mfsn.features.extraction.extraction import extract
 from mfsn.features.registry import make_extractor
-from mfsn.files import read_json, write_json
 from mfsn.manifest import SEGMENTS, UTTERANCES, read_table, scored
 from mfsn.params import Params, load_params, outputs_of
-from mfsn.training.classical import LinearModel, fit_linear, fit_ridge_classes
-from mfsn.training.train_classical import Functionals
+from mfsn.protocols.fold import Fold
+from mfsn.protocols.make import make_folds
+from mfsn.store.store import Store
+from mfsn.systems.classical import Functionals
+from mfsn.systems.linear_model import LinearModel, fit_linear, fit_ridge_classes
 from mfsn.workspace import Outputs, find_workspace, store_root
 
 PLAIN = FunctionalsConfig(set="ComParE_2016")

@@ -34,16 +34,16 @@ from machine import best, matrix_rate
 from torch.utils.flop_counter import FlopCounterMode
 
 from mfsn import runtime
-from mfsn.audio import to_float32
-from mfsn.cache.store import Store
-from mfsn.cache.writer import write_shard
+from mfsn.audio.decoding import to_float32
 from mfsn.corpora.config import SegmentConfig
+from mfsn.encoders.loading import Encoder, load_encoder
 from mfsn.features.base import Extractor, Float32, store_spec
 from mfsn.features.config import EncoderConfig, MfccConfig, SpectrogramConfig
-from mfsn.features.extraction import extract
-from mfsn.features.pretrained import Encoder, load_encoder
+from mfsn.features.extraction.extraction import extract
 from mfsn.features.registry import make_extractor
-from mfsn.features.waveform import segment_corpus, segment_recipe, waveform_store
+from mfsn.segments.waves import segment_corpus, segment_recipe, waveform_store
+from mfsn.store.store import Store
+from mfsn.store.writer import write_shard
 
 SEGMENT = SegmentConfig(duration_s=3.0, sample_rate_hz=16_000)
 ENCODERS = {"sec": "data2vec-audio", "tec": "wav2vec2"}

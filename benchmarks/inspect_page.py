@@ -21,9 +21,9 @@ from playwright.sync_api import sync_playwright
 
 from mfsn.corpora.licences import is_free_to_share
 from mfsn.params import load_params
-from mfsn.report.choice import for_page
-from mfsn.report.inspect import write_page
-from mfsn.report.source import open_source
+from mfsn.report.utterance.choice import for_page
+from mfsn.report.utterance.inspect import write_page
+from mfsn.report.utterance.source import open_source
 from mfsn.workspace import find_workspace
 
 OPENINGS = 5

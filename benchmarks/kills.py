@@ -28,16 +28,16 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from mfsn.cache import layout
-from mfsn.cache.digest import Digest
-from mfsn.cache.spec import ArraySpec
-from mfsn.cache.store import Store
-from mfsn.cache.verify import verify
 from mfsn.corpora.config import SegmentConfig
 from mfsn.features.base import Float32, Int64
-from mfsn.features.extraction import extract
-from mfsn.features.waveform import waveform_store
+from mfsn.features.extraction.extraction import extract
 from mfsn.manifest import SEGMENTS, read_table, write_table
+from mfsn.segments.waves import waveform_store
+from mfsn.store import layout
+from mfsn.store.digest import Digest
+from mfsn.store.spec import ArraySpec
+from mfsn.store.store import Store
+from mfsn.store.upkeep.verify import verify
 
 CONFIG = SegmentConfig(duration_s=0.25, sample_rate_hz=8000)
 SHARDS, ROWS_PER_SHARD, BATCH_ROWS = 10, 16, 4

@@ -26,8 +26,8 @@ import tensorstore
 import zarr
 from zarr.codecs import Crc32cCodec
 
-from mfsn.cache.spec import ArraySpec, StoreSpec
-from mfsn.cache.store import Store
+from mfsn.store.spec import ArraySpec, StoreSpec
+from mfsn.store.store import Store
 
 SHAPE = (149, 768)
 BATCH = 64

@@ -24,14 +24,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from mfsn.cache.owners import register_owner
-from mfsn.cache.reader import FeatureReader
-from mfsn.cache.spec import ArraySpec
 from mfsn.corpora.config import SegmentConfig
 from mfsn.features.base import Extractor, Float32, Int64, Scope
-from mfsn.features.extraction import extract
-from mfsn.features.waveform import waveform_store
+from mfsn.features.extraction.extraction import extract
 from mfsn.manifest import SEGMENTS, read_table, write_table
+from mfsn.segments.waves import waveform_store
+from mfsn.store.owners import register_owner
+from mfsn.store.reader import FeatureReader
+from mfsn.store.spec import ArraySpec
 
 SEGMENT = SegmentConfig(duration_s=0.01)
 COMMAND = "mfsn cache ls"

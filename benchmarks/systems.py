@@ -16,7 +16,7 @@ from typing import Any
 
 import yaml
 
-from mfsn.files import read_json, write_text
+from mfsn.base.files import read_json, write_text
 from mfsn.params import load_params, outputs_of
 from mfsn.workspace import find_workspace
 

@@ -35,14 +35,14 @@ from torch.nn.functional import cross_entropy
 from torch.utils.flop_counter import FlopCounterMode
 
 from mfsn import runtime
-from mfsn.features.pretrained import load_encoder
+from mfsn.encoders.loading import load_encoder
 from mfsn.models.config import ModelConfig
 from mfsn.models.inputs import Features, InputShapes
 from mfsn.models.network import SerNetwork, build_network
 from mfsn.training.config import OptimisationConfig, SearchConfig
-from mfsn.training.data import Part
+from mfsn.training.data.fold_data import Part
+from mfsn.training.data.rows import Rows
 from mfsn.training.loop import Solver
-from mfsn.training.rows import Rows
 
 EPOCH_SEGMENTS = 8_800
 SAMPLES = 48_000

@@ -19,16 +19,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mfsn.cache.digest import Digest
-from mfsn.cache.spec import ArraySpec, StoreSpec
-from mfsn.cache.store import Store
 from mfsn.corpora.config import LabelsConfig, ProtocolConfig, SegmentConfig
 from mfsn.manifest import SEGMENTS, UTTERANCES, write_table
 from mfsn.models.config import ModelConfig
+from mfsn.store.digest import Digest
+from mfsn.store.spec import ArraySpec, StoreSpec
+from mfsn.store.store import Store
+from mfsn.systems.search import RESULT, SearchWork
 from mfsn.training.config import OptimisationConfig, SearchConfig, SelectionConfig
 from mfsn.training.experiment import Experiment
-from mfsn.training.search import RESULT, SearchWork
-from mfsn.training.units import plan_units
+from mfsn.training.plan_units import plan_units
 from mfsn.workspace import Outputs
 
 ENCODER = ("frame", "feature")

@@ -12,8 +12,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
+from mfsn.base.files import explain_denied
 from mfsn.errors import MfsnError
-from mfsn.files import explain_denied
 from mfsn.params import Stage, open_stage
 
 

@@ -3,7 +3,7 @@
 Scripts import it after `_start`, which puts this workspace's own mfsn before the installed one.
 """
 
-from mfsn.fingerprint import stage_code
+from mfsn.base.fingerprint import stage_code
 from mfsn.params import Stage
 from mfsn.training.experiment import Experiment
 from mfsn.workspace import store_root

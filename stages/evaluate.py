@@ -1,7 +1,7 @@
 """Stage `evaluate`: segment predictions -> utterance predictions, metrics and DVC's plots."""
 
 from _start import run
-from mfsn.evaluation.outcome import score_classes, score_dimensions
+from mfsn.evaluation.evaluate import score_classes, score_dimensions
 from mfsn.params import Stage
 
 

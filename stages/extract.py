@@ -4,16 +4,16 @@ import sys
 from functools import partial
 
 from _start import run
-from mfsn.cache.owners import note_use, register_owner
-from mfsn.encoder_pair import refuse_unlike_encoders
-from mfsn.features.checked import Check
-from mfsn.features.extraction import extract
-from mfsn.features.ray_cluster import ray_address
-from mfsn.features.ray_engine import RayEngine
+from mfsn.doctor.encoder_pair import refuse_unlike_encoders
+from mfsn.features.extraction.extraction import extract
+from mfsn.features.extraction.notes import Check
+from mfsn.features.ray.cluster import ray_address
+from mfsn.features.ray.engine import RayEngine
 from mfsn.features.registry import make_extractor
-from mfsn.features.waveform import waveform_store
 from mfsn.manifest import SEGMENTS, read_table
 from mfsn.params import Stage
+from mfsn.segments.waves import waveform_store
+from mfsn.store.owners import note_use, register_owner
 from mfsn.workspace import main_checkout, store_root
 
 

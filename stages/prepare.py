@@ -1,12 +1,12 @@
 """Stage `prepare`: corpus files -> manifest, and an account of what was left out."""
 
 from _start import run
-from mfsn.corpora.prepare import prepare_corpus, summary
-from mfsn.corpora.protocols import make_folds
-from mfsn.corpora.scan import read_files
-from mfsn.files import write_json
+from mfsn.base.files import write_json
+from mfsn.corpora.preparing.prepare import prepare_corpus, summary
+from mfsn.corpora.preparing.scan import read_files
 from mfsn.manifest import UTTERANCES, write_table
 from mfsn.params import Stage
+from mfsn.protocols.make import make_folds
 from mfsn.workspace import corpus_root
 
 

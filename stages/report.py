@@ -1,10 +1,10 @@
 """Stage `report`: everything the other stages wrote -> one self-contained HTML page."""
 
 from _start import run
-from mfsn.files import write_text
+from mfsn.base.files import write_text
 from mfsn.params import Stage
-from mfsn.report.page import render_page
-from mfsn.report.run import read_run
+from mfsn.report.experiment.page import render_page
+from mfsn.report.experiment.run import read_run
 
 
 def report(stage: Stage) -> None:

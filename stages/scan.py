@@ -7,11 +7,11 @@ checkpoints (they may be retrained in place) and folds.
 from pathlib import Path
 
 from _start import run
-from mfsn.corpora.demo_speech import ensure_spoken
-from mfsn.corpora.scan import scan_corpus, write_files
-from mfsn.files import write_json
-from mfsn.fingerprint import stage_code, stage_keys
-from mfsn.hashing import hash_files
+from mfsn.base.files import write_json
+from mfsn.base.fingerprint import stage_code, stage_keys
+from mfsn.base.hashing import hash_files
+from mfsn.corpora.demo.speech import ensure_spoken
+from mfsn.corpora.preparing.scan import scan_corpus, write_files
 from mfsn.params import Params, Stage
 from mfsn.workspace import corpus_root, local_path, store_root
 

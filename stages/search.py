@@ -3,7 +3,7 @@
 from _start import asked_jobs, run
 from _training import experiment_of
 from mfsn.params import Stage
-from mfsn.training.search import run_search
+from mfsn.systems.search import run_search
 
 
 def search(stage: Stage) -> None:

@@ -1,10 +1,10 @@
 """Stage `segment`: cut every utterance into segments; waves go to the store, the table to DVC."""
 
 from _start import run
-from mfsn.cache.owners import register_owner
-from mfsn.features.waveform import segment_corpus, waveform_store
 from mfsn.manifest import SEGMENTS, UTTERANCES, read_table, write_table
 from mfsn.params import Stage
+from mfsn.segments.waves import segment_corpus, waveform_store
+from mfsn.store.owners import register_owner
 from mfsn.workspace import corpus_root, main_checkout, store_root
 
 

@@ -3,7 +3,7 @@
 from _start import asked_jobs, run
 from _training import experiment_of
 from mfsn.params import Stage
-from mfsn.training.train import run_train
+from mfsn.systems.train import run_train
 
 
 def train(stage: Stage) -> None:

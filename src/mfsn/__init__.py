@@ -9,23 +9,23 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mfsn.cache.reader import FeatureReader as FeatureReader
-    from mfsn.corpora.protocols import make_folds as make_folds
-    from mfsn.corpus_features import open_features as open_features
+    from mfsn.datasets.cached import open_features as open_features
     from mfsn.evaluation.metrics import scores as scores
     from mfsn.params import Params as Params
     from mfsn.params import load_params as load_params
-    from mfsn.predict import Predictor as Predictor
+    from mfsn.prediction.predict import Predictor as Predictor
+    from mfsn.protocols.make import make_folds as make_folds
+    from mfsn.store.reader import FeatureReader as FeatureReader
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "FeatureReader": "mfsn.cache.reader",
+    "FeatureReader": "mfsn.store.reader",
     "Params": "mfsn.params",
-    "Predictor": "mfsn.predict",
+    "Predictor": "mfsn.prediction.predict",
     "load_params": "mfsn.params",
-    "make_folds": "mfsn.corpora.protocols",
-    "open_features": "mfsn.corpus_features",
+    "make_folds": "mfsn.protocols.make",
+    "open_features": "mfsn.datasets.cached",
     "scores": "mfsn.evaluation.metrics",
 }
 

@@ -11,7 +11,7 @@ from typing import Any, Self
 
 import pydantic
 
-from mfsn import config_problems
+from mfsn.base import config_problems
 from mfsn.errors import ConfigError
 
 

@@ -13,8 +13,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from mfsn.base.files import replacing
 from mfsn.errors import ManifestError
-from mfsn.files import replacing
 
 UTTERANCES = pa.schema(
     [

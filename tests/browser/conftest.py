@@ -15,14 +15,10 @@ import soundfile
 import yaml
 from playwright.sync_api import Browser, Page
 
-from mfsn.cache.digest import Digest
-from mfsn.cache.spec import ArraySpec, StoreSpec
-from mfsn.cache.store import Store
 from mfsn.corpora.config import CorpusConfig
 from mfsn.corpora.licences import is_free_to_share
-from mfsn.corpora.prepare import prepare_corpus
-from mfsn.corpora.scan import scan_corpus
-from mfsn.features.waveform import segment_corpus
+from mfsn.corpora.preparing.prepare import prepare_corpus
+from mfsn.corpora.preparing.scan import scan_corpus
 from mfsn.manifest import (
     SEGMENTS,
     UTTERANCES,
@@ -31,9 +27,13 @@ from mfsn.manifest import (
     write_table,
 )
 from mfsn.params import Params, load_params, outputs_of
-from mfsn.report.choice import for_page
-from mfsn.report.inspect import write_page
-from mfsn.report.source import open_source
+from mfsn.report.utterance.choice import for_page
+from mfsn.report.utterance.inspect import write_page
+from mfsn.report.utterance.source import open_source
+from mfsn.segments.waves import segment_corpus
+from mfsn.store.digest import Digest
+from mfsn.store.spec import ArraySpec, StoreSpec
+from mfsn.store.store import Store
 from mfsn.workspace import Outputs
 
 RATE_HZ = 16_000

@@ -13,9 +13,9 @@ from playwright.sync_api import Browser, Page, expect
 from mfsn.corpora.licences import is_free_to_share
 from mfsn.manifest import SEGMENTS, read_table, segment_values_schema, values_schema, write_table
 from mfsn.params import Params, load_params, outputs_of
-from mfsn.report.choice import for_page
-from mfsn.report.inspect import write_page
-from mfsn.report.source import open_source
+from mfsn.report.utterance.choice import for_page
+from mfsn.report.utterance.inspect import write_page
+from mfsn.report.utterance.source import open_source
 
 pytestmark = pytest.mark.xdist_group("browser")
 NAMES = ["valence", "arousal"]

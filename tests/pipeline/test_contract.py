@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from mfsn.fingerprint import ENTRANCES, shared_helpers, stage_code
+from mfsn.base.fingerprint import ENTRANCES, shared_helpers, stage_code
 from mfsn.params import declared_sections
 from mfsn.workspace import Outputs
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-import mfsn.corpus_features
-from mfsn.files import read_json
+import mfsn.datasets.cached
+from mfsn.base.files import read_json
 
 pytestmark = [pytest.mark.pipeline, pytest.mark.xdist_group("demo")]
 
@@ -53,7 +53,7 @@ def test_examples_of_python_give_what_they_show(demo: Any, checkout: Path) -> No
     run(demo, "extract", "sec")
     readme = (checkout / "README.md").read_text(encoding="utf-8")
     shown = re.findall(r"^```pycon\n(.*?)^```", readme, re.DOTALL | re.MULTILINE)
-    (demo.root / "shown.txt").write_text("\n".join([mfsn.corpus_features.__doc__ or "", *shown]))
+    (demo.root / "shown.txt").write_text("\n".join([mfsn.datasets.cached.__doc__ or "", *shown]))
     code = "import doctest; print(doctest.testfile('shown.txt', module_relative=False))"
     done = demo.run(sys.executable, "-c", code)
     assert re.search(r"TestResults\(failed=0, attempted=[1-9]", done.stdout), done.stdout

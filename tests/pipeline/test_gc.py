@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from mfsn.cache.gc import make_plan
-from mfsn.cache.plan import Wish
+from mfsn.store.gc.gc import make_plan
+from mfsn.store.gc.plan import Wish
 
 pytestmark = [pytest.mark.pipeline, pytest.mark.xdist_group("pipeline")]
 

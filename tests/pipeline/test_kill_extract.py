@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mfsn.cache.digest import Digest
-from mfsn.cache.store import Store
-from mfsn.cache.verify import verify
+from mfsn.store.digest import Digest
+from mfsn.store.store import Store
+from mfsn.store.upkeep.verify import verify
 
 PROGRAM = Path(__file__).with_name("toy_extraction.py")
 ROWS, ROWS_PER_SHARD, COMPARED = 40, 4, 2

@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mfsn.cache.digest import Digest
-from mfsn.cache.store import Store
-from mfsn.cache.verify import verify
+from mfsn.store.digest import Digest
+from mfsn.store.store import Store
+from mfsn.store.upkeep.verify import verify
 
 pytestmark = pytest.mark.xdist_group("ray")
 

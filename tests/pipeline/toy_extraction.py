@@ -21,14 +21,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from mfsn.cache import layout
-from mfsn.cache.spec import ArraySpec
 from mfsn.corpora.config import SegmentConfig
 from mfsn.errors import MfsnError
 from mfsn.features.base import Float32, Int64
-from mfsn.features.extraction import extract
-from mfsn.features.waveform import waveform_store
+from mfsn.features.extraction.extraction import extract
 from mfsn.manifest import SEGMENTS
+from mfsn.segments.waves import waveform_store
+from mfsn.store import layout
+from mfsn.store.spec import ArraySpec
 
 CONFIG = SegmentConfig(duration_s=0.01, sample_rate_hz=8000)
 ROWS = 40

@@ -24,14 +24,14 @@ import numpy.typing as npt
 import pandas as pd
 from tests.pipeline import toy_extraction as toy
 
-from mfsn.audio import to_float32
-from mfsn.cache import layout
+from mfsn.audio.decoding import to_float32
 from mfsn.errors import MfsnError, StorageFullError
 from mfsn.features.base import Float32, Int64
-from mfsn.features.extraction import extract
-from mfsn.features.ray_cluster import import_ray
-from mfsn.features.ray_engine import RayEngine
-from mfsn.features.waveform import waveform_store
+from mfsn.features.extraction.extraction import extract
+from mfsn.features.ray.cluster import import_ray
+from mfsn.features.ray.engine import RayEngine
+from mfsn.segments.waves import waveform_store
+from mfsn.store import layout
 
 SECONDS_PER_BATCH = 0.04
 

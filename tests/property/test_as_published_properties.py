@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mfsn.corpora.config import SegmentConfig
-from mfsn.features.heard import hear_segments, hear_utterance
-from mfsn.features.waveform import cut, starts
+from mfsn.segments.extractor_input import hear_segments, hear_utterance
+from mfsn.segments.waves import cut, starts
 
 LENGTHS = st.integers(1, 200_000) | st.builds(
     lambda whole, more: 48_000 * whole + more, st.integers(1, 4), st.integers(0, 161)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from mfsn.audio import cut, to_float32, to_int16
+from mfsn.audio.decoding import cut, to_float32, to_int16
 
 WAVES = arrays.arrays(np.int16, st.integers(0, 200))
 

@@ -14,11 +14,11 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mfsn.cache import layout
-from mfsn.cache.marker import read_all
-from mfsn.cache.spec import ArraySpec, StoreSpec
-from mfsn.cache.store import Store
-from mfsn.cache.verify import verify
+from mfsn.store import layout
+from mfsn.store.marker import read_all
+from mfsn.store.spec import ArraySpec, StoreSpec
+from mfsn.store.store import Store
+from mfsn.store.upkeep.verify import verify
 
 ARRAYS = (
     ArraySpec("low", (2,), "float16", ("feature",)),

@@ -16,15 +16,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mfsn.cache import layout
-from mfsn.cache.digest import Digest
-from mfsn.cache.listing import list_store
-from mfsn.cache.reader import FeatureReader
-from mfsn.cache.repair import describe_again
-from mfsn.cache.spec import ArraySpec, StoreSpec
-from mfsn.cache.store import Store
-from mfsn.cache.verify import verify
 from mfsn.errors import MfsnError
+from mfsn.store import layout
+from mfsn.store.digest import Digest
+from mfsn.store.reader import FeatureReader
+from mfsn.store.spec import ArraySpec, StoreSpec
+from mfsn.store.store import Store
+from mfsn.store.upkeep.listing import list_store
+from mfsn.store.upkeep.repair import describe_again
+from mfsn.store.upkeep.verify import verify
 
 ARRAYS = (
     ArraySpec("low", (3, 2), "float16", ("frame", "feature")),

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from mfsn.corpora.base import Utterance, get_reader
 from mfsn.corpora.config import CorpusConfig, LabelsConfig, PrepareConfig
 from mfsn.corpora.labels import select_classes
-from mfsn.corpora.prepare import prepare_corpus
-from mfsn.corpora.scan import ScannedFile, read_files, scan_corpus, write_files
-from mfsn.corpora.shortage import shortfall
+from mfsn.corpora.preparing.completeness import shortfall
+from mfsn.corpora.preparing.prepare import prepare_corpus
+from mfsn.corpora.preparing.scan import ScannedFile, read_files, scan_corpus, write_files
 
 TEXTS = st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1, max_size=30)
 NAMES = st.text(string.ascii_letters + string.digits + " _-äß", min_size=1, max_size=12)

@@ -7,10 +7,10 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mfsn.corpora.fold import Fold
+from mfsn.protocols.fold import Fold
 from mfsn.training.config import CorruptionConfig
-from mfsn.training.corruption import replaced
-from mfsn.training.units import Unit
+from mfsn.training.data.corruption import replaced
+from mfsn.training.plan_units import Unit
 
 RATES = st.floats(0, 1)
 

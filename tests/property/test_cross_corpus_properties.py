@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mfsn.corpora.config import ProtocolConfig
-from mfsn.corpora.protocols import make_folds
+from mfsn.protocols.make import make_folds
 
 
 @st.composite

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mfsn.corpora.config import ProtocolConfig
-from mfsn.corpora.protocols import Fold, make_folds
+from mfsn.protocols.make import Fold, make_folds
 
 PROTOCOLS = st.sampled_from(
     ["leave_one_session_out", "leave_one_speaker_out", "stratified_k_fold", "grouped_k_fold"]

@@ -15,11 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from mfsn.cache.digest import Digest
-from mfsn.cache.spec import ArraySpec, Dtype, StoreSpec
-from mfsn.cache.store import Store
+from mfsn.base.files import write_text
 from mfsn.corpora.config import SegmentConfig
-from mfsn.files import write_text
 from mfsn.manifest import SEGMENTS, UTTERANCES, write_table
 from mfsn.sharing import batches, copying
 from mfsn.sharing.copying import pull, push
@@ -27,6 +24,9 @@ from mfsn.sharing.corpus import PreparedCorpus
 from mfsn.sharing.export import export_corpus
 from mfsn.sharing.remote import Remote
 from mfsn.sharing.restore import import_corpus
+from mfsn.store.digest import Digest
+from mfsn.store.spec import ArraySpec, Dtype, StoreSpec
+from mfsn.store.store import Store
 from mfsn.workspace import Outputs
 
 Rows = dict[str, npt.NDArray[Any]]

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from mfsn.audio import decode, load, probe, resample
+from mfsn.audio.decoding import decode, load, probe, resample
 
 
 def relative_error(ours: np.ndarray, theirs: np.ndarray) -> float:

@@ -12,9 +12,9 @@ import tensorstore
 import zarr
 from zarr.codecs import Crc32cCodec
 
-from mfsn.cache import layout, shard
-from mfsn.cache.spec import ArraySpec, StoreSpec
-from mfsn.cache.store import Store
+from mfsn.store import layout, shard
+from mfsn.store.spec import ArraySpec, StoreSpec
+from mfsn.store.store import Store
 
 ARRAYS = (
     ArraySpec("high", (3, 5), "float16", ("frame", "feature")),

@@ -21,9 +21,9 @@ from transformers import (
     Wav2Vec2ForCTC,
 )
 
+from mfsn.encoders.transformers_logging import quiet_masks
 from mfsn.features.config import EncoderConfig
-from mfsn.features.encoder import SecExtractor, TecExtractor
-from mfsn.features.quiet import quiet_masks
+from mfsn.features.extractors.encoder import SecExtractor, TecExtractor
 
 SAMPLES = 8_000
 TOLERANCE = {"float32": 1e-4, "bfloat16": 0.2}

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from mfsn.features.config import FunctionalsConfig
-from mfsn.features.functionals import FunctionalsExtractor
+from mfsn.features.extractors.functionals import FunctionalsExtractor
 
 
 @pytest.mark.parametrize("samples", [3_000, 20_000, 52_345])

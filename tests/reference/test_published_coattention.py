@@ -36,20 +36,20 @@ from torch.nn import functional
 from torchvision import transforms
 from transformers import AutoConfig, AutoModel, Wav2Vec2FeatureExtractor
 
-from mfsn.cache.reader import FeatureReader
-from mfsn.cache.spec import ArraySpec
 from mfsn.corpora.config import LabelsConfig, ProtocolConfig, SegmentConfig
 from mfsn.features.base import Extractor, Scope
 from mfsn.features.config import EncoderConfig, MfccConfig, SpectrogramConfig
-from mfsn.features.extraction import extract
+from mfsn.features.extraction.extraction import extract
 from mfsn.features.registry import make_extractor
-from mfsn.features.waveform import segment_corpus
 from mfsn.manifest import SEGMENTS, UTTERANCES, write_table
 from mfsn.models.config import ModelConfig
 from mfsn.models.inputs import Features
 from mfsn.models.network import SerNetwork, build_network
+from mfsn.segments.waves import segment_corpus
+from mfsn.store.reader import FeatureReader
+from mfsn.store.spec import ArraySpec
 from mfsn.training.config import OptimisationConfig, SearchConfig, SelectionConfig
-from mfsn.training.data import TrainingData, load_data
+from mfsn.training.data.fold_data import TrainingData, load_data
 from mfsn.training.experiment import Experiment
 from mfsn.workspace import Outputs
 

@@ -16,8 +16,8 @@ import pytest
 import soundfile
 
 from mfsn.features.config import MfccConfig, SpectrogramConfig
-from mfsn.features.mfcc import MfccExtractor
-from mfsn.features.spectrogram import SpectrogramExtractor
+from mfsn.features.extractors.mfcc import MfccExtractor
+from mfsn.features.extractors.spectrogram import SpectrogramExtractor
 
 SAMPLES = 48_000
 LEVEL_TOLERANCE_DB = 0.01

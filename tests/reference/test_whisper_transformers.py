@@ -14,10 +14,10 @@ import pytest
 import torch
 from transformers import WhisperConfig, WhisperFeatureExtractor, WhisperModel
 
+from mfsn.encoders.whisper import LogMel
 from mfsn.errors import ConfigError
 from mfsn.features.config import EncoderConfig
-from mfsn.features.encoder import SecExtractor, TecExtractor
-from mfsn.features.log_mel import LogMel
+from mfsn.features.extractors.encoder import SecExtractor, TecExtractor
 
 SAMPLES = 48_000
 FRAMES = 150

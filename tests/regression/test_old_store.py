@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 import zarr
 
-from mfsn.cache.digest import Digest
-from mfsn.cache.listing import list_store
-from mfsn.cache.reader import FeatureReader
-from mfsn.cache.store import Store
-from mfsn.cache.verify import verify
 from mfsn.errors import StoreVersionError
+from mfsn.store.digest import Digest
+from mfsn.store.reader import FeatureReader
+from mfsn.store.store import Store
+from mfsn.store.upkeep.listing import list_store
+from mfsn.store.upkeep.verify import verify
 
 WRITTEN = Path(__file__).with_name("store_schema_1.json")
 """Its files: JSON as it is, shards in hexadecimal."""

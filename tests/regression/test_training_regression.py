@@ -7,8 +7,8 @@ from pathlib import Path
 import pandas as pd
 
 from mfsn.corpora.config import ProtocolConfig
-from mfsn.corpora.protocols import Fold, make_folds
-from mfsn.training.units import Unit
+from mfsn.protocols.make import Fold, make_folds
+from mfsn.training.plan_units import Unit
 
 
 def corpus() -> pd.DataFrame:

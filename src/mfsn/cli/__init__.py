@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import typer
 
+from mfsn.base.files import explain_denied
 from mfsn.cli import (
     cache,
     corpus,
@@ -23,7 +24,6 @@ from mfsn.cli import (
 )
 from mfsn.cli.console import app
 from mfsn.errors import MfsnError
-from mfsn.files import explain_denied
 
 __all__ = [
     "cache",

@@ -10,7 +10,7 @@ from mfsn.cli.console import cache_app, show
 @cache_app.command("ls")
 def cache_ls() -> None:
     """List what is there: extractor, model, levels, rows, size, and who uses it."""
-    from mfsn.cache.listing import list_store
+    from mfsn.store.upkeep.listing import list_store
     from mfsn.workspace import store_root
 
     header = ("directory", "model", "weights", "levels", "rows", "MB", "used by")

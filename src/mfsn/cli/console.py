@@ -30,8 +30,8 @@ def refuse_unknown(extractors: Iterable[str]) -> None:
     Raises:
         ConfigError: if there is one.
     """
-    from mfsn.cache.trouble import WAVEFORM
     from mfsn.features.registry import EXTRACTORS
+    from mfsn.store.messages import WAVEFORM
 
     for name in extractors:
         if name not in (WAVEFORM, *EXTRACTORS):

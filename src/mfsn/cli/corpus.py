@@ -18,7 +18,7 @@ def corpus_check(
     ] = None,
 ) -> None:
     """Count the corpus in params.yaml and list all problems."""
-    from mfsn.corpora.check import check_corpus
+    from mfsn.corpora.preparing.check import check_corpus
     from mfsn.params import load_params
     from mfsn.workspace import corpus_root, find_workspace
 
@@ -36,9 +36,9 @@ def corpus_check(
 @app.command()
 def folds() -> None:
     """Show what each fold trains and tests on."""
-    from mfsn.corpora.protocols import describe, make_folds
     from mfsn.manifest import UTTERANCES, read_table
     from mfsn.params import load_params, outputs_of
+    from mfsn.protocols.make import describe, make_folds
     from mfsn.workspace import find_workspace
 
     workspace = find_workspace()

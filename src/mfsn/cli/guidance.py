@@ -28,10 +28,10 @@ def guidance(
     Beside each correlation stands that with the weights of another utterance. Pitch takes about
     0.15 s a segment and librosa (pip install "mfsn[pitch]").
     """
-    from mfsn.files import write_bytes, write_text
+    from mfsn.base.files import write_bytes, write_text
     from mfsn.params import load_params, outputs_of
-    from mfsn.report.guidance import measure, summarise
-    from mfsn.report.guidance_picture import draw_guidance
+    from mfsn.report.guidance.guidance import measure, summarise
+    from mfsn.report.guidance.picture import draw_guidance
     from mfsn.workspace import find_workspace
 
     workspace = find_workspace()

@@ -11,7 +11,7 @@ import typer
 from mfsn.cli.console import app
 
 if TYPE_CHECKING:
-    from mfsn.report.source import Source
+    from mfsn.report.utterance.source import Source
 
 
 @app.command()
@@ -48,7 +48,7 @@ def inspect(
     if with_audio and not html:
         raise typer.BadParameter("--with-audio belongs to --html; a picture has no sound")
     from mfsn.params import load_params
-    from mfsn.report.source import open_source
+    from mfsn.report.utterance.source import open_source
     from mfsn.workspace import find_workspace
 
     workspace = find_workspace()
@@ -65,7 +65,7 @@ def inspect(
 def _choose(
     source: Source, utterances: Sequence[str], sample: int | None, seed: int, wrong: int | None
 ) -> list[str]:
-    from mfsn.report import choice
+    from mfsn.report.utterance import choice
 
     if utterances:
         return choice.named(source, utterances)
@@ -75,7 +75,7 @@ def _choose(
 
 
 def _draw(source: Source, ids: Sequence[str], out: Path | None) -> None:
-    from mfsn.report.inspect import draw_pictures
+    from mfsn.report.utterance.inspect import draw_pictures
 
     paths = draw_pictures(source, ids, out)
     for name, path in zip(ids, paths, strict=True):
@@ -86,7 +86,7 @@ def _draw(source: Source, ids: Sequence[str], out: Path | None) -> None:
 
 def _write_page(source: Source, ids: Sequence[str], with_audio: bool, out: Path | None) -> None:
     from mfsn.corpora.licences import is_free_to_share
-    from mfsn.report.inspect import write_page
+    from mfsn.report.utterance.inspect import write_page
 
     path = write_page(source, ids, (lambda _: True) if with_audio else is_free_to_share, out)
     shown = f"{len(ids)} of {len(source.manifest)} utterances"

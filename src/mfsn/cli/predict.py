@@ -10,7 +10,7 @@ import typer
 from mfsn.cli.console import app, show
 
 if TYPE_CHECKING:
-    from mfsn.predicted import Predictions
+    from mfsn.prediction.records import Predictions
 
 
 @app.command()
@@ -27,7 +27,7 @@ def predict(
     """
     import json
 
-    from mfsn.predict import predict as predict_files
+    from mfsn.prediction.predict import predict as predict_files
 
     found = predict_files(files, model=model, keep_going=True)
     for warning in found.warnings:

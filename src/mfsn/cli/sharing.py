@@ -11,8 +11,8 @@ import typer
 from mfsn.cli.console import cache_app, finish, refuse_unknown
 
 if TYPE_CHECKING:
-    from mfsn.cache.digest import Digest
     from mfsn.sharing.copying import Copied
+    from mfsn.store.digest import Digest
 
 
 @cache_app.command("export")

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mfsn.base.quantities import parse_bytes, parse_duration, show_bytes, show_duration
 from mfsn.cli.console import app, cache_app, finish, show
 from mfsn.errors import ConfigError
-from mfsn.quantities import parse_bytes, parse_duration, show_bytes, show_duration
 from mfsn.workspace import BUDGET_VARIABLE
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from mfsn.cache.plan import DirectoryPlan, Plan
     from mfsn.doctor.checks import Finding
     from mfsn.doctor.estimate import Work
+    from mfsn.store.gc.plan import DirectoryPlan, Plan
 
 
 @cache_app.command("gc")
@@ -50,9 +50,9 @@ def cache_gc(
     ] = False,
 ) -> None:
     """Free what no checkout, branch, tag, experiment or job needs; a dry run without --delete."""
-    from mfsn.cache.gc import carry_out, make_plan
-    from mfsn.cache.plan import Wish
-    from mfsn.cache.references import Scope
+    from mfsn.store.gc.gc import carry_out, make_plan
+    from mfsn.store.gc.plan import Wish
+    from mfsn.store.gc.references import Scope
     from mfsn.workspace import store_root
 
     root = store_root()
@@ -76,7 +76,7 @@ def cache_why(
     ],
 ) -> None:
     """Say which part of a key changed, from what to what."""
-    from mfsn.doctor.why import why
+    from mfsn.doctor.why.explain import why
     from mfsn.workspace import find_workspace, store_root
 
     typer.echo("\n".join(why(asked, find_workspace(), store_root())))
@@ -175,7 +175,7 @@ def _budget(text: str | None) -> int | None:
 
 
 def _known_checkouts(root: Path, names: list[str]) -> tuple[str, ...]:
-    from mfsn.cache.owners import owners
+    from mfsn.store.owners import owners
 
     known = sorted({owner.checkout for owner in owners(root)})
     unknown = [name for name in names if name not in known]

@@ -13,7 +13,7 @@ from mfsn.cli.console import cache_app, refuse_unknown
 from mfsn.errors import MfsnError, WorkspaceError
 
 if TYPE_CHECKING:
-    from mfsn.refill import DigestRows
+    from mfsn.doctor.mending.refill import DigestRows
 
 
 @cache_app.command("verify")
@@ -38,8 +38,8 @@ def cache_verify(
     recordings; where another checkout names them, the same command there does it. A commit marker
     that was forged together with its checksums shows by --recompute alone.
     """
-    from mfsn.cache.verify import lost_rows, verify
-    from mfsn.refill import describe_all_again
+    from mfsn.doctor.mending.refill import describe_all_again
+    from mfsn.store.upkeep.verify import lost_rows, verify
     from mfsn.workspace import store_root
 
     refuse_unknown([] if extractor is None else [extractor])
@@ -64,7 +64,7 @@ def _named_here(extractor: str | None) -> tuple[list[DigestRows], list[str]]:
 
     Also gives the digests that cannot be read, of those asked for; it says this of all.
     """
-    from mfsn.refill import digest_rows
+    from mfsn.doctor.mending.refill import digest_rows
     from mfsn.workspace import find_workspace
 
     unreadable = []
@@ -81,8 +81,8 @@ def _named_here(extractor: str | None) -> tuple[list[DigestRows], list[str]]:
 
 def _compute(root: Path, named: DigestRows, rows: int, repair: bool) -> Iterator[str]:
     """Fill in what is lost, then compare; gives what is left wrong."""
-    from mfsn.recompute import recompute, take_out
-    from mfsn.refill import refill
+    from mfsn.doctor.mending.recompute import recompute, take_out
+    from mfsn.doctor.mending.refill import refill
 
     if repair:
         _say(refilled.sentence() for refilled in refill(root, [named]))

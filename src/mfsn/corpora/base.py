@@ -12,15 +12,15 @@ from mfsn.corpora.facts import CorpusFacts, load_facts
 from mfsn.errors import ConfigError, CorpusError
 
 _READERS = {
-    "demo": "mfsn.corpora.demo:Demo",
-    "ravdess": "mfsn.corpora.ravdess:Ravdess",
-    "emodb": "mfsn.corpora.emodb:EmoDb",
-    "iemocap": "mfsn.corpora.iemocap:Iemocap",
-    "savee": "mfsn.corpora.savee:Savee",
-    "meld": "mfsn.corpora.meld:Meld",
-    "cremad": "mfsn.corpora.cremad:CremaD",
-    "nemo": "mfsn.corpora.nemo:Nemo",
-    "table": "mfsn.corpora.table:Table",
+    "demo": "mfsn.corpora.demo.reader:Demo",
+    "ravdess": "mfsn.corpora.readers.ravdess:Ravdess",
+    "emodb": "mfsn.corpora.readers.emodb:EmoDb",
+    "iemocap": "mfsn.corpora.readers.iemocap:Iemocap",
+    "savee": "mfsn.corpora.readers.savee:Savee",
+    "meld": "mfsn.corpora.readers.meld:Meld",
+    "cremad": "mfsn.corpora.readers.cremad:CremaD",
+    "nemo": "mfsn.corpora.readers.nemo:Nemo",
+    "table": "mfsn.corpora.readers.table:Table",
 }
 
 

@@ -43,18 +43,14 @@ class CorpusFacts(Config):
     """Id of an utterance that is known to be unusable, to the reason; these are excluded."""
 
 
-def data_path(name: str) -> Path:
-    """The packaged YAML file of this name (without `.yaml`)."""
-    return Path(__file__).parent / "data" / f"{name}.yaml"
-
-
 def read_data(name: str) -> Any:
     """The values of a packaged YAML file.
 
     Args:
         name: its name without `.yaml`.
     """
-    return yaml.safe_load(data_path(name).read_text(encoding="utf-8"))
+    path = Path(__file__).parent / "readers" / "data" / f"{name}.yaml"
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
 
 
 def load_facts(reader: str) -> CorpusFacts:

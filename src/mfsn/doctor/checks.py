@@ -12,11 +12,11 @@ from importlib.metadata import version
 from pathlib import Path
 
 from mfsn import runtime
-from mfsn.cache.dvc_cache import cache_folder
-from mfsn.cache.history import has_history
+from mfsn.base.quantities import counted
 from mfsn.errors import ConfigError
 from mfsn.params import Params
-from mfsn.quantities import counted
+from mfsn.store.gc.dvc import cache_folder
+from mfsn.store.gc.git_history import has_history
 
 
 @dataclass(frozen=True)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from mfsn.cache.trouble import REPAIR, WAVEFORM
+from mfsn.base.quantities import counted
 from mfsn.doctor.checks import Finding
 from mfsn.doctor.estimate import Work
+from mfsn.doctor.mending.refill import DigestRows, digest_rows
 from mfsn.errors import MfsnError
-from mfsn.quantities import counted
-from mfsn.refill import DigestRows, digest_rows
+from mfsn.store.messages import REPAIR, WAVEFORM
 from mfsn.workspace import remote_address
 
 

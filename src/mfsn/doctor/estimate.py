@@ -10,17 +10,18 @@ from pathlib import Path
 
 import numpy as np
 
-from mfsn import audio, runtime
-from mfsn.cache.layout import row_bytes
-from mfsn.cache.shard import CHECKSUM_BYTES
-from mfsn.cache.spec import StoreSpec
-from mfsn.cache.store import Store
+from mfsn import runtime
+from mfsn.audio import decoding as audio
 from mfsn.doctor.size import Size
 from mfsn.doctor.wanted import extractor_of, spec_of
 from mfsn.errors import AudioError
 from mfsn.features.base import Extractor, Scope
-from mfsn.features.waveform import waveform_store
 from mfsn.params import Params
+from mfsn.segments.waves import waveform_store
+from mfsn.store.layout import row_bytes
+from mfsn.store.shard import CHECKSUM_BYTES
+from mfsn.store.spec import StoreSpec
+from mfsn.store.store import Store
 from mfsn.training.experiment import EXTRACTORS as READ_BY
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mfsn import runtime
-from mfsn.cache.trouble import explaining
+from mfsn.base.quantities import counted
 from mfsn.doctor.checks import Finding, check_environment, free_bytes, is_writable
 from mfsn.doctor.digests import check_digests
 from mfsn.doctor.estimate import Work, extractor_work, feature_bytes, waves_work
@@ -18,7 +18,7 @@ from mfsn.errors import MfsnError
 from mfsn.features.registry import EXTRACTORS
 from mfsn.models.frames import refuse_unlike_frames
 from mfsn.params import Params, load_params, outputs_of
-from mfsn.quantities import counted
+from mfsn.store.messages import explaining
 
 HEADROOM = 1.02
 """Shards carry an index and markers beside their rows."""

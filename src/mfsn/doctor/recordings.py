@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from mfsn.base.hashing import Entry
+from mfsn.base.quantities import counted
 from mfsn.corpora.base import get_reader
 from mfsn.corpora.config import CorpusConfig
-from mfsn.corpora.joined import survey_any
-from mfsn.corpora.listen import glance
-from mfsn.corpora.prepare import manifest_of
-from mfsn.corpora.protocols import make_folds
-from mfsn.corpora.scan import ScannedFile, scan_corpus
-from mfsn.corpora.survey import Survey
+from mfsn.corpora.preparing.decoding import glance
+from mfsn.corpora.preparing.joined import survey_any
+from mfsn.corpora.preparing.prepare import manifest_of
+from mfsn.corpora.preparing.scan import ScannedFile, scan_corpus
+from mfsn.corpora.preparing.survey import Survey
 from mfsn.doctor.checks import Finding
 from mfsn.errors import MfsnError
-from mfsn.hashing import Entry
 from mfsn.params import Params
-from mfsn.quantities import counted
+from mfsn.protocols.make import make_folds
 from mfsn.workspace import corpus_root
 
 

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from mfsn import audio
+from mfsn.audio import decoding as audio
 from mfsn.corpora.base import get_reader
 from mfsn.corpora.config import CorpusConfig, SegmentConfig
-from mfsn.corpora.demo_plan import plan_demo
+from mfsn.corpora.demo.plan import plan_demo
 from mfsn.corpora.facts import CorpusFacts
-from mfsn.corpora.survey import no_utterances
+from mfsn.corpora.preparing.survey import no_utterances
 from mfsn.errors import AudioError, CorpusError, ManifestError
 from mfsn.manifest import SEGMENTS, UTTERANCES, read_table
 from mfsn.params import Params

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from mfsn import runtime, workspace
-from mfsn.cache.lock import WAIT_VARIABLE, wait_s
+from mfsn.base.quantities import parse_bytes
 from mfsn.doctor.checks import Finding
 from mfsn.errors import MfsnError
-from mfsn.features.ray_cluster import RAY_VARIABLE, check_address
-from mfsn.quantities import parse_bytes
+from mfsn.features.ray.cluster import RAY_VARIABLE, check_address
+from mfsn.store.lock import WAIT_VARIABLE, wait_s
 
 
 def _budget() -> None:

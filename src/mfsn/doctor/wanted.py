@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mfsn.cache.spec import StoreSpec
-from mfsn.cache.trouble import WAVEFORM
 from mfsn.features.base import Extractor, store_spec
 from mfsn.features.registry import EXTRACTORS, make_extractor
-from mfsn.features.waveform import segment_recipe, waveform_store
 from mfsn.params import Params
+from mfsn.segments.waves import segment_recipe, waveform_store
+from mfsn.store.messages import WAVEFORM
+from mfsn.store.spec import StoreSpec
 
 ALL = (WAVEFORM, *EXTRACTORS)
 """Everything whose rows lie in the store."""

@@ -11,11 +11,11 @@ from typing import Any
 
 import pandas as pd
 
-from mfsn.corpora.cross_corpus import corpora_of, pair_name
-from mfsn.corpora.fold import Fold, some
 from mfsn.errors import PredictionError
+from mfsn.evaluation.classes import summarise
 from mfsn.evaluation.config import EvaluateConfig
-from mfsn.evaluation.evaluate import summarise
+from mfsn.protocols.cross_corpus import corpora_of, pair_name
+from mfsn.protocols.fold import Fold, some
 
 
 def check_folds(predictions: pd.DataFrame, manifest: pd.DataFrame, folds: Sequence[Fold]) -> None:
@@ -47,7 +47,7 @@ def summarise_pairs(
     rule: str,
     decision: EvaluateConfig,
 ) -> dict[str, Any]:
-    """What scores.json states: `mfsn.evaluation.evaluate.summarise` of pairs of two corpora.
+    """What scores.json states: `mfsn.evaluation.classes.summarise` of pairs of two corpora.
 
     Scores within one corpus would flatter the means, so that they stand in the `matrix` alone: one
     entry an ordered pair with `train`, `test`, `ua`, `wa`, `macro_f1` (means over seeds) and

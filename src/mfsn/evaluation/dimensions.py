@@ -1,6 +1,6 @@
 """The stage `evaluate` where dimensions are predicted: what a table of values is worth.
 
-Means are those of `mfsn.evaluation.averaging`. Errors stand beside those of predicting the mean of
+Means are those of `mfsn.evaluation.over_folds`. Errors stand beside those of predicting the mean of
 the training utterances: what is not better has learnt nothing.
 
 Shapes: U utterances, D dimensions.
@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mfsn.evaluation.averaging import Measure, counts, of_rule, over_seeds, per_fold, rounded
 from mfsn.evaluation.config import EvaluateConfig
 from mfsn.evaluation.intervals import intervals
 from mfsn.evaluation.metrics import Float64, concordance, mean_squared_error
+from mfsn.evaluation.over_folds import Measure, counts, of_rule, over_seeds, per_fold, rounded
 from mfsn.manifest import LABEL, MEAN, PREDICTED, value_columns
 
 
@@ -38,7 +38,7 @@ def summarise_dimensions(
         decision: how `predictions` were made from segments.
 
     Returns:
-        As `mfsn.evaluation.evaluate.summarise`, but `dimensions`: their names; in the place of UA,
+        As `mfsn.evaluation.classes.summarise`, but `dimensions`: their names; in the place of UA,
         WA and macro-F1 `ccc`, `mse` (means over dimensions) and `ccc_<dimension>`,
         `mse_<dimension>`; in the place of chance `predict_the_mean`: the same scores of
         predicting each fold's training mean. (Its CCC is 0 in every fold; pooled it need not be.)

@@ -1,132 +1,107 @@
-"""The stage `evaluate`: what a table of decisions between classes is worth.
-
-Means are those of `mfsn.evaluation.averaging`. Pooled scores are stated beside them since a fold
-without a class counts its UA over fewer classes.
-"""
+"""From segment predictions to all that the stage `evaluate` writes: decide, check, score, write."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from mfsn.evaluation.averaging import (
-    Measure,
-    counts,
-    mean_over_seeds,
-    of_rule,
-    over_seeds,
-    per_fold,
-    rounded,
-)
+from mfsn.base.files import write_json, write_text
+from mfsn.base.quantities import counted
+from mfsn.corpora.config import LabelsConfig, ProtocolConfig
+from mfsn.evaluation import classes, dimensions
 from mfsn.evaluation.config import EvaluateConfig
-from mfsn.evaluation.intervals import intervals
-from mfsn.evaluation.metrics import Float64, Int64, confusion_matrix, rates, scores_of
+from mfsn.evaluation.crossing import check_folds, summarise_pairs
+from mfsn.evaluation.predictions import check_coverage, decide_utterances, mean_over_segments
+from mfsn.manifest import (
+    UTTERANCES,
+    predictions_schema,
+    read_table,
+    scored,
+    segment_predictions_schema,
+    segment_values_schema,
+    values_schema,
+    write_table,
+)
+from mfsn.protocols.cross_corpus import CROSS_CORPUS
+from mfsn.protocols.make import make_folds
+from mfsn.workspace import Outputs
 
-NAMES = ("ua", "wa", "macro_f1")
 
-
-def summarise(
-    predictions: pd.DataFrame,
-    manifest: pd.DataFrame,
-    classes: Sequence[str],
-    rule: str,
-    decision: EvaluateConfig,
-) -> dict[str, Any]:
-    """Everything that scores.json states, rounded to six decimals.
+def score_classes(
+    outputs: Outputs, labels: LabelsConfig, protocol: ProtocolConfig, rule: str, how: EvaluateConfig
+) -> str:
+    """Score decisions between classes, and write predictions, scores and plots.
 
     Args:
-        predictions: the utterance predictions of all folds, seeds and selection rules.
-        manifest: the utterances; those with `congruent` are scored apart as well, and intervals are
-            over the draws of their speakers.
-        classes: class names in the order of the class indices.
-        rule: the selection rule that counts; the others stand under `compared`.
-        decision: how `predictions` were made from segments.
+        outputs: where everything is read and written.
+        labels: the classes.
+        protocol: what was tested, and how often.
+        rule: the selection rule that counts.
+        how: how segments become a decision.
 
     Returns:
-        `selection`; `decision`; `ua`, `wa`, `macro_f1`: mean over folds, then seeds; `pooled`: all
-        folds as one set, mean over seeds; `intervals` of the pooled scores, see
-        `mfsn.evaluation.intervals`; `std` (sample standard deviation over seeds) and `seeds` (each
-        by itself), where there are several; `folds`: each by itself; `compared`: the other rules;
-        `congruence`: pooled scores of congruent and incongruent utterances (demo); `chance_ua`;
-        `counts`.
+        A line for the terminal.
 
     Raises:
-        PredictionError: if no prediction was selected by `rule`.
+        ManifestError: if a table is missing or damaged.
+        PredictionError: if the predictions do not fit the corpus or the folds.
     """
-    main, measure = of_rule(predictions, rule), _measure(classes)
-    others = predictions[predictions["selection"] != rule]
-    found: dict[str, Any] = rounded(
-        {
-            "selection": rule,
-            "decision": decision.model_dump(mode="json"),
-            "chance_ua": 1 / len(classes),
-            **over_seeds(main, measure),
-            "intervals": _intervals(main, manifest, classes, decision),
-            "folds": per_fold(main, measure),
-            "compared": {n: over_seeds(o, measure) for n, o in others.groupby("selection")},
-            "congruence": _congruence(main, manifest, measure),
-            "counts": counts(main),
-        }
+    names, utterances = labels.classes, read_table(outputs.manifest, UTTERANCES)
+    manifest = scored(utterances)
+    segments = read_table(outputs.segment_predictions, segment_predictions_schema(names))
+    predictions = decide_utterances(segments, names, how)
+    if protocol.name == CROSS_CORPUS:
+        check_folds(predictions, manifest, make_folds(utterances, protocol, outputs.workspace))
+        scores = summarise_pairs(predictions, manifest, names, rule, how)
+    else:
+        check_coverage(predictions, manifest, protocol.name)
+        scores = classes.summarise(predictions, manifest, names, rule, how)
+    write_table(outputs.predictions, predictions, predictions_schema(names))
+    of_folds = predictions[predictions["fold"].isin(scores["folds"])]
+    plotted = classes.confusion_table(of_folds, rule)
+    _write(outputs, scores, classes.headline(scores), plotted, classes.folds_table(scores))
+    return (
+        f"UA {scores['ua']:.1%} (chance {scores['chance_ua']:.1%}), "
+        f"WA {scores['wa']:.1%}; {_counts(scores)}"
     )
-    return found
 
 
-def headline(summary: Mapping[str, Any]) -> dict[str, float]:
-    """What metrics.json states of a summary: few enough numbers for a line of `dvc exp show`."""
-    shown = {name: summary[name] for name in (*NAMES, "chance_ua")}
-    spread = {"ua_std": summary["std"]["ua"]} if "std" in summary else {}
-    return {**shown, **spread, "ua_pooled": summary["pooled"]["ua"]}
-
-
-def confusion_table(predictions: pd.DataFrame, rule: str) -> pd.DataFrame:
-    """One row a decision with `actual` and `predicted`: DVC's confusion template counts rows."""
-    main = predictions[predictions["selection"] == rule]
-    names = {"label": "actual"}
-    return main.rename(columns=names)[["actual", "predicted", "fold", "seed", "utterance_id"]]
-
-
-def folds_table(summary: Mapping[str, Any], score: str = "ua") -> pd.DataFrame:
-    """One row a fold with its scores (mean over seeds); `score` is the one that DVC plots."""
-    rows = summary["folds"].items()
-    return pd.DataFrame([{"fold": fold, "score": v[score], **v} for fold, v in rows])
-
-
-def _congruence(
-    predictions: pd.DataFrame, manifest: pd.DataFrame, measure: Measure
-) -> dict[str, Any]:
-    known = manifest.dropna(subset=["congruent"])
-    agrees = known["congruent"].astype(bool)
-    ids = {
-        "congruent": known["utterance_id"][agrees],
-        "incongruent": known["utterance_id"][~agrees],
-    }
-    parts = {name: predictions[predictions["utterance_id"].isin(i)] for name, i in ids.items()}
-    return {name: mean_over_seeds(part, measure) for name, part in parts.items() if len(part)}
-
-
-def _measure(classes: Sequence[str]) -> Measure:
-    def measure(predictions: pd.DataFrame) -> dict[str, float]:
-        found = scores_of(_confusion(predictions, classes))
-        return {name: getattr(found, name) for name in NAMES}
-
-    return measure
-
-
-def _intervals(
-    main: pd.DataFrame, manifest: pd.DataFrame, classes: Sequence[str], decision: EvaluateConfig
-) -> dict[str, Any]:
-    def sums(predictions: pd.DataFrame) -> Float64:
-        return _confusion(predictions, classes).astype(np.float64)
-
-    return intervals(main, manifest, sums, rates, decision)
-
-
-def _confusion(predictions: pd.DataFrame, classes: Sequence[str]) -> Int64:
-    index = pd.Index(list(classes))
-    actual, predicted = (
-        index.get_indexer(pd.Index(predictions[name])) for name in ("label", "predicted")
+def score_dimensions(
+    outputs: Outputs, labels: LabelsConfig, protocol: ProtocolConfig, rule: str, how: EvaluateConfig
+) -> str:
+    """As `score_classes` of predicted values."""
+    names, manifest = labels.rated, scored(read_table(outputs.manifest, UTTERANCES))
+    segments = read_table(outputs.segment_predictions, segment_values_schema(names))
+    predictions = mean_over_segments(segments, names, how)
+    check_coverage(predictions, manifest, protocol.name, names)
+    scores = dimensions.summarise_dimensions(predictions, manifest, names, rule, how)
+    write_table(outputs.predictions, predictions, values_schema(names))
+    plotted = dimensions.scatter_table(predictions, names, rule)
+    folds = classes.folds_table(scores, "ccc")
+    _write(outputs, scores, dimensions.headline(scores), plotted, folds)
+    return (
+        f"CCC {scores['ccc']:.3f}, MSE {scores['mse']:.3f} (predicting the mean "
+        f"{scores['predict_the_mean']['mse']:.3f}); {_counts(scores)}"
     )
-    return confusion_matrix(actual, predicted, len(classes))
+
+
+def _write(
+    outputs: Outputs,
+    scores: Mapping[str, Any],
+    headline: Mapping[str, float],
+    predicted: pd.DataFrame,
+    folds: pd.DataFrame,
+) -> None:
+    """The JSON of scores and what DVC plots."""
+    write_json(outputs.scores, scores)
+    write_json(outputs.metrics, headline)
+    write_text(outputs.plots / "predicted.csv", predicted.to_csv(index=False))
+    write_text(outputs.plots / "folds.csv", folds.to_csv(index=False))
+
+
+def _counts(scores: Mapping[str, Any]) -> str:
+    """How much was scored."""
+    counts = scores["counts"].items()
+    return ", ".join(counted(number, name.removesuffix("s")) for name, number in counts)

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from mfsn.cache.spec import ArraySpec, StoreSpec
+from mfsn.store.spec import ArraySpec, StoreSpec
 
 Float32 = npt.NDArray[np.float32]
 Int64 = npt.NDArray[np.int64]
@@ -59,7 +59,7 @@ class Extractor(Protocol):
 
         Args:
             waves_BT: mono audio, full scale 1, padded with zeros at the end (as
-                `mfsn.features.heard` gives it).
+                `mfsn.segments.extractor_input` gives it).
             valid_B: samples of real audio in each wave.
 
         Returns:
@@ -75,7 +75,7 @@ def store_spec(extractor: Extractor, segment: Mapping[str, Any]) -> StoreSpec:
     """The identity of an extractor's rows for a segment recipe.
 
     Args:
-        segment: the recipe of the waves, from `mfsn.features.waveform.segment_recipe`.
+        segment: the recipe of the waves, from `mfsn.segments.waves.segment_recipe`.
     """
     recipe = {
         "extractor": extractor.name,

@@ -9,9 +9,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from mfsn.cache.spec import Dtype
 from mfsn.errors import RangeError
-from mfsn.features.gpu import to_host
+from mfsn.features.device import to_host
+from mfsn.store.spec import Dtype
 
 TOLERANCE: Mapping[Dtype, float] = {"float16": 2e-3, "float32": 1e-4}
 """Largest difference between processors in a row, relative to its largest magnitude, where the

@@ -41,7 +41,7 @@ class EncoderConfig(Config):
 
     model: str
     """Name on a model hub, a local folder in the transformers format, or `random/<recipe>`: a
-    seeded random-weight checkpoint (see `mfsn.features.checkpoints`)."""
+    seeded random-weight checkpoint (see `mfsn.encoders.random_weights`)."""
     revision: str | None = None
     """Revision on the hub; local folders and recipes have none."""
     levels: Levels

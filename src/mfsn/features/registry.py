@@ -17,11 +17,11 @@ from mfsn.features.base import Extractor
 from mfsn.features.config import EncoderConfig, FunctionalsConfig, MfccConfig, SpectrogramConfig
 
 _CLASSES = {
-    "sec": ("mfsn.features.encoder", "SecExtractor"),
-    "tec": ("mfsn.features.encoder", "TecExtractor"),
-    "spectrogram": ("mfsn.features.spectrogram", "SpectrogramExtractor"),
-    "mfcc": ("mfsn.features.mfcc", "MfccExtractor"),
-    "functionals": ("mfsn.features.functionals", "FunctionalsExtractor"),
+    "sec": ("mfsn.features.extractors.encoder", "SecExtractor"),
+    "tec": ("mfsn.features.extractors.encoder", "TecExtractor"),
+    "spectrogram": ("mfsn.features.extractors.spectrogram", "SpectrogramExtractor"),
+    "mfcc": ("mfsn.features.extractors.mfcc", "MfccExtractor"),
+    "functionals": ("mfsn.features.extractors.functionals", "FunctionalsExtractor"),
 }
 
 _PUBLISHED = {

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from mfsn.base.quantities import counted
 from mfsn.errors import ConfigError
 from mfsn.models.config import ModelConfig, System
-from mfsn.quantities import counted
 
 
 def joins_frames(system: System, config: ModelConfig) -> bool:

@@ -16,8 +16,8 @@ from typing import Any
 
 import yaml
 
+from mfsn.base.files import write_text
 from mfsn.errors import ConfigError
-from mfsn.files import write_text
 from mfsn.params import Params, read_yaml
 
 BASE = "demo"

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from mfsn.drawing import INK, SERIES, style, svg
+from mfsn.report.drawing import INK, SERIES, style, svg
 from mfsn.reproduce.points import WEIGHT
 
 SIZE_IN = (3.6, 2.2)

@@ -8,10 +8,10 @@ from typing import Any
 import pandas as pd
 from markupsafe import Markup
 
-from mfsn.files import write_text
+from mfsn.base.files import write_text
+from mfsn.report.templates import environment
 from mfsn.reproduce.layers import LABEL
 from mfsn.reproduce.plan import Table
-from mfsn.templates import environment
 from mfsn.workspace import Outputs
 
 FOLDER = Path(__file__).parent

@@ -21,7 +21,7 @@ from mfsn.reproduce.curve import Curve
 
 FOLDER = Path(__file__).parent / "tables"
 RANDOM = "random/"
-"""Begins the name of an encoder with random weights (`mfsn.features.checkpoints`)."""
+"""Begins the name of an encoder with random weights (`mfsn.encoders.random_weights`)."""
 SIZES = ("demo", "small", "base", "large")
 """How the names of those encoders end."""
 LINEAR = {"svm": "a linear SVM", "ridge": "ridge regression"}

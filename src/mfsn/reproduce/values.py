@@ -9,14 +9,14 @@ from typing import Any
 import pandas as pd
 from markupsafe import Markup
 
+from mfsn.base.files import write_text
 from mfsn.errors import ReproduceError
-from mfsn.files import write_text
 from mfsn.params import Params
+from mfsn.report.templates import environment
 from mfsn.reproduce.collect import facts
 from mfsn.reproduce.page import FOLDER, STYLE
 from mfsn.reproduce.plan import Table, overrides
 from mfsn.reproduce.run import read_result
-from mfsn.templates import environment
 from mfsn.workspace import Outputs
 
 DECIMALS = 3

@@ -9,9 +9,9 @@ import google_crc32c
 import numpy as np
 import numpy.typing as npt
 
-from mfsn.cache import shard as shards
-from mfsn.cache.layout import row_bytes
-from mfsn.cache.spec import ArraySpec
+from mfsn.store import shard as shards
+from mfsn.store.layout import row_bytes
+from mfsn.store.spec import ArraySpec
 
 BATCH_BYTES = 32 * 2**20
 

@@ -22,14 +22,14 @@ from typing import Any
 
 import numpy as np
 
-from mfsn.cache.digest import Digest
-from mfsn.cache.layout import dtype_of, row_bytes
-from mfsn.cache.spec import ArraySpec, StoreSpec
 from mfsn.config import sha256_of
 from mfsn.errors import DamagedRowError, RemoteError
 from mfsn.sharing.batches import Array, Rows, checksums_of, count_unsound
 from mfsn.sharing.described import describe, parse_description
 from mfsn.sharing.remote import Remote
+from mfsn.store.digest import Digest
+from mfsn.store.layout import dtype_of, row_bytes
+from mfsn.store.spec import ArraySpec, StoreSpec
 
 DESCRIPTION = "description.json"
 _SHA256 = re.compile(r"[0-9a-f]{64}")

@@ -10,16 +10,16 @@ from typing import NoReturn
 
 from tqdm import tqdm
 
-from mfsn.cache.digest import Digest
-from mfsn.cache.layout import row_bytes
-from mfsn.cache.spec import ArraySpec
-from mfsn.cache.store import Store
-from mfsn.cache.trouble import refill
+from mfsn.base.quantities import counted
 from mfsn.errors import DamagedRowError
-from mfsn.quantities import counted
 from mfsn.sharing.batches import BATCH_BYTES, Array, batches, rows_within
 from mfsn.sharing.bundles import Bundle, RemoteStore
 from mfsn.sharing.remote import Remote
+from mfsn.store.digest import Digest
+from mfsn.store.layout import row_bytes
+from mfsn.store.messages import refill
+from mfsn.store.spec import ArraySpec
+from mfsn.store.store import Store
 
 LARGEST_OBJECT_BYTES = 64 * 2**20
 MOST_ROWS_PER_BUNDLE = 4096

@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pandas as pd
 
-from mfsn.cache.digest import Digest
-from mfsn.cache.owners import register_owner
-from mfsn.cache.trouble import WAVEFORM
 from mfsn.corpora.config import SegmentConfig
 from mfsn.errors import CacheError
-from mfsn.features.waveform import waveform_store
 from mfsn.manifest import SEGMENTS, UTTERANCES, read_table
 from mfsn.params import load_params, outputs_of
+from mfsn.segments.waves import waveform_store
 from mfsn.sharing.licence import restrictions
+from mfsn.store.digest import Digest
+from mfsn.store.messages import WAVEFORM
+from mfsn.store.owners import register_owner
 from mfsn.workspace import Outputs, find_workspace, main_checkout
 
 CODE = "data/code"

@@ -6,9 +6,9 @@ import json
 import re
 from typing import Any
 
-from mfsn.cache.digest import Digest
-from mfsn.cache.layout import described_array, parse_array, row_bytes
-from mfsn.cache.spec import ArraySpec, StoreSpec
+from mfsn.store.digest import Digest
+from mfsn.store.layout import described_array, parse_array, row_bytes
+from mfsn.store.spec import ArraySpec, StoreSpec
 
 LARGEST_ROW_BYTES = 2**30
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")

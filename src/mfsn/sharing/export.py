@@ -13,18 +13,18 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from mfsn.cache import shard as shards
-from mfsn.cache.digest import Digest
-from mfsn.cache.layout import dtype_of, row_bytes
-from mfsn.cache.spec import ArraySpec
-from mfsn.cache.store import Store
+from mfsn.base.files import replacing
+from mfsn.base.quantities import counted
 from mfsn.errors import ExportError, MfsnError, MissingRowError, StorageFullError
-from mfsn.files import replacing
-from mfsn.quantities import counted
 from mfsn.sharing.batches import BATCH_BYTES, Array, batches, checksums_of, rows_within
 from mfsn.sharing.corpus import CODE, PreparedCorpus, carried_files
 from mfsn.sharing.described import describe
 from mfsn.sharing.hdf5 import BYTES, UNSIGNED, VERSION
+from mfsn.store import shard as shards
+from mfsn.store.digest import Digest
+from mfsn.store.layout import dtype_of, row_bytes
+from mfsn.store.spec import ArraySpec
+from mfsn.store.store import Store
 
 SPARE_BYTES = 16 * 2**20
 

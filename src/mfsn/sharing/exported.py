@@ -12,16 +12,16 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mfsn.cache import shard as shards
-from mfsn.cache.digest import Digest
-from mfsn.cache.layout import dtype_of
-from mfsn.cache.spec import ArraySpec
+from mfsn.base.quantities import counted
 from mfsn.manifest import SEGMENTS, UTTERANCES
-from mfsn.quantities import counted
 from mfsn.sharing.batches import BATCH_BYTES, Array, Rows, count_unsound, rows_within
 from mfsn.sharing.corpus import CODE, carried_files
 from mfsn.sharing.described import parse_description
 from mfsn.sharing.hdf5 import UNSIGNED, VERSION, H5Source
+from mfsn.store import shard as shards
+from mfsn.store.digest import Digest
+from mfsn.store.layout import dtype_of
+from mfsn.store.spec import ArraySpec
 
 Places = Mapping[str, tuple[str, int]]
 """Segment or utterance id to the sha256 of the audio and the sample where its row starts."""

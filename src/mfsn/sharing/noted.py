@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from mfsn.base.files import write_text
 from mfsn.errors import RemoteError
-from mfsn.files import write_text
 from mfsn.sharing.remote import Remote
 from mfsn.workspace import REMOTE_NOTE, main_checkout, remote_address
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from mfsn.base.files import write_bytes
 from mfsn.errors import MfsnError, RemoteError
-from mfsn.files import write_bytes
 
 _LOCAL = "file"
 # Their folders need no making, and a bucket that is missing is not ours to create.

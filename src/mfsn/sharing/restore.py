@@ -9,14 +9,14 @@ from typing import NoReturn
 import h5py
 from tqdm import tqdm
 
-from mfsn.cache.digest import Digest
-from mfsn.cache.store import Store
-from mfsn.cache.trouble import WAVEFORM
+from mfsn.base.files import write_bytes
 from mfsn.errors import ExportError
-from mfsn.files import write_bytes
 from mfsn.sharing.corpus import CODE, register
 from mfsn.sharing.exported import ExportedCorpus
 from mfsn.sharing.hdf5 import H5Source
+from mfsn.store.digest import Digest
+from mfsn.store.messages import WAVEFORM
+from mfsn.store.store import Store
 from mfsn.workspace import Outputs
 
 

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from mfsn.cache import layout as layouts
-from mfsn.cache.digest import Digest
-from mfsn.cache.store import Store
-from mfsn.quantities import counted
+from mfsn.base.quantities import counted
 from mfsn.sharing.bundles import RemoteStore, refuse_empty, remote_digests
 from mfsn.sharing.corpus import PreparedCorpus
 from mfsn.sharing.remote import Remote
+from mfsn.store import layout as layouts
+from mfsn.store.digest import Digest
+from mfsn.store.store import Store
 
 
 def whole_store(store_root: Path) -> list[Digest]:

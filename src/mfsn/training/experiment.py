@@ -10,29 +10,29 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from mfsn.cache.digest import Digest
-from mfsn.cache.layout import row_bytes
-from mfsn.cache.spec import ArraySpec
+from mfsn.base.quantities import counted
 from mfsn.corpora.config import LabelsConfig, ProtocolConfig, SegmentConfig
-from mfsn.corpora.cross_corpus import own_name
-from mfsn.corpora.fold import some
-from mfsn.corpora.protocols import Fold, make_folds
 from mfsn.errors import TrainingError
 from mfsn.manifest import SEGMENTS, UTTERANCES, read_table
 from mfsn.models.config import ModelConfig, System
 from mfsn.models.frames import joins_frames, refuse_unlike_frames
-from mfsn.quantities import counted
+from mfsn.protocols.cross_corpus import own_name
+from mfsn.protocols.fold import some
+from mfsn.protocols.make import Fold, make_folds
+from mfsn.store.digest import Digest
+from mfsn.store.layout import row_bytes
+from mfsn.store.spec import ArraySpec
 from mfsn.training.config import (
     CorruptionConfig,
     OptimisationConfig,
     SearchConfig,
     SelectionConfig,
 )
-from mfsn.training.labels import Label, labels_of
+from mfsn.training.data.labels import Label, labels_of
 from mfsn.workspace import Outputs
 
 if TYPE_CHECKING:
-    from mfsn.cache.reader import FeatureReader
+    from mfsn.store.reader import FeatureReader
 
 EXTRACTORS: Mapping[System, tuple[str, ...]] = {
     "mfsn": ("sec", "tec", "spectrogram", "mfcc"),
@@ -152,7 +152,7 @@ class Experiment:
         """The folds of the protocol.
 
         Raises:
-            ProtocolError: as `mfsn.corpora.protocols.make_folds`.
+            ProtocolError: as `mfsn.protocols.make.make_folds`.
             TrainingError: if an encoder was trained on a development or test speaker of a
                 speaker-independent fold.
         """
@@ -164,7 +164,7 @@ class Experiment:
 
     def reader(self, extractor: str) -> FeatureReader:
         """A reader of an extractor's cached rows."""
-        from mfsn.cache.reader import FeatureReader
+        from mfsn.store.reader import FeatureReader
 
         return FeatureReader.open(self.outputs.digest(extractor), self.store)
 
@@ -177,7 +177,7 @@ class Experiment:
 
     @property
     def label_of(self) -> dict[str, Label]:
-        """What is learnt of each utterance, by its id: see `mfsn.training.labels.labels_of`."""
+        """What is learnt of each utterance, by its id; see `labels_of`."""
         return labels_of(self.manifest, self.labels)
 
     @property

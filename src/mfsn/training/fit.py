@@ -13,13 +13,13 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
-from mfsn.cache.trouble import unreachable
 from mfsn.models.network import SerNetwork
-from mfsn.training import checkpoint
+from mfsn.runs import checkpoint
+from mfsn.store.messages import unreachable
 from mfsn.training.config import OptimisationConfig, Rule, SearchConfig, SelectionConfig
-from mfsn.training.data import Part
+from mfsn.training.data.fold_data import Part
+from mfsn.training.data.rows import Rows
 from mfsn.training.loop import Solver, evaluate, require_finite
-from mfsn.training.rows import Rows
 from mfsn.training.selection import Choice, choose, finished
 
 log = logging.getLogger(__name__)
@@ -67,7 +67,7 @@ def fit(task: Task, rows: Rows, device: str, folder: Path) -> Fitted:
         task: what to fit.
         rows: the cached rows, on `device`.
         device: as torch names it.
-        folder: for checkpoints; `mfsn.training.checkpoint.epoch_weights` names the weights in it.
+        folder: for checkpoints; `mfsn.runs.checkpoint.epoch_weights` names the weights in it.
 
     Raises:
         TrainingError: if a loss or score is not finite, or a checkpoint is damaged.

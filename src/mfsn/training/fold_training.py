@@ -10,15 +10,15 @@ from typing import Any
 
 from mfsn.errors import ConfigError
 from mfsn.models.network import SerNetwork, build_network
+from mfsn.runs.checkpoint import epoch_weights
 from mfsn.training.bilevel import require_every_class, split_for_alpha
-from mfsn.training.checkpoint import epoch_weights
 from mfsn.training.config import Rule, SelectionConfig
-from mfsn.training.corruption import corrupted_rows
-from mfsn.training.data import TrainingData
+from mfsn.training.data.corruption import corrupted_rows
+from mfsn.training.data.fold_data import TrainingData
 from mfsn.training.experiment import Experiment
 from mfsn.training.fit import Task, fit
+from mfsn.training.plan_units import Unit
 from mfsn.training.selection import Choice
-from mfsn.training.units import Unit
 
 Fix = Callable[[SerNetwork], None]
 """Fixes the architecture of a fresh network."""

@@ -26,8 +26,8 @@ from mfsn.models.inputs import Features
 from mfsn.models.network import SerNetwork
 from mfsn.models.readout import Values
 from mfsn.training.config import OptimisationConfig, SearchConfig
-from mfsn.training.data import Part
-from mfsn.training.rows import Rows
+from mfsn.training.data.fold_data import Part
+from mfsn.training.data.rows import Rows
 from mfsn.training.scoring import score_classes, score_dimensions
 
 EVALUATION_ROWS = 128

@@ -11,9 +11,9 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
+from mfsn.base.files import write_bytes, write_json
 from mfsn.corpora.config import LabelsConfig
 from mfsn.errors import TrainingError
-from mfsn.files import write_bytes, write_json
 from mfsn.manifest import (
     LABEL,
     MEAN,
@@ -24,8 +24,8 @@ from mfsn.manifest import (
 )
 from mfsn.training.config import Rule
 from mfsn.training.experiment import Experiment
+from mfsn.training.plan_units import Unit
 from mfsn.training.selection import Choice
-from mfsn.training.units import Unit
 
 SCHEMA = 1
 MODEL = "model.json"

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mfsn.base.files import read_json
 from mfsn.errors import TrainingError
-from mfsn.files import read_json
 from mfsn.models.config import ModelConfig
 from mfsn.models.inputs import InputShapes
 from mfsn.models.network import SerNetwork, build_network
-from mfsn.training.checkpoint import load_weights
+from mfsn.runs.checkpoint import load_weights
 from mfsn.training.results import MODEL, WEIGHTS
 
 
@@ -33,7 +33,7 @@ def load_network(folder: Path) -> SavedNetwork:
 
     Args:
         folder: of the outputs, such as models/Ses01-seed0. The classical baseline has no network:
-            see `mfsn.training.classical.LinearModel.load`.
+            see `mfsn.systems.linear_model.LinearModel.load`.
 
     Raises:
         TrainingError: if model.json is missing or the weights do not fit it.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mfsn.corpora.check import check_corpus
 from mfsn.corpora.config import CorpusConfig, LabelsConfig, PrepareConfig
+from mfsn.corpora.preparing.check import check_corpus
 
 TABLE = CorpusConfig(name="mine", reader="table")
 RAVDESS = CorpusConfig(name="ravdess", reader="ravdess")

@@ -18,10 +18,10 @@ import numpy as np
 import pytest
 
 from mfsn.corpora.base import Utterance, get_reader
-from mfsn.corpora.check import check_corpus
 from mfsn.corpora.config import CorpusConfig, LabelsConfig, PrepareConfig
-from mfsn.corpora.demo_plan import Spoken, plan_demo
-from mfsn.corpora.demo_speech import MARKER, ensure_spoken, write_demo
+from mfsn.corpora.demo.plan import Spoken, plan_demo
+from mfsn.corpora.demo.speech import MARKER, ensure_spoken, write_demo
+from mfsn.corpora.preparing.check import check_corpus
 from mfsn.errors import CorpusError
 
 EMOTIONS = ("angry", "happy", "neutral", "sad")
@@ -40,7 +40,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def short_demo(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Spoken]]:
     """Let the demo consist of its first three utterances."""
     plan = PLAN[:3]
-    monkeypatch.setattr("mfsn.corpora.demo_plan.plan_demo", lambda: plan)
+    monkeypatch.setattr("mfsn.corpora.demo.plan.plan_demo", lambda: plan)
     yield plan
 
 
@@ -185,8 +185,8 @@ def test_an_utterance_depends_on_its_own_plan_only(demo: Path, tmp_path: Path) -
 def test_another_process_speaks_the_same_bytes(demo: Path, tmp_path: Path) -> None:
     code = (
         "import sys; from pathlib import Path\n"
-        "from mfsn.corpora.demo_plan import plan_demo\n"
-        "from mfsn.corpora.demo_speech import write_demo\n"
+        "from mfsn.corpora.demo.plan import plan_demo\n"
+        "from mfsn.corpora.demo.speech import write_demo\n"
         "write_demo(Path(sys.argv[1]), plan_demo()[100:480:120])"
     )
     environment = os.environ | {"PYTHONHASHSEED": "7"}

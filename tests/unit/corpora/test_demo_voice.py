@@ -8,9 +8,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mfsn.audio import Int16
-from mfsn.corpora.demo_plan import Spoken
-from mfsn.corpora.demo_voice import utter
+from mfsn.audio.decoding import Int16
+from mfsn.corpora.demo.plan import Spoken
+from mfsn.corpora.demo.voice import utter
 
 FLAT = {
     "pitch": 50.0, "range": 0.0, "rate": 160.0, "level_db": -30.0, "fade_db": 0.0, "first": 0.0,

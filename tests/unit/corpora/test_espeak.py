@@ -7,7 +7,7 @@ import ctypes
 import numpy as np
 import pytest
 
-from mfsn.corpora.espeak import speak
+from mfsn.corpora.demo.espeak import speak
 from mfsn.errors import CorpusError
 
 TEXT = "<speak>It is Tuesday.</speak>"

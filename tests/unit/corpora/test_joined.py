@@ -11,17 +11,17 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from mfsn.corpora.check import check_corpus
 from mfsn.corpora.config import CorpusConfig, LabelsConfig, PrepareConfig, SegmentConfig
-from mfsn.corpora.prepare import prepare_corpus
-from mfsn.corpora.protocols import make_folds
-from mfsn.corpora.scan import scan_corpus
+from mfsn.corpora.preparing.check import check_corpus
+from mfsn.corpora.preparing.prepare import prepare_corpus
+from mfsn.corpora.preparing.scan import scan_corpus
 from mfsn.errors import AudioError, ConfigError, CorpusError
 from mfsn.features.config import MfccConfig
-from mfsn.features.extraction import extract
+from mfsn.features.extraction.extraction import extract
 from mfsn.features.registry import make_extractor
-from mfsn.features.waveform import segment_corpus
 from mfsn.presets import preset_params
+from mfsn.protocols.make import make_folds
+from mfsn.segments.waves import segment_corpus
 from mfsn.sharing.licence import restrictions
 from mfsn.workspace import part_of, recording
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from mfsn.corpora.listen import Sound, glance, listen
-from mfsn.corpora.scan import ScannedFile
+from mfsn.corpora.preparing.decoding import Sound, glance, listen
+from mfsn.corpora.preparing.scan import ScannedFile
 from mfsn.errors import ConfigError
 
 

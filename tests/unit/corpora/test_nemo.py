@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from mfsn.corpora.base import Utterance, get_reader
-from mfsn.corpora.check import check_corpus
 from mfsn.corpora.config import CorpusConfig, LabelsConfig, PrepareConfig
+from mfsn.corpora.preparing.check import check_corpus
 from mfsn.errors import CorpusError
 
 NEMO = CorpusConfig(name="nemo", reader="nemo")

@@ -15,8 +15,8 @@ import soundfile
 from mfsn.corpora.base import Utterance
 from mfsn.corpora.config import CorpusConfig, LabelsConfig, PrepareConfig
 from mfsn.corpora.facts import load_facts
-from mfsn.corpora.prepare import prepare_corpus, summary
-from mfsn.corpora.scan import scan_corpus
+from mfsn.corpora.preparing.prepare import prepare_corpus, summary
+from mfsn.corpora.preparing.scan import scan_corpus
 from mfsn.errors import CorpusError
 from mfsn.manifest import UTTERANCES, read_table, write_table
 

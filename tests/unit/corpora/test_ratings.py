@@ -10,8 +10,8 @@ import pytest
 
 from mfsn.config import Config
 from mfsn.corpora.config import CorpusConfig, LabelsConfig, PrepareConfig
-from mfsn.corpora.prepare import prepare_corpus, summary
-from mfsn.corpora.scan import scan_corpus
+from mfsn.corpora.preparing.prepare import prepare_corpus, summary
+from mfsn.corpora.preparing.scan import scan_corpus
 from mfsn.errors import ConfigError, CorpusError
 from mfsn.params import Params, load_params
 

@@ -10,14 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mfsn.audio import probe
+from mfsn.audio.decoding import probe
 from mfsn.corpora.base import Utterance, get_reader
-from mfsn.corpora.check import check_corpus
 from mfsn.corpora.config import CorpusConfig, LabelsConfig, PrepareConfig, ProtocolConfig
-from mfsn.corpora.prepare import prepare_corpus
-from mfsn.corpora.protocols import make_folds
-from mfsn.corpora.scan import scan_corpus
+from mfsn.corpora.preparing.check import check_corpus
+from mfsn.corpora.preparing.prepare import prepare_corpus
+from mfsn.corpora.preparing.scan import scan_corpus
 from mfsn.errors import CorpusError
+from mfsn.protocols.make import make_folds
 
 Wav = Callable[..., bytes]
 

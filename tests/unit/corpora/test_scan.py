@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from mfsn.corpora.config import CorpusConfig
-from mfsn.corpora.scan import ScannedFile, read_files, scan_corpus, write_files
+from mfsn.corpora.preparing.scan import ScannedFile, read_files, scan_corpus, write_files
 from mfsn.errors import CorpusError
 
 WriteClip = Callable[..., Path]

@@ -76,14 +76,14 @@ def test_scan_and_prepare_write_the_same_bytes_twice(workspace: Path, mine: Path
     assert not any(str(workspace).encode() in content for content in written[0].values())
     hashed = written[0]["data/code/prepare.json"].decode()
     assert "mfsn/corpora/data/table.yaml" in hashed  # label maps are part of what `prepare` runs
-    assert "mfsn.corpora.table" in hashed
+    assert "mfsn.corpora.readers.table" in hashed
 
 
 def test_scan_imports_nothing_heavy(workspace: Path, mine: Path) -> None:
     status, _, err = run(workspace, "scan", mine, "-X", "importtime")
     assert status == 0
     imported = {line.rpartition("|")[2].strip() for line in err.splitlines()}
-    assert "mfsn.corpora.scan" in imported
+    assert "mfsn.corpora.preparing.scan" in imported
     assert not imported & set(HEAVY)
 
 

@@ -17,8 +17,8 @@ import pytest
 import yaml
 
 from mfsn.corpora.config import ProtocolConfig
-from mfsn.corpora.protocols import make_folds
 from mfsn.manifest import UTTERANCES, segment_predictions_schema, write_table
+from mfsn.protocols.make import make_folds
 from mfsn.workspace import Outputs
 
 CLASSES = ["angry", "sad"]

@@ -13,9 +13,9 @@ import yaml
 from dvc_render.vega import VegaRenderer  # type: ignore[import-untyped]
 
 from mfsn.errors import PredictionError
+from mfsn.evaluation.classes import folds_table
 from mfsn.evaluation.config import EvaluateConfig
 from mfsn.evaluation.dimensions import headline, scatter_table, summarise_dimensions
-from mfsn.evaluation.evaluate import folds_table
 from mfsn.evaluation.metrics import concordance
 from mfsn.evaluation.predictions import check_coverage, mean_over_segments
 from mfsn.manifest import segment_values_schema, values_schema, write_table

@@ -13,8 +13,8 @@ import yaml
 from dvc_render.vega import VegaRenderer  # type: ignore[import-untyped]
 
 from mfsn.errors import PredictionError
+from mfsn.evaluation.classes import confusion_table, folds_table, headline, summarise
 from mfsn.evaluation.config import EvaluateConfig
-from mfsn.evaluation.evaluate import confusion_table, folds_table, headline, summarise
 
 CLASSES = ["calm", "tense"]
 Row = tuple[str, str, int, str, str]

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from mfsn.evaluation.classes import summarise
 from mfsn.evaluation.config import EvaluateConfig
-from mfsn.evaluation.evaluate import summarise
 
 CLASSES = ["calm", "tense"]
 SPEAKERS = 6

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from mfsn.features.ahead import ahead
+from mfsn.features.extraction.read_ahead import ahead
 
 
 def test_results_come_in_order() -> None:

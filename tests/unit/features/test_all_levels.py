@@ -15,9 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mfsn.errors import ConfigError
-from mfsn.features.averaging import mean_over_valid
 from mfsn.features.config import EncoderConfig
-from mfsn.features.encoder import EncoderExtractor, SecExtractor
+from mfsn.features.extractors.encoder import EncoderExtractor, SecExtractor
+from mfsn.features.pooling import mean_over_valid
 from mfsn.features.registry import remake_extractor
 from mfsn.models.masking import valid_frames
 

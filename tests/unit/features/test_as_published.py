@@ -14,18 +14,18 @@ import pandas as pd
 import pytest
 import soundfile
 
-from mfsn.cache import layout
-from mfsn.cache.digest import Digest
-from mfsn.cache.spec import ArraySpec
-from mfsn.cache.store import Store
 from mfsn.corpora.config import SegmentConfig
 from mfsn.features.base import Extractor, Float32, Int64, Scope
 from mfsn.features.config import EncoderConfig, MfccConfig, SpectrogramConfig
-from mfsn.features.extraction import extract
-from mfsn.features.heard import hear_segments, hear_utterance
-from mfsn.features.memory import extract_recordings, load_recordings
+from mfsn.features.extraction.extraction import extract
+from mfsn.features.extraction.in_memory import extract_recordings, load_recordings
 from mfsn.features.registry import make_extractor
-from mfsn.features.waveform import segment_corpus, segment_recipe, waveform_store
+from mfsn.segments.extractor_input import hear_segments, hear_utterance
+from mfsn.segments.waves import segment_corpus, segment_recipe, waveform_store
+from mfsn.store import layout
+from mfsn.store.digest import Digest
+from mfsn.store.spec import ArraySpec
+from mfsn.store.store import Store
 
 RATE_HZ, SAMPLES = 16_000, 4_000
 FIXED = SegmentConfig(duration_s=0.25)

@@ -13,16 +13,16 @@ import numpy.typing as npt
 import pandas as pd
 import pytest
 
-from mfsn.cache import layout
-from mfsn.cache.spec import ArraySpec
-from mfsn.cache.store import Store
 from mfsn.corpora.config import SegmentConfig
 from mfsn.features.base import Float32, Int64, Scope
-from mfsn.features.checked import Check
 from mfsn.features.config import EncoderConfig, MfccConfig
-from mfsn.features.extraction import extract
-from mfsn.features.waveform import waveform_store
+from mfsn.features.extraction.extraction import extract
+from mfsn.features.extraction.notes import Check
 from mfsn.manifest import SEGMENTS
+from mfsn.segments.waves import waveform_store
+from mfsn.store import layout
+from mfsn.store.spec import ArraySpec
+from mfsn.store.store import Store
 
 SEGMENT = SegmentConfig(duration_s=0.001, sample_rate_hz=8000)
 
@@ -89,15 +89,15 @@ def test_the_digest_is_that_of_the_extraction(root: Path, extractor: Mean) -> No
 
 
 def newer_code(root: Path, patch: pytest.MonkeyPatch) -> None:
-    patch.setattr("mfsn.features.checked.code_sha256", lambda: "another")
+    patch.setattr("mfsn.features.extraction.notes.code_sha256", lambda: "another")
 
 
 def another_library(root: Path, patch: pytest.MonkeyPatch) -> None:
-    patch.setattr("mfsn.features.checked.library_versions", lambda: {"torch": "3.0"})
+    patch.setattr("mfsn.features.extraction.notes.library_versions", lambda: {"torch": "3.0"})
 
 
 def another_processor(root: Path, patch: pytest.MonkeyPatch) -> None:
-    patch.setattr("mfsn.features.checked.processor", lambda: ["another"])
+    patch.setattr("mfsn.features.extraction.notes.processor", lambda: ["another"])
 
 
 def more_threads(root: Path, patch: pytest.MonkeyPatch) -> None:

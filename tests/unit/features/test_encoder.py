@@ -12,7 +12,7 @@ import pytest
 
 from mfsn.errors import ConfigError, RangeError
 from mfsn.features.config import EncoderConfig
-from mfsn.features.encoder import EncoderExtractor, SecExtractor, TecExtractor
+from mfsn.features.extractors.encoder import EncoderExtractor, SecExtractor, TecExtractor
 
 MakeCheckpoint = Callable[..., Path]
 Waves = npt.NDArray[np.float32]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from mfsn.errors import ConfigError, RangeError
 from mfsn.features.config import FunctionalsConfig
-from mfsn.features.functionals import FunctionalsExtractor
+from mfsn.features.extractors.functionals import FunctionalsExtractor
 
 Waves = npt.NDArray[np.float32]
 

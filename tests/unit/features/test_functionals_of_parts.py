@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from mfsn.errors import ConfigError
 from mfsn.features.config import FunctionalsConfig
-from mfsn.features.functionals import FunctionalsExtractor
+from mfsn.features.extractors.functionals import FunctionalsExtractor
+from mfsn.features.extractors.trimming import at_speed, equal_parts, without_silence
 from mfsn.features.registry import remake_extractor
-from mfsn.features.speech import at_speed, equal_parts, without_silence
 
 Wave = npt.NDArray[np.float32]
 RATE = 16_000

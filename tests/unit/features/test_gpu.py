@@ -16,7 +16,7 @@ from transformers import Wav2Vec2FeatureExtractor
 
 from mfsn.features.base import Extractor
 from mfsn.features.config import EncoderConfig, MfccConfig, SpectrogramConfig
-from mfsn.features.gpu import BATCH_ROWS, Captured, normalised
+from mfsn.features.device import BATCH_ROWS, Captured, normalised
 from mfsn.features.registry import make_extractor
 
 Waves = npt.NDArray[np.float32]

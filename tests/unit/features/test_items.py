@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mfsn.cache.spec import ArraySpec, StoreSpec
 from mfsn.corpora.config import SegmentConfig
 from mfsn.features.base import Scope
-from mfsn.features.items import Item, items_of
+from mfsn.features.extraction.items import Item, items_of
 from mfsn.manifest import SEGMENTS
+from mfsn.store.spec import ArraySpec, StoreSpec
 
 SPEC = StoreSpec("mfcc", {}, (ArraySpec("mfcc", (1,), "float32", ("coefficient",)),))
 WAVES = StoreSpec("waveform", {}, SPEC.arrays)

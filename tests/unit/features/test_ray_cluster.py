@@ -15,12 +15,12 @@ from typing import Any
 import pytest
 import ray
 
-from mfsn.cache.layout import Layout
-from mfsn.cache.spec import StoreSpec
 from mfsn.corpora.config import SegmentConfig
 from mfsn.errors import ClusterError
-from mfsn.features.ray_actor import Job, ShardMaker, premises
-from mfsn.features.ray_cluster import RAY_VARIABLE, connected, ray_address, slots
+from mfsn.features.ray.actor import Job, ShardMaker, premises
+from mfsn.features.ray.cluster import RAY_VARIABLE, connected, ray_address, slots
+from mfsn.store.layout import Layout
+from mfsn.store.spec import StoreSpec
 
 
 @pytest.fixture

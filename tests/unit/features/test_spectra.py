@@ -10,8 +10,8 @@ import pytest
 
 from mfsn.errors import ConfigError
 from mfsn.features.config import MfccConfig, SpectrogramConfig
-from mfsn.features.mfcc import MfccExtractor
-from mfsn.features.spectrogram import SpectrogramExtractor
+from mfsn.features.extractors.mfcc import MfccExtractor
+from mfsn.features.extractors.spectrogram import SpectrogramExtractor
 
 Waves = npt.NDArray[np.float32]
 SAMPLES = 8_000

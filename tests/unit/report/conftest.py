@@ -11,10 +11,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from mfsn.base.files import write_json
+from mfsn.evaluation.classes import summarise
 from mfsn.evaluation.config import EvaluateConfig
-from mfsn.evaluation.evaluate import summarise
 from mfsn.evaluation.predictions import decide_utterances
-from mfsn.files import write_json
 from mfsn.manifest import UTTERANCES, predictions_schema, write_table
 from mfsn.workspace import Outputs
 

@@ -11,11 +11,11 @@ import pandas as pd
 import pytest
 import yaml
 
+from mfsn.audio.pitch import track_pitch
 from mfsn.errors import ConfigError
-from mfsn.features.pitch import track_pitch
 from mfsn.params import Params
-from mfsn.report.guidance import correlate, follow, measure, summarise
-from mfsn.report.guidance_picture import draw_guidance
+from mfsn.report.guidance.guidance import correlate, follow, measure, summarise
+from mfsn.report.guidance.picture import draw_guidance
 
 FRAMES = 30
 RANDOM = np.random.default_rng(0)

@@ -7,11 +7,11 @@ import re
 
 import pytest
 
+from mfsn.base.files import read_json, write_json
 from mfsn.corpora.config import LabelsConfig
-from mfsn.files import read_json, write_json
-from mfsn.report.layers import layer_curves, layers
-from mfsn.report.page import render_page
-from mfsn.report.run import Run, read_run
+from mfsn.report.experiment.layers import layer_curves, layers
+from mfsn.report.experiment.page import render_page
+from mfsn.report.experiment.run import Run, read_run
 from mfsn.workspace import Outputs
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from mfsn.files import read_json, write_json
-from mfsn.report.page import render_page
-from mfsn.report.run import read_run
+from mfsn.base.files import read_json, write_json
+from mfsn.report.experiment.page import render_page
+from mfsn.report.experiment.run import read_run
 from mfsn.workspace import Outputs
 
 CELLS = {

@@ -10,12 +10,12 @@ from typing import Any
 import matplotlib as mpl
 import pytest
 
+from mfsn.base.files import read_json, write_json
 from mfsn.corpora.config import LabelsConfig
 from mfsn.errors import ManifestError
-from mfsn.files import read_json, write_json
 from mfsn.manifest import UTTERANCES, read_table, write_table
-from mfsn.report.page import render_page
-from mfsn.report.run import read_run
+from mfsn.report.experiment.page import render_page
+from mfsn.report.experiment.run import read_run
 from mfsn.workspace import Outputs
 
 PREPARATION = {"labels": LabelsConfig(classes=["angry", "sad"], merge={"calm": "neutral"})}

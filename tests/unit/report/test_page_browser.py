@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page
 
-from mfsn.report.page import render_page
-from mfsn.report.run import read_run
+from mfsn.report.experiment.page import render_page
+from mfsn.report.experiment.run import read_run
 from mfsn.workspace import Outputs
 
 WIDER_THAN_ITS_PLACE = """() => [...document.querySelectorAll('section, .scroll, dl, table')]

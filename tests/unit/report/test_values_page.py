@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from mfsn.base.files import read_json, write_json
 from mfsn.corpora.config import LabelsConfig
 from mfsn.evaluation.config import EvaluateConfig
 from mfsn.evaluation.dimensions import summarise_dimensions
-from mfsn.files import read_json, write_json
 from mfsn.manifest import (
     LABEL,
     MEAN,
@@ -23,8 +23,8 @@ from mfsn.manifest import (
     values_schema,
     write_table,
 )
-from mfsn.report.page import render_page
-from mfsn.report.run import read_run
+from mfsn.report.experiment.page import render_page
+from mfsn.report.experiment.run import read_run
 from mfsn.workspace import Outputs
 
 NAMES = ["valence", "arousal"]

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from mfsn.encoders.random_weights import RECIPES
 from mfsn.errors import ConfigError
-from mfsn.features.checkpoints import RECIPES
 from mfsn.params import Params, load_params
 from mfsn.presets import preset_params
 from mfsn.reproduce import layers

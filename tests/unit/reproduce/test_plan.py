@@ -277,7 +277,7 @@ def test_pretrained_encoders_are_those_of_the_hub_with_its_levels(params: Params
 @pytest.mark.parametrize("name", ["sec_only", "layers", "layers_large"])
 @pytest.mark.parametrize("size", ["demo", "small", "base"])
 def test_stand_ins_are_recipes(params: Params, name: str, size: str) -> None:
-    from mfsn.features.checkpoints import PREFIX, RECIPES
+    from mfsn.encoders.random_weights import PREFIX, RECIPES
 
     params = changed(params, {"sec.model": f"random/data2vec-audio-{size}"})
     for row in table_named(name).runs:

@@ -11,14 +11,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mfsn.cache import layout
-from mfsn.cache.digest import Digest
-from mfsn.cache.spec import ArraySpec, StoreSpec
-from mfsn.cache.store import Store
-from mfsn.features.waveform import waveform_store
-from mfsn.files import write_json, write_text
+from mfsn.base.files import write_json, write_text
 from mfsn.manifest import SEGMENTS, UTTERANCES, write_table
+from mfsn.segments.waves import waveform_store
 from mfsn.sharing.corpus import PreparedCorpus
+from mfsn.store import layout
+from mfsn.store.digest import Digest
+from mfsn.store.spec import ArraySpec, StoreSpec
+from mfsn.store.store import Store
 
 LICENCE = "synthetic speech of eSpeak NG, free to use"
 SAMPLES = 48_000

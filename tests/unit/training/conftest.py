@@ -12,12 +12,12 @@ import pandas as pd
 import pytest
 import torch
 
-from mfsn.cache.digest import Digest
-from mfsn.cache.spec import ArraySpec, StoreSpec
-from mfsn.cache.store import Store
 from mfsn.corpora.config import LabelsConfig, ProtocolConfig, SegmentConfig
 from mfsn.manifest import SEGMENTS, UTTERANCES, write_table
 from mfsn.models.config import ModelConfig
+from mfsn.store.digest import Digest
+from mfsn.store.spec import ArraySpec, StoreSpec
+from mfsn.store.store import Store
 from mfsn.training.config import OptimisationConfig, SearchConfig, SelectionConfig
 from mfsn.training.experiment import Experiment
 from mfsn.workspace import Outputs

@@ -14,9 +14,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mfsn.corpora.fold import Fold
 from mfsn.evaluation.config import EvaluateConfig
-from mfsn.training.train_classical import Functionals
+from mfsn.protocols.fold import Fold
+from mfsn.systems.classical import Functionals
 
 SCRIPT = Path(__file__).parents[3] / "benchmarks" / "accuracy.py"
 PARTS, EACH = 3, 12

@@ -11,9 +11,11 @@ import torch
 import yaml
 from torch import Tensor
 
-from mfsn.corpora.fold import Fold
 from mfsn.errors import ConfigError, TrainingError
 from mfsn.params import Params
+from mfsn.protocols.fold import Fold
+from mfsn.systems.search import run_search
+from mfsn.systems.train import run_train
 from mfsn.training.config import (
     ClassicalConfig,
     CorruptionConfig,
@@ -21,11 +23,9 @@ from mfsn.training.config import (
     SelectionConfig,
     TrainConfig,
 )
-from mfsn.training.corruption import corrupted_rows, replaced
-from mfsn.training.data import TrainingData, load_data
-from mfsn.training.search import run_search
-from mfsn.training.train import run_train
-from mfsn.training.units import Unit, plan_units
+from mfsn.training.data.corruption import corrupted_rows, replaced
+from mfsn.training.data.fold_data import TrainingData, load_data
+from mfsn.training.plan_units import Unit, plan_units
 
 KINDS = ("noise", "other_utterance", "zeros")
 SPLITS = ("train", "dev", "test")

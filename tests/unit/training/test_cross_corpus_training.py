@@ -14,13 +14,13 @@ import pytest
 
 from mfsn.corpora.config import ProtocolConfig
 from mfsn.errors import TrainingError
+from mfsn.systems.classical import load_functionals, train_classical_unit
+from mfsn.systems.search import RESULT
 from mfsn.training.config import ClassicalConfig, OptimisationConfig, SearchConfig, SelectionConfig
-from mfsn.training.data import load_data
+from mfsn.training.data.fold_data import load_data
 from mfsn.training.fold_training import Trained, train_on_fold
+from mfsn.training.plan_units import Unit, plan_units
 from mfsn.training.results import MODEL, WEIGHTS
-from mfsn.training.search import RESULT
-from mfsn.training.train_classical import load_functionals, train_classical_unit
-from mfsn.training.units import Unit, plan_units
 
 QUICK = OptimisationConfig(epochs=2, batch_size=16, lr=0.01)
 CROSSED = ProtocolConfig(name="cross_corpus")

@@ -15,6 +15,8 @@ from mfsn.corpora.config import LabelsConfig
 from mfsn.errors import TrainingError
 from mfsn.manifest import read_table, segment_values_schema
 from mfsn.models.config import ModelConfig
+from mfsn.systems.search import run_search
+from mfsn.systems.train import run_train
 from mfsn.training.config import (
     ClassicalConfig,
     OptimisationConfig,
@@ -22,12 +24,10 @@ from mfsn.training.config import (
     SelectionConfig,
     TrainConfig,
 )
-from mfsn.training.data import as_tensor, load_data
-from mfsn.training.labels import labels_of, main_class
+from mfsn.training.data.fold_data import as_tensor, load_data
+from mfsn.training.data.labels import labels_of, main_class
+from mfsn.training.plan_units import plan_units
 from mfsn.training.saved import load_network
-from mfsn.training.search import run_search
-from mfsn.training.train import run_train
-from mfsn.training.units import plan_units
 
 DIMENSIONS = ["valence", "arousal"]
 RATED = LabelsConfig(classes=["calm", "loud"], target="dimensions", dimensions=DIMENSIONS)

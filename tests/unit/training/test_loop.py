@@ -15,9 +15,9 @@ from mfsn.models.inputs import Features
 from mfsn.models.network import SerNetwork
 from mfsn.models.readout import Posteriors
 from mfsn.training.config import OptimisationConfig, SearchConfig
-from mfsn.training.data import Part, make_rows
+from mfsn.training.data.fold_data import Part, make_rows
+from mfsn.training.data.rows import Rows
 from mfsn.training.loop import Solver, evaluate, read_out
-from mfsn.training.rows import Rows
 
 LEVELS = ("low", "mid", "high")
 

@@ -10,7 +10,7 @@ import pytest
 
 from mfsn import runtime
 from mfsn.errors import ConfigError
-from mfsn.training.memory import MemoryPlan, plan_memory
+from mfsn.training.data.memory import MemoryPlan, plan_memory
 
 # 48 segments of the toy: 12 x 8 float16 and a float32 of spectrogram, 10 x 3 float32 of MFCC.
 ACOUSTIC_BYTES = 48 * (12 * 8 * 2 + 4 + 10 * 3 * 4)

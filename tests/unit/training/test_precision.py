@@ -10,7 +10,7 @@ from torch import Tensor
 
 from mfsn.errors import ConfigError
 from mfsn.training.config import OptimisationConfig
-from mfsn.training.data import load_data
+from mfsn.training.data.fold_data import load_data
 from mfsn.training.fold_training import make_network
 from mfsn.training.loop import Solver, outputs_per_level
 

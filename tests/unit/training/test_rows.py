@@ -14,10 +14,11 @@ from typing import Any
 import pytest
 import torch
 
-from mfsn.cache.reader import FeatureReader
 from mfsn.errors import CacheError, DamagedRowError
 from mfsn.models.inputs import Features
-from mfsn.training.columns import Stopwatch, StoredArray
+from mfsn.store.reader import FeatureReader
+from mfsn.systems.search import run_search
+from mfsn.systems.train import run_train
 from mfsn.training.config import (
     ClassicalConfig,
     OptimisationConfig,
@@ -25,12 +26,11 @@ from mfsn.training.config import (
     SelectionConfig,
     TrainConfig,
 )
-from mfsn.training.data import load_data
-from mfsn.training.memory import plan_memory
-from mfsn.training.rows import BATCHES_AHEAD, Request, Rows, saying_share
-from mfsn.training.search import run_search
-from mfsn.training.train import run_train
-from mfsn.training.units import plan_units
+from mfsn.training.data.columns import Stopwatch, StoredArray
+from mfsn.training.data.fold_data import load_data
+from mfsn.training.data.memory import plan_memory
+from mfsn.training.data.rows import BATCHES_AHEAD, Request, Rows, saying_share
+from mfsn.training.plan_units import plan_units
 
 QUICK = OptimisationConfig(epochs=2, batch_size=8, lr=0.01)
 TINY = "0.000001"

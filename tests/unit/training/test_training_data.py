@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
+from mfsn.base.files import read_json, write_json
 from mfsn.errors import MissingRowError
-from mfsn.files import read_json, write_json
-from mfsn.training.data import load_data, make_rows, to_features
+from mfsn.training.data.fold_data import load_data, make_rows, to_features
 
 SHAPE = (5, 4)
 

@@ -12,7 +12,7 @@ from mfsn.errors import TrainingError
 from mfsn.manifest import SEGMENTS, UTTERANCES, write_table
 from mfsn.training.bilevel import require_every_class, split_for_alpha
 from mfsn.training.config import OptimisationConfig, SearchConfig, SelectionConfig
-from mfsn.training.units import Unit, plan_units
+from mfsn.training.plan_units import Unit, plan_units
 
 
 def units_of(experiment: Any, stage: Any = "search", **more: Any) -> list[Unit]:

@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from mfsn.report.browser import packing
-from mfsn.report.decision import Decision
-from mfsn.report.rating import Rating
-from mfsn.report.utterance import MFCC_SPREAD, Level, Utterance
+from mfsn.report.utterance.decision import Decision
+from mfsn.report.utterance.rating import Rating
+from mfsn.report.utterance.utterance import MFCC_SPREAD, Level, Utterance
 
 Array = npt.NDArray[Any]
 WAVE_POINTS = 600

@@ -11,8 +11,8 @@ import pandas as pd
 from tqdm import tqdm
 
 from mfsn.report.browser.space import maps, neighbours
-from mfsn.report.source import Source
-from mfsn.report.utterance import ENCODERS, RANGE_DB, levels_of
+from mfsn.report.utterance.source import Source
+from mfsn.report.utterance.utterance import ENCODERS, RANGE_DB, levels_of
 
 LISTED = ("utterance_id", "emotion", "speaker", "transcript", "duration_s")
 Array = npt.NDArray[Any]

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import soundfile
 from PIL import Image
 
-from mfsn import audio
+from mfsn.audio import decoding as audio
 
 Array = npt.NDArray[Any]
 WEBP: dict[str, Any] = {"format": "WEBP", "quality": 40, "method": 2}

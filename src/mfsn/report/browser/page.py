@@ -20,9 +20,9 @@ from tqdm import tqdm
 from mfsn.report.browser.detail import detail
 from mfsn.report.browser.overview import overview, scale_db
 from mfsn.report.browser.packing import base64_of
-from mfsn.report.source import Source
-from mfsn.report.utterance import gather
-from mfsn.templates import environment
+from mfsn.report.templates import environment
+from mfsn.report.utterance.source import Source
+from mfsn.report.utterance.utterance import gather
 
 FOLDER = Path(__file__).parent
 SCRIPTS = [

@@ -13,10 +13,6 @@ import pandas as pd
 import pytest
 import yaml
 
-from mfsn.cache.digest import Digest
-from mfsn.cache.spec import ArraySpec, StoreSpec
-from mfsn.cache.store import Store
-from mfsn.features.waveform import waveform_store
 from mfsn.manifest import (
     SEGMENTS,
     UTTERANCES,
@@ -25,7 +21,11 @@ from mfsn.manifest import (
     write_table,
 )
 from mfsn.params import Params, load_params, outputs_of
-from mfsn.report.source import Source, open_source
+from mfsn.report.utterance.source import Source, open_source
+from mfsn.segments.waves import waveform_store
+from mfsn.store.digest import Digest
+from mfsn.store.spec import ArraySpec, StoreSpec
+from mfsn.store.store import Store
 from mfsn.workspace import Outputs
 
 LENGTHS = {"one/clip$1$": [160, 160, 40], "one/clip2": [90]}

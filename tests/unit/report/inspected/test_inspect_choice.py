@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from mfsn.errors import ManifestError, PredictionError
-from mfsn.report import choice
-from mfsn.report.source import Source
+from mfsn.report.utterance import choice
+from mfsn.report.utterance.source import Source
 
 Open = Callable[[], Source]
 

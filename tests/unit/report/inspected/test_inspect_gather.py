@@ -11,14 +11,14 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
-from mfsn.cache.reader import FeatureReader
 from mfsn.corpora.config import LabelsConfig
 from mfsn.errors import ManifestError
 from mfsn.manifest import SEGMENTS, read_table, write_table
 from mfsn.params import Params
-from mfsn.report.decision import Decision, Vote
-from mfsn.report.source import Source, open_source
-from mfsn.report.utterance import gather, levels_of
+from mfsn.report.utterance.decision import Decision, Vote
+from mfsn.report.utterance.source import Source, open_source
+from mfsn.report.utterance.utterance import gather, levels_of
+from mfsn.store.reader import FeatureReader
 from mfsn.workspace import Outputs
 
 Open = Callable[[], Source]

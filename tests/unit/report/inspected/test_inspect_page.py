@@ -18,8 +18,8 @@ from PIL import Image
 from sklearn.neighbors import NearestNeighbors
 
 from mfsn.report.browser import packing, space
-from mfsn.report.inspect import write_page
-from mfsn.report.source import Source
+from mfsn.report.utterance.inspect import write_page
+from mfsn.report.utterance.source import Source
 from mfsn.workspace import Outputs
 
 Open = Callable[[], Source]

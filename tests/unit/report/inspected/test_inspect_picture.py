@@ -12,9 +12,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from mfsn.report.picture import AVERAGED, MOST_LEVELS, WHOLE, draw_png
-from mfsn.report.source import Source
-from mfsn.report.utterance import Level, gather
+from mfsn.report.utterance.picture import AVERAGED, MOST_LEVELS, WHOLE, draw_png
+from mfsn.report.utterance.source import Source
+from mfsn.report.utterance.utterance import Level, gather
 
 NAME = "one/clip2"
 

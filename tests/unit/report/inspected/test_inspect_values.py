@@ -14,8 +14,8 @@ from mfsn.manifest import read_table, segment_values_schema, values_schema, writ
 from mfsn.params import load_params
 from mfsn.report.browser.detail import detail
 from mfsn.report.browser.overview import notes, overview
-from mfsn.report.source import Source, open_source
-from mfsn.report.utterance import gather
+from mfsn.report.utterance.source import Source, open_source
+from mfsn.report.utterance.utterance import gather
 from mfsn.workspace import Outputs
 
 NAME = "one/clip2"

@@ -1,0 +1,1 @@
+"""Recordings into waves: decoding, MP4, pitch."""

@@ -1,0 +1,63 @@
+"""Hashes of files, remembered by size, times and inode: only what is new or changed is read."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from mfsn.base.files import read_json, write_json
+from mfsn.errors import CorpusError
+
+# What is remembered of a file: sha256, then what must be unchanged for it to hold, size first.
+Entry = list[Any]
+
+
+def hash_files(root: Path, paths: Iterable[str], cache: Path | None = None) -> dict[str, Entry]:
+    """The sha256 and size of files.
+
+    Args:
+        root: folder that the paths are relative to.
+        paths: relative paths, with forward slashes.
+        cache: a JSON file of this machine that remembers the hashes; it is brought up to date.
+            None hashes everything.
+
+    Returns:
+        Path to [sha256 (hexadecimal), bytes, ...], in the order of the paths.
+
+    Raises:
+        CorpusError: if a file cannot be read.
+    """
+    known = _read_cache(cache)
+    progress = tqdm(list(paths), desc="scan", unit="file", disable=None, delay=1)
+    hashed = {path: _identify(root / path, known.get(path)) for path in progress}
+    if cache is not None and hashed != known:
+        write_json(cache, hashed)
+    return hashed
+
+
+def _identify(file: Path, known: Entry | None) -> Entry:
+    try:
+        status = file.stat()
+        identity = [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
+        if known is not None and known[1:] == identity:
+            return known
+        with file.open("rb") as opened:
+            return [hashlib.file_digest(opened, "sha256").hexdigest(), *identity]
+    except OSError as error:
+        raise CorpusError(
+            f"{file} cannot be read ({error.strerror}); repair or remove it"
+        ) from error
+
+
+def _read_cache(cache: Path | None) -> Mapping[str, Entry]:
+    if cache is None or not cache.is_file():
+        return {}
+    try:
+        known: Mapping[str, Entry] = read_json(cache)
+    except ValueError:  # a damaged cache only costs time
+        return {}
+    return known

@@ -1,0 +1,1 @@
+"""The demo corpus: what it says, in which voices, and how eSpeak NG speaks it."""

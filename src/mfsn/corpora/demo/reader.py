@@ -1,0 +1,73 @@
+"""The demo corpus, once `mfsn.corpora.demo.speech` has spoken it."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mfsn.corpora.base import Utterance, audio_below, refuse
+from mfsn.corpora.facts import CorpusFacts
+
+METADATA = "metadata.csv"
+
+_RATINGS = ("valence", "arousal", "dominance")
+
+
+@dataclass(frozen=True)
+class Demo:
+    """Reader of the spoken demo: the label is the emotion of the prosody, not that of the words.
+
+    Its ratings are invented (src/mfsn/corpora/demo/data/speech.yaml).
+    """
+
+    facts: CorpusFacts
+
+    def files(self, root: Path) -> list[str]:
+        """The recordings and metadata.csv; nothing where the demo has not been spoken.
+
+        What an older version spoke, before there were ratings, will be spoken again: nothing, too.
+        """
+        if not _is_rated(root / METADATA):
+            return []
+        return sorted([*audio_below(root, (".wav",)), METADATA])
+
+    def utterances(self, root: Path, files: Sequence[str]) -> list[Utterance]:
+        """One utterance a recording.
+
+        Raises:
+            CorpusError: if there are recordings that the demo did not speak.
+        """
+        with (root / METADATA).open(encoding="utf-8", newline="") as file:
+            rows = {row["path"]: row for row in csv.DictReader(file)}
+        refuse(
+            [path for path in files if path not in rows and path != METADATA],
+            f"{root} holds recordings that the demo did not speak",
+            "put your own recordings into a corpus of their own (reader table)",
+        )
+        return [self._utterance(rows[path]) for path in files if path in rows]
+
+    def _utterance(self, row: dict[str, str]) -> Utterance:
+        return Utterance(
+            utterance_id=row["utterance_id"],
+            path=row["path"],
+            emotion=row["emotion"],
+            licence=self.facts.licence,
+            speaker=row["speaker"],
+            session=row["session"],
+            gender=row["gender"],
+            transcript=row["transcript"],
+            valence=float(row["valence"]),
+            arousal=float(row["arousal"]),
+            dominance=float(row["dominance"]),
+            congruent=row["emotion"] == row["sentence_emotion"],
+        )
+
+
+def _is_rated(metadata: Path) -> bool:
+    try:
+        with metadata.open(encoding="utf-8", newline="") as file:
+            return set(_RATINGS) <= set(next(csv.reader(file), []))
+    except OSError:
+        return False

@@ -1,0 +1,112 @@
+"""Look at a corpus before working with it: counts against the published ones, and all problems."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from mfsn.corpora.config import CorpusConfig, LabelsConfig, PrepareConfig
+from mfsn.corpora.facts import CorpusFacts
+from mfsn.corpora.preparing.completeness import counted_speakers
+from mfsn.corpora.preparing.joined import facts_of, survey_any
+from mfsn.corpora.preparing.scan import scan_corpus
+from mfsn.corpora.preparing.survey import Survey
+from mfsn.errors import CorpusError
+from mfsn.workspace import corpus_root
+
+
+@dataclass(frozen=True)
+class CheckReport:
+    """What `check_corpus` found."""
+
+    name: str
+    places: list[Path]
+    """The corpus folder; of a joined corpus those of its parts."""
+    facts: CorpusFacts
+    survey: Survey
+
+    @property
+    def ok(self) -> bool:
+        """Whether `prepare` would accept the corpus."""
+        return not self.survey.problems
+
+    def lines(self) -> list[str]:
+        """The report for a terminal: counts as found/expected, then every problem."""
+        return [*self._about(), *(self._counted() if self.survey.found else []), *self._verdict()]
+
+    def _about(self) -> list[str]:
+        return [
+            f"corpus {self.name}: {self.facts.title}, at " + ", ".join(map(str, self.places)),
+            f"licence: {self.facts.licence}",
+            f"cite: {self.facts.citation or 'nothing'}",
+            f"to obtain it: {self.facts.obtain}",
+        ]
+
+    def _counted(self) -> list[str]:
+        found, survey, splits = self.survey.found, self.survey, self.facts.splits
+        hours = sum(sound.duration_s for sound in survey.sounds.values()) / 3600
+        return [
+            f"utterances: {len(found)} ({hours:.2f} h), of the classes: {len(survey.used)}",
+            f"emotions: {_counts((u.emotion for u in found), self.facts.utterances)}",
+            *_left_out(survey),
+            self._speakers(),
+            f"sessions: {_counts((u.session for u in found), self.facts.sessions)}",
+            *([f"splits: {_counts((u.split for u in found), splits)}"] if splits else []),
+            f"silent, left out: {_names(survey.silent)}",
+            f"known to be bad, left out: {_names(survey.excluded)}",
+            f"same audio, kept: {_names([' = '.join(group) for group in survey.identical])}",
+        ]
+
+    def _speakers(self) -> str:
+        counted = self.facts.speakers_count
+        of_which = f" ({', '.join(counted)})" if counted else ""
+        speakers = counted_speakers(self.survey.found, self.facts)
+        return f"speakers{of_which}: {_counts(speakers, self.facts.speakers)}"
+
+    def _verdict(self) -> list[str]:
+        problems, shortage = self.survey.problems, self.survey.shortage
+        return [
+            *(f"problem: {problem}" for problem in problems),
+            *([f"note: {shortage}"] if shortage and not problems else []),
+            {0: "no problems", 1: "1 problem"}.get(len(problems), f"{len(problems)} problems"),
+        ]
+
+
+def check_corpus(
+    config: CorpusConfig, labels: LabelsConfig, prepare: PrepareConfig, root: Path
+) -> CheckReport:
+    """Read a corpus whole, write nothing, and report on it.
+
+    Args:
+        config: which corpus.
+        labels: which emotions are classes.
+        prepare: what is excluded, and whether a shortage is a problem.
+        root: the corpus folder; it may be missing.
+    """
+    try:
+        survey = survey_any(config, labels, prepare, root, scan_corpus(config, root))
+    except CorpusError as error:
+        survey = Survey(problems=[str(error)])
+    places = [root] if not config.parts else [corpus_root(part.name) for part in config.members]
+    return CheckReport(config.name, places, facts_of(config), survey)
+
+
+def _left_out(survey: Survey) -> list[str]:
+    used = {utterance.utterance_id for utterance in survey.used}
+    others = [u.emotion for u in survey.found if u.utterance_id not in used]
+    return [f"left out, or no class: {_counts(others, {})}"] if others else []
+
+
+def _counts(names: Iterable[str | None], expected: Mapping[str, int]) -> str:
+    have = Counter(name for name in names if name is not None)
+    shown = [
+        f"{name} {have[name]}" + (f"/{expected[name]}" if name in expected else "")
+        for name in sorted({*have, *expected})
+    ]
+    return ", ".join(shown) or "none"
+
+
+def _names(names: list[str]) -> str:
+    return f"{len(names)}" + (f" ({', '.join(names)})" if names else "")

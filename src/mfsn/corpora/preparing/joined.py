@@ -1,0 +1,139 @@
+"""Several corpora as one, for training on one and testing on another.
+
+Each part is read as if it stood alone. Then its name goes in front of its utterance ids, speakers
+and sessions (`ravdess/01`), so that nothing collides, and its paths become `../ravdess/...` (see
+`mfsn.workspace.recording`). Emotions are brought to common names by `labels.merge`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from mfsn.corpora.base import Utterance, get_reader
+from mfsn.corpora.config import CorpusConfig, LabelsConfig, PrepareConfig
+from mfsn.corpora.facts import CorpusFacts
+from mfsn.corpora.labels import select_classes, unknown_renamed
+from mfsn.corpora.preparing.decoding import Hear, listen
+from mfsn.corpora.preparing.scan import ScannedFile, files_of_part
+from mfsn.corpora.preparing.survey import Survey, examine, same_audio, survey_corpus
+from mfsn.workspace import corpus_root
+
+
+def survey_any(
+    config: CorpusConfig,
+    labels: LabelsConfig,
+    prepare: PrepareConfig,
+    root: Path,
+    files: Sequence[ScannedFile],
+    *,
+    hear: Hear = listen,
+) -> Survey:
+    """`mfsn.corpora.preparing.survey.survey_corpus` of one corpus, or of all parts of a joined one.
+
+    A class that a part lacks is a problem: a model could not be trained there, or not be tested.
+    """
+    if not config.parts:
+        return survey_corpus(config, labels, prepare, root, files, hear=hear)
+    surveys = {
+        part.name: examine(
+            part,
+            labels,
+            prepare,
+            corpus_root(part.name),
+            files_of_part(part.name, files),
+            hear=hear,
+        )
+        for part in config.members
+    }
+    joined = _join(surveys, labels, files)
+    known = [emotion for part in config.members for emotion in facts_of(part).labels.values()]
+    emotions = {*known, *(u.emotion for u in joined.audible)}
+    wrong = [*unknown_renamed(emotions, labels), *_lacking(surveys, labels)]
+    return replace(joined, problems=[*joined.problems, *wrong])
+
+
+def facts_of(config: CorpusConfig) -> CorpusFacts:
+    """What is published about a corpus, or about all parts of a joined one.
+
+    Counts of emotions are sums, and empty where a part publishes none.
+    """
+    if not config.parts:
+        return get_reader(config.reader).facts
+    facts = {part.name: facts_of(part) for part in config.members}
+    counts = [Counter(of.utterances) for of in facts.values()]
+    return CorpusFacts(
+        title=" and ".join(f"{name} ({of.title})" for name, of in facts.items()),
+        licence=_of_each({name: of.licence for name, of in facts.items()}),
+        citation=_of_each({name: of.citation for name, of in facts.items() if of.citation}) or None,
+        obtain=_of_each({name: of.obtain for name, of in facts.items()}),
+        utterances=dict(sum(counts, Counter())) if all(counts) else {},
+        speakers=_prefixed_keys({n: f.speakers for n, f in facts.items() if not f.speakers_count}),
+        sessions=_prefixed_keys({name: of.sessions for name, of in facts.items()}),
+    )
+
+
+def _join(
+    surveys: Mapping[str, Survey], labels: LabelsConfig, files: Sequence[ScannedFile]
+) -> Survey:
+    each = surveys.items()
+    audible = [_as_part(u, name) for name, survey in each for u in survey.audible]
+    used, other_emotions = select_classes(audible, labels)
+    return Survey(
+        found=[_as_part(u, name) for name, survey in each for u in survey.found],
+        audible=audible,
+        used=used,
+        sounds={f"../{name}/{path}": s for name, of in each for path, s in of.sounds.items()},
+        excluded=[f"{name}/{excluded}" for name, of in each for excluded in of.excluded],
+        silent=[f"{name}/{silent}" for name, of in each for silent in of.silent],
+        identical=same_audio(used, files),
+        other_emotions=other_emotions,
+        other_parts=sum(survey.other_parts for survey in surveys.values()),
+        shortage="; ".join(of.shortage for of in surveys.values() if of.shortage) or None,
+        problems=[f"part {name}: {problem}" for name, of in each for problem in of.problems],
+    )
+
+
+def _as_part(utterance: Utterance, name: str) -> Utterance:
+    speaker, session = utterance.speaker, utterance.session
+    return replace(
+        utterance,
+        utterance_id=f"{name}/{utterance.utterance_id}",
+        path=f"../{name}/{utterance.path}",
+        speaker=None if speaker is None else f"{name}/{speaker}",
+        session=None if session is None else f"{name}/{session}",
+    )
+
+
+def _lacking(surveys: Mapping[str, Survey], labels: LabelsConfig) -> list[str]:
+    """One sentence about the classes that parts lack; nothing where each has all of them."""
+    read = {name: survey for name, survey in surveys.items() if survey.found}
+    lacking = [
+        f"{emotion}, which {name} does not have"
+        for emotion in labels.classes
+        for name, survey in read.items()
+        if emotion not in {u.emotion for u in survey.used}
+    ]
+    if not lacking:
+        return []
+    emotions = {name: _emotions(survey.audible, labels) for name, survey in read.items()}
+    common = set.intersection(*emotions.values())
+    return [
+        f"labels.classes asks for {' and for '.join(lacking)}; the classes in common are "
+        f"{', '.join(sorted(common)) or 'none'}, and labels.merge can bring others to common names "
+        f"({'; '.join(f'{name} has ' + ', '.join(sorted(e)) for name, e in emotions.items())})"
+    ]
+
+
+def _emotions(utterances: Iterable[Utterance], labels: LabelsConfig) -> set[str]:
+    return {labels.merge.get(u.emotion, u.emotion) for u in utterances}
+
+
+def _of_each(texts: Mapping[str, str]) -> str:
+    return "; ".join(f"{name}: {text}" for name, text in texts.items())
+
+
+def _prefixed_keys(counts: Mapping[str, Mapping[str, int]]) -> dict[str, int]:
+    return {f"{name}/{key}": number for name, of in counts.items() for key, number in of.items()}

@@ -1,0 +1,106 @@
+"""One manifest from any corpus: every usable utterance, and an account of those left out."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from mfsn.base.quantities import counted
+from mfsn.corpora.config import CorpusConfig, LabelsConfig, PrepareConfig
+from mfsn.corpora.preparing.completeness import shortfall
+from mfsn.corpora.preparing.joined import facts_of, survey_any
+from mfsn.corpora.preparing.scan import ScannedFile
+from mfsn.corpora.preparing.survey import Survey
+from mfsn.errors import CorpusError
+from mfsn.manifest import UTTERANCES
+
+logger = logging.getLogger(__name__)
+
+
+def prepare_corpus(
+    config: CorpusConfig,
+    labels: LabelsConfig,
+    prepare: PrepareConfig,
+    root: Path,
+    files: Sequence[ScannedFile],
+) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Check a corpus whole and make its manifest.
+
+    Args:
+        config: which corpus.
+        labels: which emotions are classes.
+        prepare: what is excluded, and whether a shortfall stops.
+        root: the corpus folder.
+        files: what `mfsn.corpora.preparing.scan.scan_corpus` found there.
+
+    Returns:
+        The manifest (`mfsn.manifest.UTTERANCES`), sorted by utterance id; and the account of what
+        is not in it: ids `excluded`, `silent` and `unrated` (those without a dimension that is to
+        be predicted), counts of `other_emotions` and `other_parts`, `counts` per class and how many
+        of them are `soft_labelled`, `expected` and `missing` counts per emotion of the corpus, and
+        groups of ids with `identical` audio, which are kept.
+
+    Raises:
+        CorpusError: if a recording is unusable or has changed since the scan, a name or label is
+            unknown, an utterance id is repeated, a class has no utterance, or the corpus is
+            incomplete and `require_complete` is set; everything in one message.
+    """
+    survey = survey_any(config, labels, prepare, root, files)
+    if survey.problems:
+        raise CorpusError("\n".join(survey.problems))
+    facts = facts_of(config)
+    if survey.shortage:
+        logger.warning(survey.shortage)
+    counts = Counter(u.emotion for u in survey.used)
+    account = {
+        "excluded": survey.excluded,
+        "silent": survey.silent,
+        "unrated": survey.unrated,
+        "other_emotions": survey.other_emotions,
+        "other_parts": survey.other_parts,
+        "counts": {name: counts[name] for name in labels.classes},
+        "soft_labelled": sum(u.soft_label is not None for u in survey.used),
+        "expected": dict(facts.utterances),
+        "missing": shortfall((u.emotion for u in survey.found), facts.utterances),
+        "identical": survey.identical,
+    }
+    return manifest_of(survey, files), account
+
+
+def manifest_of(survey: Survey, files: Sequence[ScannedFile]) -> pd.DataFrame:
+    """The manifest of the utterances that a survey found usable, sorted by id."""
+    sha256 = {file.path: file.sha256 for file in files}
+    rows = [
+        asdict(utterance)
+        | {
+            "audio_sha256": sha256[utterance.path],
+            "duration_s": survey.sounds[utterance.path].duration_s,
+            "soft_label": utterance.soft_label and json.dumps(utterance.soft_label),
+        }
+        for utterance in sorted(survey.used, key=lambda u: u.utterance_id)
+    ]
+    return pd.DataFrame(rows, columns=UTTERANCES.names)
+
+
+def summary(manifest: pd.DataFrame, account: dict[str, Any]) -> str:
+    """One line for the terminal: how much there is of what, and what was left out."""
+    counts = ", ".join(f"{name} {number}" for name, number in account["counts"].items())
+    left_out = (
+        f"{sum(account['other_emotions'].values())} of other emotions, "
+        f"{len(account['silent'])} silent, {len(account['excluded'])} known to be bad"
+        + (f", {account['other_parts']} of other parts" if account["other_parts"] else "")
+        + (f", {len(account['unrated'])} unrated" if account["unrated"] else "")
+    )
+    hours = manifest.duration_s.sum() / 3600
+    return (
+        f"{counted(len(manifest), 'utterance')} of "
+        f"{counted(manifest.speaker.nunique(), 'speaker')}, {hours:.2f} h "
+        f"({counts}); left out: {left_out}"
+    )

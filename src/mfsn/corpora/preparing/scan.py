@@ -1,0 +1,112 @@
+"""What lies in a corpus folder: every file with its size and sha256.
+
+It runs at every `dvc repro`, so it hashes a file only when it is new or has changed, and imports
+nothing heavy.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import astuple, dataclass, replace
+from pathlib import Path
+
+from mfsn.base.files import write_text
+from mfsn.base.hashing import Entry, hash_files
+from mfsn.corpora.base import get_reader
+from mfsn.corpora.config import CorpusConfig
+from mfsn.errors import CorpusError
+from mfsn.workspace import corpus_root, corpus_variable
+
+COLUMNS = ("path", "bytes", "sha256")
+
+
+@dataclass(frozen=True)
+class ScannedFile:
+    """One file of a corpus, annotations included."""
+
+    path: str
+    """Relative to the corpus root, with forward slashes."""
+    bytes: int
+    sha256: str
+
+
+Identify = Callable[[Path, Iterable[str], Path | None], Mapping[str, Entry]]
+
+
+def scan_corpus(
+    config: CorpusConfig, root: Path, cache: Path | None = None, identify: Identify = hash_files
+) -> list[ScannedFile]:
+    """List and hash the files of a corpus.
+
+    Args:
+        config: which corpus.
+        root: its folder. The parts of a joined corpus lie where each would lie by itself.
+        cache: a JSON file of this machine that remembers the hash of each file by its size, times
+            and inode; it is brought up to date. None hashes everything.
+        identify: gives the sha256 of files and their bytes, or what stands for them.
+
+    Returns:
+        The files, sorted by path; `../<part>/...` in a joined corpus.
+
+    Raises:
+        CorpusError: if the folder is missing or holds no corpus, or if the reader cannot
+            understand its table of annotations, or if a file cannot be read.
+    """
+    if config.parts:
+        return _scan_parts(config, cache, identify)
+    reader = get_reader(config.reader)
+    paths = reader.files(root) if root.is_dir() else []
+    if not paths:
+        found = "holds no recordings" if root.is_dir() else "does not exist"
+        raise CorpusError(
+            f"corpus {config.name}: {root} {found}; {reader.facts.obtain}, or set "
+            f"{corpus_variable(config.name)} to the folder that holds it"
+        )
+    hashed = identify(root, paths, cache)
+    return [ScannedFile(path, entry[1], entry[0]) for path, entry in hashed.items()]
+
+
+def files_of_part(name: str, files: Sequence[ScannedFile]) -> list[ScannedFile]:
+    """The files of one part of a joined corpus, with paths relative to its own folder."""
+    before = f"../{name}/"
+    return [
+        replace(file, path=file.path.removeprefix(before))
+        for file in files
+        if file.path.startswith(before)
+    ]
+
+
+def _scan_parts(config: CorpusConfig, cache: Path | None, identify: Identify) -> list[ScannedFile]:
+    """Every part with the cache that it has by itself."""
+    found = [
+        replace(file, path=f"../{part.name}/{file.path}")
+        for part in config.members
+        for file in scan_corpus(
+            part, corpus_root(part.name), cache and cache.with_name(f"{part.name}.json"), identify
+        )
+    ]
+    return sorted(found, key=lambda file: file.path)
+
+
+def write_files(path: Path, files: Sequence[ScannedFile]) -> None:
+    """Write the list as tab-separated text with a header."""
+    text = io.StringIO()
+    writer = csv.writer(text, delimiter="\t", lineterminator="\n")
+    writer.writerow(COLUMNS)
+    writer.writerows(astuple(file) for file in files)
+    write_text(path, text.getvalue())
+
+
+def read_files(path: Path) -> list[ScannedFile]:
+    """Read the list that `write_files` wrote.
+
+    Raises:
+        CorpusError: if it is missing.
+    """
+    if not path.is_file():
+        raise CorpusError(f"{path} is missing; run `dvc repro` to make it")
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = csv.DictReader(file, delimiter="\t")
+        return [ScannedFile(row["path"], int(row["bytes"]), row["sha256"]) for row in rows]

@@ -1,0 +1,28 @@
+"""EMO-DB (Berlin): ten speakers, seven emotions, no sessions; texts are not transcribed here."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from mfsn.corpora.readers.named import NamedClips
+
+
+class EmoDb(NamedClips):
+    """Reader of EMO-DB (Burkhardt et al. 2005), from its `wav` folder or a flat one."""
+
+    # Speaker, text, letter of the German word for the emotion, version.
+    pattern = re.compile(r"(?P<speaker>\d\d)[ab]\d\d(?P<emotion>[A-Z])[a-z]")
+    example = "wav/03a01Fa.wav"
+
+    def describe(self, name: re.Match[str]) -> dict[str, Any]:
+        """Emotion and speaker.
+
+        Raises:
+            KeyError: if EMO-DB has no such emotion letter or speaker.
+        """
+        return {
+            "emotion": self.facts.labels[name["emotion"]],
+            "speaker": name["speaker"],
+            "gender": self.facts.genders[name["speaker"]],
+        }

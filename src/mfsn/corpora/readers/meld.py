@@ -1,0 +1,134 @@
+"""MELD: utterances of a television series, seven emotions, an official split.
+
+The tables say what is an utterance. The folders of clips hold files beyond them, so that clips are
+joined from the rows and never listed.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mfsn.corpora.base import Utterance, refuse
+from mfsn.corpora.facts import CorpusFacts
+from mfsn.corpora.readers.annotation_tables import Row, read_rows
+from mfsn.errors import CorpusError
+
+FOLDERS = {
+    "train": "train_splits",
+    "dev": "dev_splits_complete",
+    "test": "output_repeated_splits_test",
+}
+"""Official split to the folder of its clips."""
+COLUMNS = ("Utterance", "Speaker", "Emotion", "Dialogue_ID", "Utterance_ID")
+
+
+@dataclass(frozen=True)
+class _Split:
+    """One table and the folder of its clips."""
+
+    name: str
+    table: str
+    folder: str
+    """Both relative to the corpus folder, with forward slashes."""
+    rows: list[Row]
+
+    def clip(self, row: Row) -> str:
+        """Path of a row's clip, relative to the corpus folder."""
+        return f"{self.folder}/{_clip_name(row)}.mp4"
+
+    def utterance_id(self, row: Row) -> str:
+        """The clip's name and the split, since every split numbers its own dialogues."""
+        return f"{self.name}_{_clip_name(row)}"
+
+
+@dataclass(frozen=True)
+class Meld:
+    """Reader of MELD (Poria et al. 2019): {train,dev,test}_sent_emo.csv and MP4 clips."""
+
+    facts: CorpusFacts
+
+    def files(self, root: Path) -> list[str]:
+        """The tables and the clips that they name; nothing where there is no table.
+
+        Raises:
+            CorpusError: if a table cannot be read, or its folder of clips is missing.
+        """
+        splits = list(_splits(root))
+        there = {
+            f"{split.folder}/{path.name}"
+            for split in splits
+            for path in (root / split.folder).iterdir()
+        }
+        clips = {split.clip(row) for split in splits for row in split.rows}
+        return sorted([*(split.table for split in splits), *(clips & there)])
+
+    def utterances(self, root: Path, files: Sequence[str]) -> list[Utterance]:
+        """One utterance a row; clips that are known to be missing are among them.
+
+        Raises:
+            CorpusError: as `files`, and if rows hold an unknown emotion, something else than a
+                number where a number belongs, or name another clip that is not there; all rows
+                in one message.
+        """
+        splits, present = list(_splits(root)), set(files)
+        refuse(
+            [
+                f"{row.where} ({problem})"
+                for split in splits
+                for row in split.rows
+                for problem in self._problems(split, row, present)
+            ],
+            f"{root} has rows that cannot be used",
+            "get the tables and clips of MELD again, or take these rows out of the tables",
+        )
+        return [self._utterance(split, row) for split in splits for row in split.rows]
+
+    def _problems(self, split: _Split, row: Row, present: Collection[str]) -> Iterator[str]:
+        if row.cells["Emotion"] not in self.facts.labels:
+            yield f"unknown emotion {row.cells['Emotion']!r}"
+        numbers = [name for name in COLUMNS[-2:] if not row.cells[name].isdecimal()]
+        yield from (f"{name} is {row.cells[name]!r}, not a number" for name in numbers)
+        known_bad = split.utterance_id(row) in self.facts.bad_clips
+        if not numbers and not known_bad and split.clip(row) not in present:
+            yield f"{split.clip(row)} is missing"
+
+    def _utterance(self, split: _Split, row: Row) -> Utterance:
+        return Utterance(
+            utterance_id=split.utterance_id(row),
+            path=split.clip(row),
+            emotion=self.facts.labels[row.cells["Emotion"]],
+            licence=self.facts.licence,
+            speaker=row.cells["Speaker"],
+            transcript=row.cells["Utterance"],
+            split=split.name,
+        )
+
+
+def _splits(root: Path) -> Iterator[_Split]:
+    for name, folder in FOLDERS.items():
+        table = _find(root, f"{name}_sent_emo.csv")
+        clips = _find(root, folder)
+        if table and not clips:
+            raise CorpusError(
+                f"{root} holds {table} but no folder {folder} with its clips; unpack MELD's "
+                "archive of that split there"
+            )
+        if table and clips:
+            rows = read_rows(root / table, COLUMNS, ",", csv.QUOTE_MINIMAL)
+            yield _Split(name, table, clips, rows)
+
+
+def _find(root: Path, name: str) -> str | None:
+    """Where a file or folder lies below `root`: at most two folders deep, the least nested one."""
+    depths = ("", "*/", "*/*/")
+    found = (path for depth in depths for path in sorted(root.glob(f"{depth}{name}")))
+    visible = (path.relative_to(root) for path in found)
+    paths = (path.as_posix() for path in visible if not any(p.startswith(".") for p in path.parts))
+    return next(paths, None)
+
+
+def _clip_name(row: Row) -> str:
+    return f"dia{row.cells['Dialogue_ID']}_utt{row.cells['Utterance_ID']}"

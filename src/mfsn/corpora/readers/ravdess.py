@@ -1,0 +1,33 @@
+"""RAVDESS speech: 24 actors, eight emotions, two sentences, no sessions.
+
+Reads the official tree (Actor_NN/*.wav), copies of it as FLAC, and copies that hold it twice.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from mfsn.corpora.readers.named import NamedClips
+
+
+class Ravdess(NamedClips):
+    """Reader of RAVDESS speech (Livingstone and Russo 2018)."""
+
+    # Modality 03 (audio alone), channel 01 (speech), emotion, intensity, sentence, repetition,
+    # actor. Song and video have other first codes.
+    pattern = re.compile(r"03-01-(?P<emotion>\d\d)-0[12]-(?P<sentence>\d\d)-0[12]-(?P<actor>\d\d)")
+    example = "Actor_01/03-01-05-02-02-01-01.wav"
+
+    def describe(self, name: re.Match[str]) -> dict[str, Any]:
+        """Emotion, actor and sentence.
+
+        Raises:
+            KeyError: if RAVDESS has no such emotion, sentence or actor.
+        """
+        return {
+            "emotion": self.facts.labels[name["emotion"]],
+            "speaker": name["actor"],
+            "gender": self.facts.genders[name["actor"]],
+            "transcript": self.facts.sentences[name["sentence"]],
+        }

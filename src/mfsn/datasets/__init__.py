@@ -1,0 +1,1 @@
+"""Cached features for Python: named rows and torch datasets."""

@@ -1,0 +1,1 @@
+"""Bringing back rows that are missing."""

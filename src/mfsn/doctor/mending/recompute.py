@@ -1,0 +1,177 @@
+"""Computing rows once more to see whether the cached ones are right.
+
+Checksums find bytes that are not as they were written. Whoever writes into the store can write
+other checksums and another seal as well: a marker that was forged so well, and gives a row another
+row's key, shows only when the row is computed again from the recording.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from tqdm import tqdm
+
+from mfsn.audio import decoding as audio
+from mfsn.base.quantities import counted
+from mfsn.doctor.mending.refill import DigestRows, corpus_folder, maker_of
+from mfsn.features.extraction.extraction import pin_threads
+from mfsn.features.extraction.in_memory import Recording, extract_recordings
+from mfsn.manifest import SEGMENTS, UTTERANCES, read_table
+from mfsn.segments.waves import cut, waveform_store
+from mfsn.store import layout as layouts
+from mfsn.store import marker as markers
+from mfsn.store.lock import exclusive
+from mfsn.store.messages import WAVEFORM, explaining
+from mfsn.store.store import Store
+from mfsn.workspace import recording
+
+Rows = Mapping[str, npt.NDArray[Any]]
+
+_GROUP = 64
+"""Segments or utterances that are held in memory at a time."""
+_WAVE_TOLERANCE = 1e-3
+"""Another processor may round a sample to the next of its 16 bits, which is more in a quiet one."""
+
+
+@dataclass(frozen=True)
+class Recomputed:
+    """What came of computing rows of a digest again."""
+
+    named: DigestRows
+    rows: int
+    differing: tuple[str, ...]
+    """Ids of those that are not what the store holds."""
+
+    def sentence(self) -> str:
+        """One line about it."""
+        whose = f"{self.named.digest.store}: {counted(self.rows, 'row')} computed again"
+        if not self.differing:
+            return f"{whose}, as cached"
+        return (
+            f"{whose}, {len(self.differing)} of them differ (the first is {self.differing[0]}): "
+            "their commit marker was forged, or the extractor changed without a new version"
+        )
+
+
+def recompute(store_root: Path, named: DigestRows, rows: int) -> Recomputed:
+    """Compute some of the rows that a digest names, picked at random, and compare.
+
+    Args:
+        store_root: root of the feature cache.
+        named: from `mfsn.doctor.mending.refill.digest_rows`.
+        rows: how many; those that are not in the store are not compared.
+
+    Raises:
+        CacheError: if the store cannot be read, or the extractor as it is makes other rows.
+        CorpusError, AudioError: of waves, if the corpus is not there.
+        ConfigError, ModelLoadError: if the extractor cannot be made.
+    """
+    store = Store(store_root, named.digest.spec)
+    committed = store.committed()
+    there = sorted(name for name, key in named.digest.rows.items() if key in committed)
+    chosen = sorted(random.SystemRandom().sample(there, min(rows, len(there))))
+    shown = tqdm(total=len(chosen), desc=named.digest.extractor, unit="row", disable=None)
+    again = _Again(named, store_root)
+    differing = []
+    with shown:
+        for first in range(0, len(chosen), _GROUP):
+            ids = chosen[first : first + _GROUP]
+            cached = store.read([named.digest.rows[name] for name in ids])
+            wrong = _differ(cached, again.rows(ids), again.tolerance)
+            differing += [name for name, is_wrong in zip(ids, wrong, strict=True) if is_wrong]
+            shown.update(len(ids))
+    return Recomputed(named, len(chosen), tuple(differing))
+
+
+def take_out(store_root: Path, recomputed: Recomputed) -> None:
+    """Take the shards of differing rows out, whole, since their markers cannot be trusted.
+
+    Raises:
+        StoreBusyError: if another process is writing there.
+        CacheError: if the store cannot be written.
+    """
+    digest = recomputed.named.digest
+    store = Store(store_root, digest.spec)
+    with exclusive(store.path), explaining(store.path):
+        committed = store.committed()
+        keys = [digest.rows[name] for name in recomputed.differing]
+        shards = {committed[key].shard for key in keys if key in committed}
+        for shard in shards:
+            markers.drop(layouts.plan(store_root, digest.spec), shard)
+
+
+class _Again:
+    """Computes rows of a digest from what they were made of."""
+
+    def __init__(self, named: DigestRows, store_root: Path) -> None:
+        self._named = named
+        self._segments = read_table(named.outputs.segments, SEGMENTS)
+        self._waves = waveform_store(named.segment, store_root)
+        self._is_wave = named.digest.extractor == WAVEFORM
+        if self._is_wave:
+            manifest = read_table(named.outputs.manifest, UTTERANCES)
+            self._path = dict(zip(manifest["utterance_id"], manifest["path"], strict=True))
+            self._folder = corpus_folder(named, manifest)
+        else:
+            self._extractor = maker_of(named)
+            pin_threads()
+
+    @property
+    def tolerance(self) -> float:
+        """How far a value may be off, relative to the largest of its row."""
+        return _WAVE_TOLERANCE if self._is_wave else self._extractor.tolerance
+
+    def rows(self, ids: Sequence[str]) -> Rows:
+        """Array name to rows in the order of `ids`."""
+        if self._is_wave:
+            return {"wave": np.stack([self._wave(name) for name in ids])}
+        if self._extractor.scope == "segment" and not self._named.segment.padding_counts:
+            chosen = self._segments.set_index("segment_id").loc[list(ids)]
+            return extract_recordings(self._extractor, [self._recording(chosen)])
+        return self._of_utterances(ids)
+
+    def _of_utterances(self, ids: Sequence[str]) -> Rows:
+        """The same where a row hears more than its segment."""
+        names = "utterance_id" if self._extractor.scope == "utterance" else "segment_id"
+        own = set(self._segments.loc[self._segments[names].isin(ids), "utterance_id"])
+        heard = self._segments[self._segments["utterance_id"].isin(own)]
+        ordered = heard.sort_values(["utterance_id", "index"])
+        recordings = [self._recording(one) for _, one in ordered.groupby("utterance_id")]
+        place = {name: row for row, name in enumerate(dict.fromkeys(ordered[names]))}
+        chosen = [place[name] for name in ids]
+        found = extract_recordings(self._extractor, recordings)
+        return {array: rows[chosen] for array, rows in found.items()}
+
+    def _recording(self, segments: pd.DataFrame) -> Recording:
+        waves = self._waves.read(list(segments["row_key"]), ["wave"])["wave"]
+        valid_S = segments["valid_samples"].to_numpy(np.int64)
+        return Recording("", waves, valid_S, self._named.segment)
+
+    def _wave(self, segment: str) -> npt.NDArray[Any]:
+        utterance, _, index = segment.rpartition("#")
+        path = recording(self._folder, self._path[utterance])
+        wave = audio.load(path, self._named.segment.sample_rate_hz)
+        waves, _ = cut(audio.to_int16(wave)[0], self._named.segment)
+        row: npt.NDArray[Any] = waves[int(index)]
+        return row
+
+
+def _differ(cached: Rows, computed: Rows, tolerance: float) -> list[bool]:
+    """Which rows are off by more than the tolerance in any array."""
+    wrong = [_differ_in(cached[name], rows, tolerance) for name, rows in computed.items()]
+    return [any(row) for row in zip(*wrong, strict=True)]
+
+
+def _differ_in(
+    cached: npt.NDArray[Any], computed: npt.NDArray[Any], tolerance: float
+) -> list[bool]:
+    was, now = (rows.reshape(len(rows), -1).astype(np.float64) for rows in (cached, computed))
+    wrong = np.abs(now - was).max(axis=1) > tolerance * np.abs(was).max(axis=1)
+    return [bool(row) for row in wrong]

@@ -1,0 +1,1 @@
+"""Why a row has the key it has."""

@@ -1,0 +1,1 @@
+"""Pretrained encoders: finding, loading, and what single families need."""

@@ -1,0 +1,68 @@
+"""From the name of an encoder in params.yaml to a folder on this machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mfsn.encoders.random_weights import PREFIX, random_checkpoint
+from mfsn.errors import ConfigError, ModelLoadError
+from mfsn.workspace import local_path
+
+_FILES = ["*.json", "*.safetensors"]
+
+
+def find_folder(name: str, revision: str | None) -> Path:
+    """The local folder of a checkpoint, written or downloaded first where it must be.
+
+    Raises:
+        ConfigError: if there is a revision for a random-weight checkpoint or a local folder.
+        ModelLoadError: if there is no such recipe, folder or hub name, or no network to get it.
+    """
+    local = local_path(name)
+    if revision is not None and (name.startswith(PREFIX) or local.is_dir()):
+        raise ConfigError(f"{name} has no revisions; set revision: null")
+    if name.startswith(PREFIX):
+        return random_checkpoint(name.removeprefix(PREFIX))
+    return local if local.is_dir() else _download(name, revision)
+
+
+def _download(name: str, revision: str | None) -> Path:
+    from huggingface_hub import snapshot_download
+
+    try:
+        found = Path(snapshot_download(name, revision=revision, allow_patterns=_FILES))
+        if not any(found.glob("*.safetensors")):
+            snapshot_download(name, revision=revision, allow_patterns=[*_FILES, "*.bin"])
+        return found
+    except Exception as error:  # its own kinds, and those of the HTTP library below it
+        raise ModelLoadError(
+            f"{name}: {_why_not(error)}; {_download_advice(name, revision)}give a local folder in "
+            "the transformers format, or use a random-weight encoder such as "
+            f"{PREFIX}wav2vec2-demo"
+        ) from error
+
+
+def _download_advice(name: str, revision: str | None) -> str:
+    if Path(name).is_absolute() or name.startswith((".", "~")):
+        return ""
+    of = f" --revision {revision}" if revision else ""
+    return f"run `hf download {name}{of}` where there is a network, "
+
+
+def _why_not(error: Exception) -> str:
+    from huggingface_hub import errors
+
+    reasons: list[tuple[type[Exception], str]] = [
+        (errors.HFValidationError, "there is no such folder, and no hub name looks like this"),
+        (errors.GatedRepoError, "its owner must grant access first (`hf auth login`)"),
+        (errors.RepositoryNotFoundError, "there is no such folder, and the hub does not know it"),
+        (errors.RevisionNotFoundError, "the hub does not know this revision of it"),
+        (errors.LocalEntryNotFoundError, "it is not on this machine and the hub is out of reach"),
+    ]
+    return next((text for kind, text in reasons if isinstance(error, kind)), first_sentence(error))
+
+
+def first_sentence(error: Exception) -> str:
+    """The first sentence of an error's message, with its kind where it is not ours."""
+    text = str(error).strip().partition("\n")[0].partition(". ")[0][:200].rstrip(".;: ")
+    return text if isinstance(error, ModelLoadError) else f"{type(error).__name__}: {text}"

@@ -1,0 +1,132 @@
+"""The stage `evaluate`: what a table of decisions between classes is worth.
+
+Means are those of `mfsn.evaluation.over_folds`. Pooled scores are stated beside them since a fold
+without a class counts its UA over fewer classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mfsn.evaluation.config import EvaluateConfig
+from mfsn.evaluation.intervals import intervals
+from mfsn.evaluation.metrics import Float64, Int64, confusion_matrix, rates, scores_of
+from mfsn.evaluation.over_folds import (
+    Measure,
+    counts,
+    mean_over_seeds,
+    of_rule,
+    over_seeds,
+    per_fold,
+    rounded,
+)
+
+NAMES = ("ua", "wa", "macro_f1")
+
+
+def summarise(
+    predictions: pd.DataFrame,
+    manifest: pd.DataFrame,
+    classes: Sequence[str],
+    rule: str,
+    decision: EvaluateConfig,
+) -> dict[str, Any]:
+    """Everything that scores.json states, rounded to six decimals.
+
+    Args:
+        predictions: the utterance predictions of all folds, seeds and selection rules.
+        manifest: the utterances; those with `congruent` are scored apart as well, and intervals are
+            over the draws of their speakers.
+        classes: class names in the order of the class indices.
+        rule: the selection rule that counts; the others stand under `compared`.
+        decision: how `predictions` were made from segments.
+
+    Returns:
+        `selection`; `decision`; `ua`, `wa`, `macro_f1`: mean over folds, then seeds; `pooled`: all
+        folds as one set, mean over seeds; `intervals` of the pooled scores, see
+        `mfsn.evaluation.intervals`; `std` (sample standard deviation over seeds) and `seeds` (each
+        by itself), where there are several; `folds`: each by itself; `compared`: the other rules;
+        `congruence`: pooled scores of congruent and incongruent utterances (demo); `chance_ua`;
+        `counts`.
+
+    Raises:
+        PredictionError: if no prediction was selected by `rule`.
+    """
+    main, measure = of_rule(predictions, rule), _measure(classes)
+    others = predictions[predictions["selection"] != rule]
+    found: dict[str, Any] = rounded(
+        {
+            "selection": rule,
+            "decision": decision.model_dump(mode="json"),
+            "chance_ua": 1 / len(classes),
+            **over_seeds(main, measure),
+            "intervals": _intervals(main, manifest, classes, decision),
+            "folds": per_fold(main, measure),
+            "compared": {n: over_seeds(o, measure) for n, o in others.groupby("selection")},
+            "congruence": _congruence(main, manifest, measure),
+            "counts": counts(main),
+        }
+    )
+    return found
+
+
+def headline(summary: Mapping[str, Any]) -> dict[str, float]:
+    """What metrics.json states of a summary: few enough numbers for a line of `dvc exp show`."""
+    shown = {name: summary[name] for name in (*NAMES, "chance_ua")}
+    spread = {"ua_std": summary["std"]["ua"]} if "std" in summary else {}
+    return {**shown, **spread, "ua_pooled": summary["pooled"]["ua"]}
+
+
+def confusion_table(predictions: pd.DataFrame, rule: str) -> pd.DataFrame:
+    """One row a decision with `actual` and `predicted`: DVC's confusion template counts rows."""
+    main = predictions[predictions["selection"] == rule]
+    names = {"label": "actual"}
+    return main.rename(columns=names)[["actual", "predicted", "fold", "seed", "utterance_id"]]
+
+
+def folds_table(summary: Mapping[str, Any], score: str = "ua") -> pd.DataFrame:
+    """One row a fold with its scores (mean over seeds); `score` is the one that DVC plots."""
+    rows = summary["folds"].items()
+    return pd.DataFrame([{"fold": fold, "score": v[score], **v} for fold, v in rows])
+
+
+def _congruence(
+    predictions: pd.DataFrame, manifest: pd.DataFrame, measure: Measure
+) -> dict[str, Any]:
+    known = manifest.dropna(subset=["congruent"])
+    agrees = known["congruent"].astype(bool)
+    ids = {
+        "congruent": known["utterance_id"][agrees],
+        "incongruent": known["utterance_id"][~agrees],
+    }
+    parts = {name: predictions[predictions["utterance_id"].isin(i)] for name, i in ids.items()}
+    return {name: mean_over_seeds(part, measure) for name, part in parts.items() if len(part)}
+
+
+def _measure(classes: Sequence[str]) -> Measure:
+    def measure(predictions: pd.DataFrame) -> dict[str, float]:
+        found = scores_of(_confusion(predictions, classes))
+        return {name: getattr(found, name) for name in NAMES}
+
+    return measure
+
+
+def _intervals(
+    main: pd.DataFrame, manifest: pd.DataFrame, classes: Sequence[str], decision: EvaluateConfig
+) -> dict[str, Any]:
+    def sums(predictions: pd.DataFrame) -> Float64:
+        return _confusion(predictions, classes).astype(np.float64)
+
+    return intervals(main, manifest, sums, rates, decision)
+
+
+def _confusion(predictions: pd.DataFrame, classes: Sequence[str]) -> Int64:
+    index = pd.Index(list(classes))
+    actual, predicted = (
+        index.get_indexer(pd.Index(predictions[name])) for name in ("label", "predicted")
+    )
+    return confusion_matrix(actual, predicted, len(classes))

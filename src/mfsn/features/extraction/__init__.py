@@ -1,0 +1,1 @@
+"""Running an extractor over the segments of a corpus, into the store."""

@@ -1,0 +1,209 @@
+"""Extractor `functionals`: one vector an utterance, for the classical baseline."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torchaudio
+from torch import Tensor
+
+from mfsn.errors import ConfigError
+from mfsn.features.base import Float32, Int64, Scope
+from mfsn.features.casting import TOLERANCE, to_storage
+from mfsn.features.config import FeatureSet, FunctionalsConfig, MfccConfig
+from mfsn.features.extractors.mfcc import MfccTransform
+from mfsn.features.extractors.trimming import at_speed, equal_parts, without_silence
+from mfsn.store.spec import ArraySpec
+
+QUANTILES = (0.1, 0.5, 0.9)
+OPENSMILE_SHORTEST_S = 0.1
+"""openSMILE gives nothing below 60 ms; shorter utterances are padded with zeros to this."""
+
+
+class FunctionalsExtractor:
+    """Statistics over all frames of an utterance.
+
+    `mfcc`: mean, standard deviation, skewness and quantiles of 40 MFCC, mean magnitude and standard
+    deviation of their deltas. `ComParE_2016` (6,373 values) and `eGeMAPSv02` (88) are openSMILE's,
+    whose licence allows research and private use only. Several sets, and the parts of an utterance,
+    stand side by side in one vector.
+    """
+
+    name: ClassVar[str] = "functionals"
+    version: ClassVar[int] = 1
+    scope: ClassVar[Scope] = "utterance"
+    batch_rows = 1
+    tolerance = TOLERANCE["float32"]
+
+    def __init__(self, config: FunctionalsConfig, sample_rate_hz: int) -> None:
+        """Prepare the set of functionals for waves at a sample rate.
+
+        Raises:
+            ConfigError: if the set needs openSMILE and it is not installed.
+        """
+        self._config = config
+        self._sample_rate_hz = sample_rate_hz
+        self._sets = {name: _feature_set(name, sample_rate_hz) for name in config.sets}
+
+    def without_copies(self) -> FunctionalsExtractor:
+        """The same of the utterance alone: copies at other speeds serve training only."""
+        config = self._config.model_copy(update={"speeds": ()})
+        return FunctionalsExtractor(config, self._sample_rate_hz)
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        """The sets, what fixes their values (MFCC parameters, openSMILE's version), and what they
+        are taken of where it is not the default, so that older rows keep their keys.
+        """
+        of_sets = {
+            key: value for own in self._sets.values() for key, value in own.parameters.items()
+        }
+        return {**self._said, **of_sets}
+
+    @property
+    def about(self) -> Mapping[str, Any]:
+        """The configuration; there are no weights. Where a vector joins several blocks, their sizes
+        in its order.
+        """
+        blocks = {"blocks": self.blocks} if len(self.blocks) > 1 else {}
+        return {"config": self._said, "weights": "none", **blocks}
+
+    @property
+    def blocks(self) -> list[int]:
+        """Values of each set, of the whole utterance or all parts of one size, in their order."""
+        return [own.size * count for own in self._sets.values() for count in self._config.parts]
+
+    @property
+    def arrays(self) -> tuple[ArraySpec, ...]:
+        """`functionals`, one vector; then one of each copy, such as `speed_0.9`."""
+        names = ("functionals", *(f"speed_{speed:g}" for speed in self._config.speeds))
+        size = sum(self.blocks)
+        return tuple(ArraySpec(name, (size,), "float32", ("functional",)) for name in names)
+
+    @property
+    def _said(self) -> dict[str, Any]:
+        changed = self._config.model_dump(mode="json", exclude_defaults=True)
+        return {"set": self._config.model_dump(mode="json")["set"], **changed}
+
+    @torch.inference_mode()
+    def extract(self, waves_BT: Float32, valid_B: Int64) -> dict[str, npt.NDArray[Any]]:
+        """Compute the vector of one utterance of any length; see `Extractor.extract`.
+
+        Raises:
+            RangeError: if a value is not finite (the wave is not).
+        """
+        waves = [wave[: max(int(valid), 1)] for wave, valid in zip(waves_BT, valid_B, strict=True)]
+        copies = zip(*map(self._copies, waves), strict=True)
+        return {
+            array.name: to_storage(torch.stack([*map(self._vector, own)]), "float32", "functionals")
+            for array, own in zip(self.arrays, copies, strict=True)
+        }
+
+    def _copies(self, wave: Float32) -> list[Float32]:
+        """The utterance without silence around it, and what is heard at each speed."""
+        trim_db, rate = self._config.trim_db, self._sample_rate_hz
+        speech = without_silence(wave, trim_db, rate) if trim_db else wave
+        return [speech, *(at_speed(speech, speed, rate) for speed in self._config.speeds)]
+
+    def _vector(self, wave: Float32) -> Tensor:
+        """Block by block, see `blocks`."""
+        return torch.cat(
+            [
+                functionals(part)
+                for functionals in self._sets.values()
+                for count in self._config.parts
+                for part in equal_parts(wave, count)
+            ]
+        )
+
+
+def _feature_set(name: FeatureSet, rate_hz: int) -> MfccFunctionals | OpenSmileFunctionals:
+    return MfccFunctionals(rate_hz) if name == "mfcc" else OpenSmileFunctionals(name, rate_hz)
+
+
+class MfccFunctionals:
+    """Statistics of MFCC and their deltas; defined from one frame on, so for any length."""
+
+    def __init__(self, sample_rate_hz: int) -> None:
+        """Prepare MFCC of the default configuration."""
+        self._mfcc = MfccConfig()
+        self._transform = MfccTransform(self._mfcc, sample_rate_hz)
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        """Of the MFCC, and the quantiles."""
+        return {"mfcc": self._mfcc.model_dump(mode="json"), "quantiles": list(QUANTILES)}
+
+    @property
+    def size(self) -> int:
+        """Values in the vector."""
+        return self._mfcc.coefficients * (5 + len(QUANTILES))
+
+    def __call__(self, wave: Float32) -> Tensor:
+        """The vector of one wave: statistic by statistic, coefficients in order within each."""
+        mfcc_KT = self._transform(torch.from_numpy(wave)[None])[0].T
+        delta_KT = torchaudio.functional.compute_deltas(mfcc_KT[None])[0]
+        quantiles_QK = mfcc_KT.quantile(torch.tensor(QUANTILES), dim=1)
+        return torch.cat(
+            [
+                mfcc_KT.mean(dim=1),
+                mfcc_KT.std(dim=1, correction=0),
+                _skewness(mfcc_KT),
+                *quantiles_QK,
+                delta_KT.abs().mean(dim=1),
+                delta_KT.std(dim=1, correction=0),
+            ]
+        )
+
+
+def _skewness(values_KT: Tensor) -> Tensor:
+    """Third standardised moment of each row; 0 where a row does not vary."""
+    centred_KT = values_KT - values_KT.mean(dim=1, keepdim=True)
+    deviation_K = centred_KT.square().mean(dim=1).sqrt()
+    return centred_KT.pow(3).mean(dim=1) / deviation_K.pow(3).clamp(min=1e-6)
+
+
+class OpenSmileFunctionals:
+    """A feature set of openSMILE at the level of functionals."""
+
+    def __init__(self, feature_set: str, sample_rate_hz: int) -> None:
+        """Configure openSMILE.
+
+        Raises:
+            ConfigError: if openSMILE is not installed.
+        """
+        try:
+            opensmile = importlib.import_module("opensmile")
+        except ImportError:
+            raise ConfigError(
+                f"functionals.set {feature_set} needs openSMILE (free for research and private use "
+                'only); run `pip install "mfsn[opensmile]"`, or choose the set mfcc'
+            ) from None
+        self._version = str(opensmile.__version__)
+        self._sample_rate_hz = sample_rate_hz
+        self._smile = opensmile.Smile(
+            feature_set=opensmile.FeatureSet[feature_set],
+            feature_level=opensmile.FeatureLevel.Functionals,
+        )
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        """Version of openSMILE and the shortest wave it is given."""
+        return {"opensmile": self._version, "shortest_s": OPENSMILE_SHORTEST_S}
+
+    @property
+    def size(self) -> int:
+        """Values in the vector."""
+        return len(self._smile.feature_names)
+
+    def __call__(self, wave: Float32) -> Tensor:
+        """The vector of one wave, in openSMILE's order."""
+        missing = round(OPENSMILE_SHORTEST_S * self._sample_rate_hz) - len(wave)
+        padded = np.pad(wave, (0, max(missing, 0)))
+        table = self._smile.process_signal(padded, self._sample_rate_hz)
+        return torch.from_numpy(table.to_numpy(dtype=np.float32, copy=True)[0])

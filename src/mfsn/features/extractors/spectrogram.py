@@ -1,0 +1,146 @@
+"""Extractor `spectrogram`: the level of the lowest frequency bins, in absolute dB."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torchaudio
+from torch import Tensor
+
+from mfsn import runtime
+from mfsn.features.base import Float32, Int64, Scope
+from mfsn.features.casting import TOLERANCE, to_storage
+from mfsn.features.config import SpectrogramConfig
+from mfsn.features.device import BATCH_ROWS, is_gpu, to_device
+from mfsn.features.framing import cut_frames, require, whole_frames, whole_samples
+from mfsn.store.spec import ArraySpec
+
+PUBLISHED_RANGE_DB = 80.0
+"""librosa's `top_db`: what lies further below the utterance's maximum is clipped, as published."""
+
+
+class SpectrogramExtractor:
+    """|STFT| in dB: 300 frames by 200 bins of a 3-s segment.
+
+    Periodic Hamming window, centred frames, zeros beyond both ends (librosa's defaults); source:
+    CA-MSER features_util.py, `logspec` (the facts' section 1.2, confidence H). The reference is
+    |STFT| = 1, as in `librosa.amplitude_to_db(S, ref=1.0, top_db=None)`: a full-scale sine in the
+    middle of a bin lies at 20 log10(sum of the window / 2) = 44.75 dB, digital silence at
+    `floor_db`. CA-MSER refers to the utterance's maximum instead; that is done at read, from
+    `max_db`.
+    """
+
+    name: ClassVar[str] = "spectrogram"
+    version: ClassVar[int] = 1
+    scope: ClassVar[Scope] = "segment"
+    batch_rows = 16
+
+    def __init__(self, config: SpectrogramConfig, sample_rate_hz: int, samples: int) -> None:
+        """Prepare the transform for segments of `samples` samples.
+
+        Raises:
+            ConfigError: if window or hop is not a whole number of samples, the segment is not a
+                whole number of hops, the window exceeds `n_fft`, or there are fewer bins.
+        """
+        window = whole_samples(config.window_ms, sample_rate_hz, "spectrogram.window_ms")
+        hop = whole_samples(config.hop_ms, sample_rate_hz, "spectrogram.hop_ms")
+        available = config.n_fft // 2 + 1
+        require(
+            window <= config.n_fft,
+            f"spectrogram.window_ms is {window} samples, more than n_fft {config.n_fft}",
+        )
+        require(
+            config.bins <= available,
+            f"spectrogram.bins {config.bins}: n_fft {config.n_fft} gives {available} bins",
+        )
+        self.tolerance = TOLERANCE[config.dtype]
+        self._config = config
+        self._frames = whole_frames(samples, hop, "spectrogram.hop_ms")
+        self._device = runtime.device()
+        if is_gpu(self._device):
+            self.batch_rows = BATCH_ROWS
+        self._magnitude = torchaudio.transforms.Spectrogram(
+            n_fft=config.n_fft,
+            win_length=window,
+            hop_length=hop,
+            window_fn=torch.hamming_window,
+            power=1.0,
+            pad_mode="constant",
+        ).to(self._device)
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        """The configuration."""
+        return self._config.model_dump(mode="json")
+
+    @property
+    def about(self) -> Mapping[str, Any]:
+        """The configuration; there are no weights."""
+        return {"config": self._config.model_dump(mode="json"), "weights": "none"}
+
+    @property
+    def arrays(self) -> tuple[ArraySpec, ...]:
+        """`level_db` (frames, bins), and `max_db`: the segment's maximum over all bins."""
+        shape = (self._frames, self._config.bins)
+        return (
+            ArraySpec("level_db", shape, self._config.dtype, ("frame", "bin")),
+            ArraySpec("max_db", (), "float32", ()),
+        )
+
+    @torch.inference_mode()
+    def extract(self, waves_BT: Float32, valid_B: Int64) -> dict[str, npt.NDArray[Any]]:  # noqa: ARG002
+        """Compute levels in dB; see `Extractor.extract`.
+
+        Raises:
+            RangeError: if a level is not finite (the wave is not).
+        """
+        level_BFS = self._level(to_device(waves_BT, self._device))
+        kept_BSF = level_BFS[:, : self._config.bins, : self._frames].transpose(1, 2)
+        return {
+            "level_db": to_storage(kept_BSF, self._config.dtype, "spectrogram level_db"),
+            "max_db": to_storage(level_BFS.amax(dim=(1, 2)), "float32", "spectrogram max_db"),
+        }
+
+    def _level(self, waves_BT: Tensor) -> Tensor:
+        # Written out: torchaudio's AmplitudeToDB floors the power, not the level.
+        magnitude_BFS = self._magnitude(waves_BT)
+        floor = math.pow(10.0, self._config.floor_db / 20)
+        level_BFS: Tensor = 20 * magnitude_BFS.clamp(min=floor).log10()
+        return level_BFS
+
+
+class PublishedSpectrogramExtractor(SpectrogramExtractor):
+    """`librosa.amplitude_to_db(S, ref=np.max)` of a whole utterance, then cut.
+
+    Levels go from -80 dB to 0, the maximum of the utterance over all bins; `max_db` is 0, so that
+    either `model.spectrogram_reference` leaves them so. The frames at a segment's ends see its
+    neighbours, and padding behind the last frame is 0, the level of the maximum (CA-MSER,
+    features_util.py; facts 1.2 and 1.3, confidence H).
+    """
+
+    scope: ClassVar[Scope] = "segments_of_utterance"
+
+    def __init__(self, config: SpectrogramConfig, sample_rate_hz: int, samples: int) -> None:
+        """Prepare the transform; raises as `SpectrogramExtractor`."""
+        super().__init__(config, sample_rate_hz, samples)
+        self.batch_rows = 1
+
+    @torch.inference_mode()
+    def extract(self, waves_BT: Float32, valid_B: Int64) -> dict[str, npt.NDArray[Any]]:  # noqa: ARG002
+        """Compute the segments of one utterance; see `Extractor.extract`.
+
+        Raises:
+            RangeError: if a level is not finite (the wave is not).
+        """
+        level_FT = self._level(to_device(waves_BT, self._device))[0]
+        relative_FT = (level_FT - level_FT.max()).clamp(min=-PUBLISHED_RANGE_DB)
+        level_BSF = cut_frames(relative_FT[: self._config.bins].T, self._frames)
+        return {
+            "level_db": to_storage(level_BSF, self._config.dtype, "spectrogram level_db"),
+            "max_db": np.zeros(len(level_BSF), np.float32),
+        }

@@ -1,0 +1,1 @@
+"""From recordings to emotions, with the models of an experiment."""

@@ -1,0 +1,280 @@
+"""Audio files in, emotions out: a trained model applied to recordings of any length and rate.
+
+Recordings go the way of the corpus: the same decoding, cutting, extractors, storage dtypes and
+aggregation, in memory instead of the cache. A recording of the corpus gets what the pipeline would
+give it.
+
+Shapes: S segments, C classes, D dimensions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from tqdm import tqdm
+
+from mfsn import runtime
+from mfsn.config import sha256_of
+from mfsn.corpora.config import SegmentConfig
+from mfsn.errors import AudioError, PredictionError
+from mfsn.evaluation.aggregation import decide, mean_values
+from mfsn.evaluation.config import EvaluateConfig
+from mfsn.features.base import Extractor, store_spec
+from mfsn.features.extraction.in_memory import (
+    Recording,
+    Span,
+    extract_recordings,
+    groups,
+    load_recordings,
+)
+from mfsn.features.extractors.functionals import FunctionalsExtractor
+from mfsn.features.registry import remake_extractor
+from mfsn.params import load_params, outputs_of
+from mfsn.prediction.records import Piece, Prediction, Predictions
+from mfsn.segments.waves import segment_recipe
+from mfsn.systems.linear_model import LinearModel
+from mfsn.systems.probe_fit import segment_means, utterance_means
+from mfsn.training.data.fold_data import make_rows
+from mfsn.training.loop import read_out
+from mfsn.training.model_record import OF_MODEL, OF_RUN, RUN, describe, doubts, read_record
+from mfsn.training.results import MODEL, WEIGHTS
+from mfsn.training.saved import load_network
+from mfsn.training.scoring import merit
+from mfsn.workspace import find_workspace
+
+Float64 = npt.NDArray[np.float64]
+Int64 = npt.NDArray[np.int64]
+Said = dict[str, Any]
+"""Some fields of a `Prediction` or `Piece`."""
+Paths = Sequence[str | Path]
+
+
+def predict(
+    paths: Paths,
+    workspace: Path | None = None,
+    model: str | Path | None = None,
+    keep_going: bool = False,
+) -> Predictions:
+    """Predict emotions (or their dimensions) of audio of any length, rate and channel count.
+
+    Args:
+        paths: files that libsndfile reads (WAV, FLAC, Ogg, MP3, ...).
+        workspace: the checkout; by default the one around the current folder.
+        model: folder of a trained model below `models` of an experiment's results; by default the
+            best one of the experiment in params.yaml, see `best_model`.
+        keep_going: predict what can be decoded; the others are named in `failures`.
+
+    Raises:
+        PredictionError: if there is no file, no trained model, or its features cannot be made
+            again as they were.
+        AudioError: if files cannot be decoded; all of them are named. With `keep_going` only if
+            none can be.
+        ConfigError: if params.yaml, or a parameter kept with the model, is not understood.
+        ModelLoadError: if an encoder cannot be loaded.
+        TrainingError: if the model's weights are damaged.
+        RangeError: if a feature does not fit its storage dtype.
+        WorkspaceError: if no workspace is given and the current folder lies in none.
+    """
+    home = workspace or find_workspace()
+    params = load_params(home)
+    folder = Path(model) if model else best_model(outputs_of(params, home).models)
+    return Predictor(folder, params.evaluate).predict(paths, keep_going)
+
+
+def best_model(models: Path) -> Path:
+    """The folder of the model that is best on its development data.
+
+    Best is the largest WA + UA, or of dimensions the largest mean CCC.
+
+    Args:
+        models: the output of the train stage.
+
+    Raises:
+        PredictionError: if there is no trained model, or what is kept of one is damaged.
+    """
+    folders = [path.parent for path in sorted(models.glob(f"*/{MODEL}"))]
+    if not folders:
+        raise PredictionError(f"there is no trained model in {models}; run `dvc repro` first")
+    development = [read_record(folder / MODEL, {"dev"})["dev"] for folder in folders]
+    scores = [merit(score) for score in development]
+    return folders[scores.index(max(scores))]
+
+
+class Predictor:
+    """A trained model with its extractors, loaded once for any number of calls."""
+
+    def __init__(self, folder: Path, evaluate: EvaluateConfig | None = None) -> None:
+        """Load a model of the train stage.
+
+        Args:
+            folder: with model.json and its weights; run.json lies beside it.
+            evaluate: how segments become a decision; by default the mean log-posterior.
+
+        Raises:
+            MfsnError: as `predict`, but for what concerns audio files.
+        """
+        self._record = read_record(folder / MODEL, OF_MODEL)
+        self._run = read_record(folder.parent / RUN, OF_RUN)
+        self._evaluate = evaluate or EvaluateConfig()
+        self._segment = SegmentConfig.parse(self._record["segment"], where=str(folder / MODEL))
+        extractors = {
+            name: _remake(name, kept, self._segment) for name, kept in self._run["features"].items()
+        }
+        self._score = _SCORERS.get(self._record["system"], _Network)(folder, extractors)
+        self.classes: tuple[str, ...] = tuple(self._record["classes"])
+        """The emotions that it tells apart."""
+        self.dimensions: tuple[str, ...] = tuple(self._record.get("dimensions", ()))
+        """What it predicts instead of them, if it does."""
+
+    def predict(self, paths: Paths, keep_going: bool = False) -> Predictions:
+        """Predict audio files; arguments as of `predict` of this module.
+
+        Raises:
+            MfsnError: as `predict` of this module, for what concerns audio files.
+        """
+        torch.set_num_threads(runtime.threads())
+        recordings, failures = load_recordings(paths, self._segment)
+        if failures and not (keep_going and recordings):
+            raise _unusable(failures)
+        files: list[Prediction] = []
+        with tqdm(total=len(recordings), desc="predict", unit="file", disable=None) as progress:
+            for group in groups(recordings):
+                files += self._decide(group)
+                progress.update(len(group))
+        warnings = [*doubts(self._run), *(f"{r.path} is silent" for r in recordings if r.silent)]
+        model = describe(self._record, self._run)
+        return Predictions(model, tuple(warnings), tuple(files), tuple(failures))
+
+    def _decide(self, group: Sequence[Recording]) -> list[Prediction]:
+        spans = [self._score.spans(recording) for recording in group]
+        read_S = self._score(group)
+        recording_S = np.repeat(np.arange(len(group)), [len(own) for own in spans])
+        valid_S = np.array([end - start for own in spans for start, end in own])
+        said = (self._rate if self.dimensions else self._name)(read_S, recording_S, valid_S)
+        piece_S = [self._scores(row) for row in (read_S if self.dimensions else np.exp(read_S))]
+        return [
+            Prediction(
+                recording.path,
+                pieces=self._pieces(
+                    spans[index], [piece_S[row] for row in np.flatnonzero(recording_S == index)]
+                ),
+                **said[index],
+            )
+            for index, recording in enumerate(group)
+        ]
+
+    def _name(self, log_posterior_SC: Float64, recording_S: Int64, valid_S: Int64) -> list[Said]:
+        decided = decide(log_posterior_SC, recording_S, valid_S, self._evaluate)
+        rows = zip(decided.predicted_U, decided.posterior_UC, strict=True)
+        return [{"emotion": self.classes[index], **self._scores(row)} for index, row in rows]
+
+    def _rate(self, value_SD: Float64, recording_S: Int64, valid_S: Int64) -> list[Said]:
+        value_UD = mean_values(value_SD, recording_S, valid_S, self._evaluate)
+        return [{"emotion": None, "posteriors": {}, **self._scores(row)} for row in value_UD]
+
+    def _scores(self, row: Float64) -> Said:
+        """A row of posteriors or of values under its name in `Piece` and `Prediction`."""
+        if self.dimensions:
+            return {"values": dict(zip(self.dimensions, row.tolist(), strict=True))}
+        return {"posteriors": dict(zip(self.classes, row.tolist(), strict=True))}
+
+    def _pieces(self, spans: Sequence[Span], scores: Sequence[Said]) -> tuple[Piece, ...]:
+        rate = self._segment.sample_rate_hz
+        return tuple(
+            Piece(start / rate, end / rate, **said)
+            for (start, end), said in zip(spans, scores, strict=True)
+        )
+
+
+class _Network:
+    """Scores the segments of recordings by a network."""
+
+    def __init__(self, folder: Path, extractors: Mapping[str, Extractor]) -> None:
+        self._saved = load_network(folder)
+        self._device = runtime.device()
+        self._saved.network.to(self._device)
+        self._extractors = extractors
+
+    def spans(self, recording: Recording) -> list[Span]:
+        return recording.segments
+
+    def __call__(self, group: Sequence[Recording]) -> Float64:
+        arrays = {name: extract_recordings(e, group) for name, e in self._extractors.items()}
+        rows = make_rows(
+            arrays,
+            [str(number) for number, recording in enumerate(group) for _ in recording.segments],
+            np.concatenate([r.segment.audible(r.valid_S) for r in group]),
+            group[0].segment.samples,
+            self._device,
+        )
+        everything = torch.arange(len(rows.valid_N), device=self._device)
+        of_level = read_out(self._saved.network, rows, everything)
+        read_S: Float64 = of_level[self._saved.level].numpy()
+        return read_S
+
+
+class _Classical:
+    """Scores whole recordings by the classical baseline."""
+
+    def __init__(self, folder: Path, extractors: Mapping[str, Extractor]) -> None:
+        self._model = LinearModel.load(folder / WEIGHTS)
+        self._functionals = cast(FunctionalsExtractor, extractors["functionals"]).without_copies()
+        self._rates = "dimensions" in read_record(folder / MODEL)
+
+    def spans(self, recording: Recording) -> list[Span]:
+        return [(0, int(recording.valid_S.sum()))]
+
+    def __call__(self, group: Sequence[Recording]) -> Float64:
+        rows = extract_recordings(self._functionals, group)["functionals"]
+        return self._model.values(rows) if self._rates else self._model.log_posteriors(rows)
+
+
+class _Probe:
+    """Scores whole recordings by a linear probe of one SEC level."""
+
+    def __init__(self, folder: Path, extractors: Mapping[str, Extractor]) -> None:
+        self._model = LinearModel.load(folder / WEIGHTS)
+        self._sec = extractors["sec"]
+        record = read_record(folder / MODEL)
+        self._level, self._rates = record["level"], "dimensions" in record
+
+    def spans(self, recording: Recording) -> list[Span]:
+        return [(0, int(recording.valid_S.sum()))]
+
+    def __call__(self, group: Sequence[Recording]) -> Float64:
+        hidden_STD = extract_recordings(self._sec, group)[self._level]
+        valid_S = np.concatenate([r.segment.audible(r.valid_S) for r in group])
+        mean_SD = segment_means(hidden_STD, valid_S, group[0].segment.samples)
+        own_S = np.repeat(np.arange(len(group)), [len(r.segments) for r in group])
+        rows = utterance_means(mean_SD, valid_S, own_S)
+        return self._model.values(rows) if self._rates else self._model.log_posteriors(rows)
+
+
+_SCORERS: Mapping[str, type[_Network | _Classical | _Probe]] = {
+    "classical": _Classical,
+    "probe": _Probe,
+}
+"""Those of systems without a network."""
+
+
+def _remake(name: str, kept: Mapping[str, Any], segment: SegmentConfig) -> Extractor:
+    cut = (segment.sample_rate_hz, segment.samples, segment.reading)
+    extractor = remake_extractor(name, kept["about"], *cut)
+    now = store_spec(extractor, segment_recipe(segment)).recipe
+    if sha256_of(now) != sha256_of(kept["recipe"]):
+        raise PredictionError(
+            f"{name} no longer computes what this model was trained on (its weights, its version "
+            "or a library changed); run `dvc repro` to train again"
+        )
+    return extractor
+
+
+def _unusable(failures: Sequence[str]) -> AudioError:
+    if len(failures) == 1:
+        return AudioError(failures[0])
+    return AudioError(f"{len(failures)} audio files cannot be used:\n" + "\n".join(failures))

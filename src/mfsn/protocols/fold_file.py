@@ -1,0 +1,115 @@
+"""Folds that a file names: by test speakers or by test utterances."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import pandas as pd
+import yaml
+from pydantic import ConfigDict, Field, model_validator
+
+from mfsn.base.quantities import counted
+from mfsn.config import Config
+from mfsn.errors import ProtocolError
+from mfsn.protocols.fold import some
+from mfsn.workspace import local_path
+
+SHIPPED = Path(__file__).parent / "folds"
+"""Fold files that come with the package; `ravdess_emobox` is one."""
+
+
+class FoldEntry(Config):
+    """The test part of a fold, and its development part where the file names one."""
+
+    model_config = ConfigDict(coerce_numbers_to_str=True)
+
+    name: str | None = Field(None, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
+    """Default: fold1, fold2, ..."""
+    test_speakers: tuple[str, ...] = ()
+    test: tuple[str, ...] = ()
+    """Utterance ids, instead of speakers."""
+    dev_speakers: tuple[str, ...] = ()
+    dev: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _speakers_or_utterances(self) -> FoldEntry:
+        if bool(self.test_speakers) == bool(self.test):
+            raise ValueError("name either test_speakers or test (utterance ids)")
+        if self.dev_speakers and self.dev:
+            raise ValueError("name either dev_speakers or dev (utterance ids)")
+        return self
+
+
+class FoldFile(Config):
+    """A YAML or JSON file of folds."""
+
+    source: str = ""
+    """Where the folds were published."""
+    speaker_independent: bool = True
+    """What the file claims; a shared speaker then is an error. false: the folds are marked."""
+    covers: Literal["all", "part"] = "all"
+    """all: every utterance of the corpus is tested in exactly one fold. part: need not be."""
+    folds: tuple[FoldEntry, ...] = Field(min_length=1)
+
+
+def read_fold_file(name: str, workspace: Path) -> FoldFile:
+    """Read a fold file.
+
+    Args:
+        name: a shipped file (`ravdess_emobox`), or a path relative to the workspace.
+
+    Raises:
+        ProtocolError: if the file is missing or is not YAML.
+        ConfigError: if an entry is unknown, missing or of the wrong type.
+    """
+    shipped = SHIPPED / f"{name}.yaml"
+    path = shipped if shipped.is_file() else local_path(name, workspace)
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError:
+        known = ", ".join(sorted(file.stem for file in SHIPPED.glob("*.yaml")))
+        raise ProtocolError(
+            f"protocol.file: {name} cannot be read; give a path below the workspace, or one of the "
+            f"shipped files ({known})"
+        ) from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ProtocolError(f"protocol.file: {name} is not valid YAML or JSON: {error}") from None
+    return FoldFile.parse(values, where=name)
+
+
+def utterances_of(
+    speakers: Sequence[str], ids: Sequence[str], manifest: pd.DataFrame, where: str
+) -> set[str]:
+    """The utterances that an entry names by speaker or by id.
+
+    Raises:
+        ProtocolError: if the corpus does not have one of them.
+    """
+    column, names = ("speaker", speakers) if speakers else ("utterance_id", ids)
+    unknown = set(names) - set(manifest[column].dropna())
+    if unknown:
+        raise ProtocolError(
+            f"{where}: the corpus has no {column} {some(unknown)}; it has "
+            f"{some(set(manifest[column].dropna()))}"
+        )
+    return set(manifest.loc[manifest[column].isin(names), "utterance_id"])
+
+
+def check_coverage(tests: Sequence[set[str]], manifest: pd.DataFrame, where: str) -> None:
+    """Refuse folds that do not test every utterance exactly once.
+
+    Raises:
+        ProtocolError: if an utterance is in no test part, or in two.
+    """
+    times = manifest["utterance_id"].map(
+        pd.Series([i for test in tests for i in test]).value_counts()
+    )
+    for wrong, how in ((times.isna(), "in no test part"), (times > 1, "tested more than once")):
+        ids = manifest.loc[wrong, "utterance_id"]
+        if len(ids):
+            raise ProtocolError(
+                f"{where}: {counted(len(ids), 'utterance')} {how} ({some(ids)}); mend the "
+                "folds, or say `covers: part` if that is meant"
+            )

@@ -1,0 +1,65 @@
+"""What linear probes say of each layer: a table, and UA over layers as inline SVG."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from mfsn.report.drawing import INK, SERIES, style, svg
+from mfsn.report.experiment.run import Run
+
+SIZE_IN = (6.4, 2.4)
+
+
+def layers(run: Run) -> list[dict[str, Any]]:
+    """One row a level of a probe: mean scores over folds and seeds, and how often it was chosen.
+
+    Returns:
+        `level`; `dev` and `test`, name of a score to its value; `chosen`. Empty for other systems.
+    """
+    described = [unit.level_scores for unit in run.units if unit.level_scores]
+    chosen = [unit.model["level"] for unit in run.units]
+    return [
+        {
+            "level": of_units[0]["level"],
+            **{split: _mean([one[split] for one in of_units]) for split in ("dev", "test")},
+            "chosen": chosen.count(of_units[0]["level"]),
+        }
+        for of_units in zip(*described, strict=True)
+    ]
+
+
+def layer_curves(rows: Sequence[Mapping[str, Any]], chance: float, *, score: str = "ua") -> str:
+    """Development and test UA (or CCC) over layers; dots mark the layers that a fold chose.
+
+    Args:
+        rows: what `layers` gave.
+        chance: UA of guessing, drawn as a dashed line; CCC of predicting the mean: 0.
+        score: `ua` or `ccc`.
+
+    Returns:
+        An SVG element: development has the colour `--series-1`, test `--series-2`.
+    """
+    with style("layers"):
+        figure = Figure(figsize=SIZE_IN, layout="constrained")
+        axes = figure.subplots()
+        for colour, split in zip(SERIES, ("dev", "test"), strict=False):
+            axes.plot([row[split][score] for row in rows], color=colour)
+        for number, row in enumerate(rows):
+            if row["chosen"]:
+                axes.plot(number, row["dev"][score], "o", color=SERIES[0], markersize=5)
+        axes.axhline(chance, color=INK, linewidth=0.8, linestyle=(0, (3, 3)))
+        axes.set(
+            xlabel="level, from early to late",
+            ylabel=score.upper(),
+            ylim=(0, 1) if score == "ua" else (-1, 1),
+        )
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=13, integer=True))
+        return svg(figure)
+
+
+def _mean(scores: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    return {name: sum(one[name] for one in scores) / len(scores) for name in scores[0]}

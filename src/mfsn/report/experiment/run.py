@@ -1,0 +1,153 @@
+"""Everything that the report page shows, as the stages wrote it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+
+from mfsn.base.files import read_json
+from mfsn.config import Config
+from mfsn.errors import ManifestError
+from mfsn.manifest import UTTERANCES, predictions_schema, read_table, values_schema
+from mfsn.protocols.fold import fold_title
+from mfsn.workspace import Outputs
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One fold and seed; what a system does not have is empty."""
+
+    fold: str
+    seed: int
+    model: dict[str, Any]
+    """model.json: the chosen rule, epoch and level."""
+    curves: list[dict[str, Any]]
+    """history.json of training, one entry an epoch."""
+    genotype: dict[str, Any]
+    """genotype.json of the search."""
+    search_curves: list[dict[str, Any]]
+    """history.json of the search, with the operation weights of each epoch."""
+    level_scores: list[dict[str, Any]] = field(default_factory=list)
+    """Of a probe: the scores of each level, from levels.json."""
+
+    @property
+    def name(self) -> str:
+        """Fold and seed, for captions."""
+        return f"{fold_title(self.fold)}, seed {self.seed}"
+
+    @property
+    def levels(self) -> list[str]:
+        """Levels with development scores, in the order of the encoder's layers.
+
+        Empty for systems without epochs and levels.
+        """
+        scored = self.curves[0].get("dev") or {} if self.curves else {}
+        return [level for level in self.model.get("levels", []) if level in scored]
+
+    @property
+    def largest_weight(self) -> float:
+        """The largest operation weight at any epoch of the search."""
+        epochs = [epoch["alpha_weights"] for epoch in self.search_curves]
+        return float(max(weight for cells in epochs for cell in cells for weight in cell))
+
+
+@dataclass(frozen=True)
+class Run:
+    """An experiment whose stages have all run."""
+
+    about: dict[str, Any]
+    """models/run.json."""
+    preparation: dict[str, dict[str, Any]]
+    """Parameters that decided the manifest, by section."""
+    units: list[Unit]
+    scores: dict[str, Any]
+    """scores.json."""
+    manifest: pd.DataFrame
+    excluded: dict[str, Any]
+    predictions: pd.DataFrame
+    """Utterance predictions of the selection rule and of the folds that count."""
+
+    @property
+    def classes(self) -> list[str]:
+        """Class names in the order of the class indices."""
+        return list(self.about["classes"])
+
+    @property
+    def dimensions(self) -> list[str]:
+        """Names of the dimensions that are predicted; none where classes are."""
+        return list(self.about.get("dimensions", []))
+
+    @property
+    def is_demo(self) -> bool:
+        """Only the demo corpus knows whether words and prosody agree."""
+        return bool(self.manifest["congruent"].notna().any())
+
+
+def read_run(outputs: Outputs, preparation: Mapping[str, Config]) -> Run:
+    """Read what the stages of an experiment wrote.
+
+    Args:
+        outputs: of the experiment.
+        preparation: the sections of the parameters that decided the manifest, which no stage
+            writes down.
+
+    Raises:
+        ManifestError: if a file that every experiment has is missing, or a table does not follow
+            its schema.
+    """
+    about, scores = _read(outputs.models / "run.json"), _read(outputs.scores)
+    predictions = read_table(outputs.predictions, _schema(about))
+    return Run(
+        about=about,
+        preparation={name: s.model_dump(mode="json") for name, s in preparation.items()},
+        units=_read_units(outputs, predictions),
+        scores=scores,
+        manifest=read_table(outputs.manifest, UTTERANCES),
+        excluded=_read(outputs.prepared / "excluded.json"),
+        predictions=_counted(predictions, scores),
+    )
+
+
+def _schema(about: Mapping[str, Any]) -> pa.Schema:
+    if about.get("dimensions"):
+        return values_schema(about["dimensions"])
+    return predictions_schema(about["classes"])
+
+
+def _counted(predictions: pd.DataFrame, scores: Mapping[str, Any]) -> pd.DataFrame:
+    rule = predictions["selection"] == scores["selection"]
+    counted: pd.DataFrame = predictions[rule & predictions["fold"].isin(scores["folds"])]
+    return counted
+
+
+def _read_units(outputs: Outputs, predictions: pd.DataFrame) -> list[Unit]:
+    pairs = sorted(set(zip(predictions["fold"], predictions["seed"], strict=True)))
+    return [_read_unit(outputs, str(fold), int(seed)) for fold, seed in pairs]
+
+
+def _read_unit(outputs: Outputs, fold: str, seed: int) -> Unit:
+    model, search = (root / f"{fold}-seed{seed}" for root in (outputs.models, outputs.search))
+    return Unit(
+        fold=fold,
+        seed=seed,
+        model=_read_optional(model / "model.json") or {},
+        curves=_read_optional(model / "history.json") or [],
+        genotype=_read_optional(search / "genotype.json") or {},
+        search_curves=_read_optional(search / "history.json") or [],
+        level_scores=(_read_optional(model / "levels.json") or {}).get("levels", []),
+    )
+
+
+def _read_optional(path: Path) -> Any:
+    return read_json(path) if path.is_file() else None
+
+
+def _read(path: Path) -> Any:
+    if not path.is_file():
+        raise ManifestError(f"{path} is missing; run `dvc repro` to make it")
+    return read_json(path)

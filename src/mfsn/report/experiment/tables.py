@@ -1,0 +1,184 @@
+"""What stands in the report's tables and lists, as plain rows for the template."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from mfsn.evaluation.metrics import confusion_matrix
+from mfsn.report.experiment.facts import LINEAR, rule_text
+from mfsn.report.experiment.run import Run, Unit
+
+INERT_ENTROPY = 0.995
+"""A search whose operation weights keep this share of the largest entropy has chosen nothing."""
+MISTAKES = 10
+SPEAKERS = 8
+"""How many speakers of a fold are named before they are only counted."""
+
+
+def folds(run: Run) -> list[dict[str, Any]]:
+    """One row a fold: its speakers, size and scores."""
+    speaker = run.manifest.set_index("utterance_id")["speaker"]
+    tested = run.predictions.assign(speaker=run.predictions["utterance_id"].map(speaker))
+    heard = {fold: sorted(set(group["speaker"].dropna())) for fold, group in tested.groupby("fold")}
+    return [
+        {"fold": fold, "speakers": _shown(heard[fold]), **scores}
+        for fold, scores in run.scores["folds"].items()
+    ]
+
+
+def matrix(run: Run) -> list[dict[str, Any]]:
+    """One row a training corpus, one cell a test corpus; nothing unless corpora were crossed."""
+    rows: dict[str, list[Any]] = {}
+    for pair in run.scores.get("matrix", []):
+        rows.setdefault(pair["train"], []).append(pair)
+    return [{"train": train, "cells": cells} for train, cells in rows.items()]
+
+
+def confusion(run: Run) -> list[dict[str, Any]]:
+    """One row an actual class: counts over all folds and seeds, and their shares of the row."""
+    index = pd.Index(run.classes)
+    actual, predicted = (
+        index.get_indexer(pd.Index(run.predictions[name])) for name in ("label", "predicted")
+    )
+    matrix = confusion_matrix(actual, predicted, len(index))
+    return [
+        {"label": label, "cells": [(int(n), n / max(row.sum(), 1)) for n in row]}
+        for label, row in zip(run.classes, matrix, strict=True)
+    ]
+
+
+def mistakes(run: Run) -> list[dict[str, Any]]:
+    """The wrong decisions of which the models were most certain."""
+    wrong = run.predictions[run.predictions["label"] != run.predictions["predicted"]]
+    posteriors = wrong[[f"posterior_{name}" for name in run.classes]].max(axis=1)
+    worst = wrong.assign(posterior=posteriors).merge(
+        run.manifest[["utterance_id", "transcript"]].fillna({"transcript": ""}), on="utterance_id"
+    )
+    ordered = worst.sort_values(
+        ["posterior", "utterance_id", "seed"], ascending=[False, True, True]
+    )
+    shown = ordered.drop_duplicates("utterance_id").head(MISTAKES)
+    return [dict(zip(shown.columns, row, strict=True)) for row in shown.to_numpy(object)]
+
+
+def architectures(run: Run) -> list[dict[str, Any]]:
+    """One row a unit and Fusion Cell: chosen level and operation, and how sure the search was."""
+    return [
+        _architecture(unit, number, cell)
+        for unit in run.units
+        for number, cell in enumerate(unit.genotype.get("cells", []), start=1)
+    ]
+
+
+def costs(run: Run) -> list[dict[str, Any]]:
+    """One row a unit of a linear system: the C that was chosen."""
+    return [{"unit": unit, **unit.model} for unit in run.units if "c" in unit.model]
+
+
+def compared(run: Run) -> list[dict[str, Any]]:
+    """One row a selection rule, the one that counts first; differences are to that one."""
+    rules = {run.scores["selection"]: run.scores, **run.scores.get("compared", {})}
+    names = ("ccc", "mse") if run.dimensions else ("ua", "wa", "macro_f1")
+    return [
+        {
+            "rule": rule,
+            "meaning": rule_text(run, rule),
+            **{name: scores[name] for name in names},
+            "difference": scores[names[0]] - run.scores[names[0]],
+        }
+        for rule, scores in rules.items()
+    ]
+
+
+def drawn(run: Run) -> str:
+    """What the intervals are drawn from, in words; nothing where there are none."""
+    counts = run.scores.get("intervals", {})
+    unknown = "utterances" if not counts.get("speakers") else "utterances of unknown speakers"
+    parts = (("speakers", "speakers"), ("utterances", unknown))
+    return " and ".join(f"{counts[name]} {text}" for name, text in parts if counts.get(name))
+
+
+def data(run: Run) -> dict[str, Any]:
+    """Utterances and minutes a class, and what `prepare` left out, by name where it has one."""
+    groups = run.manifest.groupby("emotion")["duration_s"]
+    minutes, counts = groups.sum() / 60, groups.size()
+    rows = [(name, int(counts.get(name, 0)), minutes.get(name, 0.0)) for name in run.classes]
+    return {"classes": rows, **run.excluded}
+
+
+def features(run: Run) -> list[dict[str, Any]]:
+    """One row an extractor: weights, version and store directory of its rows."""
+    return [
+        {
+            "extractor": name,
+            "weights": digest["about"]["weights"],
+            "version": digest["recipe"]["version"],
+            "store": digest["store"],
+        }
+        for name, digest in run.about["features"].items()
+    ]
+
+
+def parameters(run: Run) -> list[tuple[str, str]]:
+    """Every parameter that decided the run as dotted name and value, and each unit's identity.
+
+    An identity is a hash over all that decided a unit: parameters, data, features and code.
+    """
+    about = run.about
+    sections = {
+        **run.preparation,
+        "segment": about["segment"],
+        **{name: digest["about"]["config"] for name, digest in about["features"].items()},
+        "protocol": about["protocol"],
+        **_of_system(about),
+        "selection": about["selection"],
+        "evaluate": run.scores["decision"],
+    }
+    values = [
+        (f"{s}.{name}", _text(v)) for s, section in sections.items() for name, v in section.items()
+    ]
+    identities = [(f"run of {unit.name}", unit.model["run"]) for unit in run.units]
+    return [("system", about["system"]), ("seeds", _text(about["seeds"])), *values, *identities]
+
+
+def _of_system(about: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """The sections that decide what the system computes."""
+    if about["system"] in LINEAR:
+        names = ("class_weights", "shuffle_labels")  # the rest is about the training of networks
+        optimisation = {name: about["optimisation"][name] for name in names}
+        return {"optimisation": optimisation, "classical": about["classical"]}
+    searched = ("search", "train") if about["system"] == "mfsn" else ()
+    return {name: about[name] for name in ("model", "optimisation", *searched)}
+
+
+def _text(value: Any) -> str:
+    """As params.yaml has it: text without quotes, false, null."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _architecture(unit: Unit, number: int, cell: Mapping[str, Any]) -> dict[str, Any]:
+    largest = math.log(len(cell["weights"]))
+    return {
+        "unit": unit,
+        "cell": number,
+        "cells": len(unit.genotype["cells"]),
+        "count": len(cell["weights"]),
+        "epoch": unit.model["epoch"],
+        "level": unit.model["level"],
+        "operation": cell["chosen"],
+        "weight": max(cell["weights"]),
+        "entropy": cell["entropy"],
+        "largest": largest,
+        "inert": cell["entropy"] >= INERT_ENTROPY * largest,
+    }
+
+
+def _shown(speakers: list[str]) -> str:
+    if len(speakers) > SPEAKERS:
+        return f"{len(speakers)} speakers"
+    return ", ".join(speakers) or "unknown"

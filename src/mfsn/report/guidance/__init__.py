@@ -1,0 +1,1 @@
+"""Which frames co-attention weighs, as numbers and as a picture."""

@@ -1,0 +1,65 @@
+"""Level and pitch over time, segment by segment, from cached rows.
+
+Shapes: N segments, S spectrogram frames, F bins, P pitch frames.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import torch
+from tqdm import tqdm
+
+from mfsn.audio.pitch import HOP_S, track_pitch
+from mfsn.segments.waves import waveform_store
+from mfsn.training.data.columns import take
+from mfsn.training.data.rows import Rows
+from mfsn.training.experiment import Experiment
+
+Float64 = npt.NDArray[np.float64]
+
+LEVEL, PITCH = "level", "pitch"
+BATCH = 128
+FULL_SCALE = np.float32(32_768)
+
+
+def contours_of(
+    experiment: Experiment, rows: Rows, segments: pd.DataFrame
+) -> dict[str, list[Float64]]:
+    """`level` and `pitch` of segments, each at equal distances from the segment's beginning on.
+
+    Args:
+        experiment: says where the waves lie.
+        rows: the cached rows of the corpus.
+        segments: lines of the segment table; the index is that of the rows.
+
+    Raises:
+        ConfigError: if librosa is not installed.
+        CacheError: if a row is missing or damaged.
+    """
+    return {LEVEL: levels(rows, segments), PITCH: pitches(experiment, segments)}
+
+
+def levels(rows: Rows, segments: pd.DataFrame) -> list[Float64]:
+    """Power summed over the spectrogram's bins, dB, [S] a segment."""
+    found: list[Float64] = []
+    for rows_B in torch.split(torch.tensor(segments.index), BATCH):
+        level_BSF = take(rows.spectrogram_NSF, rows_B).double() * (np.log(10) / 10)
+        found += list((level_BSF.logsumexp(dim=2) * (10 / np.log(10))).numpy())
+    return found
+
+
+def pitches(experiment: Experiment, segments: pd.DataFrame) -> list[Float64]:
+    """Fundamental frequency, Hz, [P] a segment; NaN without voice, and in padding."""
+    segment = experiment.segment
+    waves = waveform_store(segment, experiment.store)
+    found: list[Float64] = []
+    lines = list(zip(segments["row_key"], segments["valid_samples"], strict=True))
+    for key, valid in tqdm(lines, "pitch", unit="segment", disable=None, leave=False):
+        wave_N = waves.read([key], ["wave"])["wave"][0, :valid].astype(np.float32) / FULL_SCALE
+        pitch_P = np.full(round(segment.duration_s / HOP_S), np.nan)
+        tracked_P = track_pitch(wave_N, segment.sample_rate_hz)[: len(pitch_P)]
+        pitch_P[: len(tracked_P)] = tracked_P
+        found.append(pitch_P)
+    return found

@@ -1,0 +1,1 @@
+"""What is cached of one utterance, as text and as a picture."""

@@ -1,0 +1,211 @@
+"""Drawing one utterance: time runs to the right on the left side, decisions stand on the right."""
+
+from __future__ import annotations
+
+import io
+import textwrap
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import matplotlib.style
+import numpy as np
+import numpy.typing as npt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from mfsn.report.utterance.rating import Rating
+from mfsn.report.utterance.utterance import RANGE_DB, Level, Utterance
+
+SIZE_IN = (11.0, 8.0)
+DPI = 150
+TITLE_LENGTH = 130
+WHOLE = "the system reads\nwhole utterances at once"
+NOT_EXTRACTED = "not extracted yet: run `dvc repro`"
+AVERAGED = "each segment's frames were averaged (frames: mean)"
+MOST_LEVELS = 4
+"""Curves of levels that can be told apart, and whose names stand beside the title."""
+INK, MUTED, LINE, ACCENT, SHADE = "#1a1c1e", "#5d646b", "#dfe2e5", "#1f5f8b", "#eceae4"
+PALE = "#b9c1c8"
+SERIES = ("#1b6ca8", "#d1661f", "#26875a", "#a03f8c", "#8a6d0a", "#2b9aa8", "#c0392b", "#5b5bc0")
+STYLE: dict[Any, Any] = {
+    "font.size": 8.5,
+    "text.color": INK,
+    # Ids and transcripts are text, dollar signs included.
+    "text.parse_math": False,
+    "axes.edgecolor": LINE,
+    "axes.labelcolor": MUTED,
+    "axes.titlesize": 9.5,
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "image.cmap": "magma",
+}
+
+Array = npt.NDArray[Any]
+
+
+def draw_png(utterance: Utterance) -> bytes:
+    """The picture of an utterance as PNG."""
+    buffer = io.BytesIO()
+    with matplotlib.style.context(STYLE, after_reset=True), warnings.catch_warnings():
+        # Transcripts in scripts that the font lacks are drawn as boxes.
+        warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
+        _draw(utterance).savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def _draw(utterance: Utterance) -> Figure:
+    figure = Figure(figsize=SIZE_IN, layout="constrained")
+    grid = figure.add_gridspec(4, 2, width_ratios=[3, 1], height_ratios=[2, 3, 2, 2])
+    timed: list[Axes] = [figure.add_subplot(grid[0, 0])]
+    timed += [figure.add_subplot(grid[row, 0], sharex=timed[0]) for row in (1, 2, 3)]
+    _draw_wave(timed[0], utterance)
+    level_db, khz = _audible(utterance.spectrogram_db), utterance.bin_hz / 1000
+    _draw_rows(timed[1], "Spectrogram", level_db, utterance, khz)
+    timed[1].set(ylabel="frequency (kHz)")
+    _draw_rows(timed[2], "MFCC", utterance.spread_mfcc, utterance)
+    timed[2].set(ylabel="coefficient")
+    _draw_activity(timed[3], utterance)
+    for axes in timed:
+        _mark_segments(axes, utterance)
+        axes.label_outer()
+    timed[-1].set_xlabel("time (s)")
+    if utterance.rating is not None:
+        _draw_rating(figure.add_subplot(grid[:2, 1]), utterance.rating)
+    else:
+        _draw_decision(figure.add_subplot(grid[:2, 1]), utterance)
+        _draw_segments(figure.add_subplot(grid[2:, 1]), utterance)
+    figure.suptitle(_title(utterance), x=0.01, ha="left", fontsize=11)
+    return figure
+
+
+def _title(utterance: Utterance) -> str:
+    facts = utterance.facts
+    parts = [facts[name] for name in ("utterance_id", "emotion", "speaker", "transcript")]
+    return textwrap.shorten("  ·  ".join(part for part in parts if part), TITLE_LENGTH)
+
+
+def _draw_wave(axes: Axes, utterance: Utterance) -> None:
+    seconds = np.arange(len(utterance.wave)) / utterance.segment.sample_rate_hz
+    axes.plot(seconds, utterance.wave, color=ACCENT, linewidth=0.5)
+    limit = max(float(np.abs(utterance.wave).max()), 1e-3)
+    axes.set(title="Waveform", ylabel="amplitude", ylim=(-1.05 * limit, 1.05 * limit))
+
+
+def _draw_rows(
+    axes: Axes, title: str, rows: Array | None, utterance: Utterance, step: float = 1.0
+) -> None:
+    """Segments' frames one after the other; bins or coefficients upwards, `step` apart."""
+    if rows is None:
+        _say(axes, title, NOT_EXTRACTED)
+        return
+    frames = np.concatenate(list(rows)).T
+    seconds = len(rows) * utterance.segment.duration_s
+    extent = (0.0, seconds, -0.5 * step, (len(frames) - 0.5) * step)
+    axes.imshow(frames, origin="lower", aspect="auto", extent=extent, interpolation="nearest")
+    axes.set_title(title)
+
+
+def _audible(level_db: Array | None) -> Array | None:
+    return None if level_db is None else level_db.clip(min=level_db.max() - RANGE_DB)
+
+
+def _draw_activity(axes: Axes, utterance: Utterance) -> None:
+    title = "Activity: distance from the mean frame"
+    if not utterance.levels:
+        _say(axes, title, NOT_EXTRACTED)
+        return
+    levels = {name: level for name, level in utterance.levels.items() if level.frames > 1}
+    if not levels:
+        _say(axes, title, AVERAGED)
+        return
+    drawn = _spread(levels)
+    if len(drawn) < len(levels):
+        title = f"Activity of {len(drawn)} of {len(levels)} levels"
+    for index, (name, level) in enumerate(drawn.items()):
+        total, distance = level.distance_ST.size, level.distance_ST.ravel()
+        seconds = (np.arange(total) + 0.5) / total * utterance.segments
+        relative = distance / max(float(distance.mean()), 1e-12)
+        axes.plot(
+            seconds * utterance.segment.duration_s, relative,
+            color=SERIES[index % len(SERIES)], linewidth=1, label=name,
+        )  # fmt: skip
+    axes.set(title=title, ylabel="relative to its mean")
+    axes.legend(
+        loc="lower right", bbox_to_anchor=(1, 0.98), ncols=MOST_LEVELS, frameon=False,
+        handlelength=1.2, columnspacing=1.2,
+    )  # fmt: skip
+
+
+def _spread(levels: dict[str, Level]) -> dict[str, Level]:
+    """As many levels as are legible, from the first to the last."""
+    names = list(levels)
+    if len(names) <= MOST_LEVELS:
+        return levels
+    kept = np.linspace(0, len(names) - 1, MOST_LEVELS).round().astype(int)
+    return {names[index]: levels[names[index]] for index in kept}
+
+
+def _mark_segments(axes: Axes, utterance: Utterance) -> None:
+    """Borders between segments, and padding shaded."""
+    count, length = utterance.segments, utterance.segment.duration_s
+    for border in range(1, count):
+        axes.axvline(border * length, color=MUTED, linewidth=0.8, linestyle=(0, (4, 3)))
+    axes.axvspan(utterance.duration_s, count * length, facecolor=SHADE, edgecolor=MUTED,
+                 hatch="///", alpha=0.55, linewidth=0)  # fmt: skip
+    axes.set_xlim(0, count * length)
+
+
+def _draw_rating(axes: Axes, rating: Rating) -> None:
+    places = np.arange(len(rating.dimensions))
+    for shift, values, colour in ((-0.2, rating.label_D, ACCENT), (0.2, rating.predicted_D, PALE)):
+        bars = axes.barh(places + shift, values, height=0.36, color=colour)
+        axes.bar_label(bars, fmt="%.2f", padding=3, color=INK)
+    axes.set_title(f"Predicted values; label in blue\n{rating.origin}")
+    axes.margins(x=0.15)
+    _tidy(axes, rating.dimensions)
+
+
+def _draw_decision(axes: Axes, utterance: Utterance) -> None:
+    decision = utterance.decision
+    if decision is None:
+        _say(axes, "Prediction", "none yet:\nrun `dvc repro`,\nor it is in no test fold")
+        return
+    colours = [ACCENT if name == decision.label else PALE for name in decision.classes]
+    bars = axes.barh(decision.classes, decision.posterior, color=colours)
+    axes.bar_label(bars, fmt="%.2f", padding=3, color=INK)
+    mean = f"Mean posterior of {len(decision.votes)} seeds" if decision.votes[1:] else "Posterior"
+    title = f"{mean}; label {decision.label} in blue\n{decision.origin}"
+    axes.set(title=title, xlim=(0, 1.15))
+    _tidy(axes, decision.classes)
+
+
+def _draw_segments(axes: Axes, utterance: Utterance) -> None:
+    rows, decision = utterance.segment_posterior_SC, utterance.decision
+    if decision is None or not rows.size:
+        _say(axes, "Segments", "no predictions" if decision is None else WHOLE)
+        return
+    axes.imshow(rows.T, vmin=0, vmax=1, cmap="Blues", aspect="auto")
+    for (segment, number), value in np.ndenumerate(rows):
+        colour = "white" if value > 0.6 else INK
+        axes.text(segment, number, f"{value:.2f}", ha="center", va="center", color=colour)
+    axes.set(title="Posterior of each segment", xlabel="segment", xticks=range(len(rows)))
+    axes.set_yticks(range(len(decision.classes)), decision.classes)
+    axes.tick_params(length=0)
+
+
+def _tidy(axes: Axes, names: Sequence[str]) -> None:
+    axes.invert_yaxis()
+    axes.set_xticks([])
+    axes.set_yticks(range(len(names)), names)
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+
+
+def _say(axes: Axes, title: str, text: str) -> None:
+    axes.set_title(title)
+    axes.text(0.5, 0.5, text, ha="center", va="center", color=MUTED, transform=axes.transAxes)
+    axes.set_axis_off()

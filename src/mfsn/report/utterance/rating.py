@@ -1,0 +1,54 @@
+"""Which values the trained models predicted for an utterance's dimensions, and which models did."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from mfsn.manifest import LABEL, PREDICTED, value_columns
+from mfsn.report.utterance.decision import mean_over_models, origin_of
+
+Float64 = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Rating:
+    """Labels and predictions under one selection rule, in the unit of the corpus's ratings."""
+
+    dimensions: list[str]
+    label_D: Float64
+    predicted_D: Float64
+    """Mean over the models that tested the utterance."""
+    segment_predicted_SD: Float64
+    """The same of each segment; no row where the system reads whole utterances at once."""
+    origin: str
+    """Which models they are."""
+
+    def __str__(self) -> str:
+        rows = zip(self.dimensions, self.predicted_D, self.label_D, strict=True)
+        said = ", ".join(f"{name} {value:.2f} (label {label:.2f})" for name, value, label in rows)
+        return f"predicted {said}"
+
+
+def rating_of(
+    rows: pd.DataFrame, segment_rows: pd.DataFrame, dimensions: list[str]
+) -> Rating | None:
+    """The values in an utterance's rows of the prediction table; None where there are none.
+
+    Args:
+        rows: of one utterance and selection rule (`mfsn.manifest.values_schema(dimensions)`).
+        segment_rows: likewise (`mfsn.manifest.segment_values_schema(dimensions)`).
+        dimensions: their names; none where the experiment predicts classes.
+    """
+    if rows.empty or not dimensions:
+        return None
+    label_D, predicted_D = (
+        rows[value_columns(kind, dimensions)].to_numpy().mean(axis=0) for kind in (LABEL, PREDICTED)
+    )
+    origin = origin_of(rows["fold"].tolist(), rows["seed"].tolist(), rows["selection"].iloc[0])
+    values_ND = segment_rows[value_columns(PREDICTED, dimensions)].to_numpy(dtype=np.float64)
+    of_segments_SD = mean_over_models(segment_rows, values_ND)
+    return Rating(dimensions, label_D, predicted_D, of_segments_SD, origin)

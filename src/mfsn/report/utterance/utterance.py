@@ -1,0 +1,175 @@
+"""Everything that is cached about one utterance, gathered for its picture or its page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from mfsn.corpora.config import Reading, SegmentConfig
+from mfsn.report.utterance.decision import Decision
+from mfsn.report.utterance.rating import Rating
+from mfsn.report.utterance.source import Source
+from mfsn.segments.waves import read_utterance
+
+Array = npt.NDArray[Any]
+ENCODERS = ("sec", "tec")
+MFCC_SPREAD = 3.0
+RANGE_DB = 80.0
+"""Of spectrograms: what lies further below the loudest is drawn as silence."""
+SHOWN = ("utterance_id", "emotion", "speaker", "session", "gender", "transcript", "licence")
+
+
+@dataclass(frozen=True)
+class Level:
+    """One level of an encoder over the time of an utterance. S segments, T frames, D features.
+
+    Frames of padding come last in a segment, wherever the encoder was given it.
+    """
+
+    norm_ST: Array
+    """Euclidean norm of each frame."""
+    distance_ST: Array
+    """How far each frame lies from the mean frame. (It moves where norms do not: layers that end
+    in LayerNorm make all norms alike.)"""
+    mean_D: Array
+    """Mean over the frames of real audio."""
+    is_real_ST: npt.NDArray[np.bool_]
+    """Which frames see real audio."""
+
+    @property
+    def frames(self) -> int:
+        """Frames a segment; 1 where the extractor keeps their mean, which has no course."""
+        return int(self.norm_ST.shape[1])
+
+
+@dataclass(frozen=True)
+class Utterance:
+    """One utterance: what the manifest says, its cached features, and what was decided.
+
+    Features of an extractor that has not run are None, or absent from `levels`. S segments.
+    """
+
+    facts: dict[str, str]
+    """What the manifest says, by the names in `SHOWN`; empty where it says nothing."""
+    wave: npt.NDArray[np.float32]
+    """Samples without padding, full scale 1."""
+    segment: SegmentConfig
+    real_S: Array
+    """How much of each segment is real audio, 0 to 1."""
+    spectrogram_db: Array | None
+    """Absolute level in dB, (S, frames, bins)."""
+    bin_hz: float
+    """Distance of two bins."""
+    mfcc: Array | None
+    """(S, frames, coefficients)."""
+    levels: dict[str, Level]
+    """By names such as `SEC low`."""
+    decision: Decision | None
+    rating: Rating | None
+    """What was predicted where the experiment predicts dimensions."""
+    segment_posterior_SC: Array
+    """Mean over seeds; no row where the system decides whole utterances at once, or nothing was
+    predicted."""
+
+    @property
+    def segments(self) -> int:
+        """How many there are."""
+        return len(self.real_S)
+
+    @property
+    def spread_mfcc(self) -> Array | None:
+        """Each coefficient in units of its own deviation within real audio, at most ±`MFCC_SPREAD`.
+
+        (The first ones dwarf the others.)
+        """
+        if self.mfcc is None:
+            return None
+        real = self.mfcc[_is_real(self.real_S, self.mfcc.shape[1])]
+        spread: Array = (self.mfcc - real.mean(axis=0)) / np.maximum(real.std(axis=0), 1e-6)
+        return spread.clip(-MFCC_SPREAD, MFCC_SPREAD)
+
+    @property
+    def duration_s(self) -> float:
+        """Duration without padding."""
+        return len(self.wave) / self.segment.sample_rate_hz
+
+
+def gather(source: Source, utterance_id: str) -> Utterance:
+    """Gather an utterance from the tables and the store.
+
+    Args:
+        source: of the corpus and experiment.
+        utterance_id: as in the manifest.
+
+    Raises:
+        ManifestError: if there is no such utterance (close ones are named), or it has no segments.
+        CacheError: if the store lacks or has damaged rows.
+    """
+    facts, segments = source.facts_of(utterance_id), source.segments_of(utterance_id)
+    ids, params = list(segments["segment_id"]), source.params
+    return Utterance(
+        facts={name: "" if pd.isna(facts[name]) else str(facts[name]) for name in SHOWN},
+        wave=read_utterance(source.waves, segments),
+        segment=params.segment,
+        real_S=_real_share(source, segments),
+        spectrogram_db=_read(source, "spectrogram", "level_db", ids),
+        bin_hz=params.segment.sample_rate_hz / params.spectrogram.n_fft,
+        mfcc=_read(source, "mfcc", "mfcc", ids),
+        levels=levels_of(source, utterance_id),
+        decision=source.decision_of(utterance_id),
+        rating=source.rating_of(utterance_id),
+        segment_posterior_SC=source.segment_posteriors_of(utterance_id),
+    )
+
+
+def levels_of(source: Source, utterance_id: str) -> dict[str, Level]:
+    """The encoders' levels of an utterance, by names such as `SEC low`.
+
+    Raises:
+        ManifestError: if the utterance has no segments.
+        CacheError: if the store lacks or has damaged rows.
+    """
+    segments = source.segments_of(utterance_id)
+    ids, real_S = list(segments["segment_id"]), _real_share(source, segments)
+    return {
+        f"{encoder.upper()} {level}": _level(values, real_S, source.params.segment.reading)
+        for encoder in ENCODERS
+        if encoder in source.readers
+        for level, values in source.readers[encoder].read(ids).items()
+    }
+
+
+def _real_share(source: Source, segments: pd.DataFrame) -> Array:
+    share_S: Array = segments["valid_samples"].to_numpy() / source.params.segment.samples
+    return share_S
+
+
+def _level(values_STD: Array, real_S: Array, reading: Reading) -> Level:
+    frames = values_STD.astype(np.float32)
+    is_real_ST = _is_real(real_S, frames.shape[1])
+    if reading == "as_published":  # the encoders' waves are padded at the front; time is not
+        shifts = zip(frames, is_real_ST.sum(axis=1), strict=True)
+        frames = np.stack([np.roll(own, int(shift), axis=0) for own, shift in shifts])
+    mean_D = frames[is_real_ST].mean(axis=0)
+    return Level(
+        norm_ST=np.linalg.norm(frames, axis=-1),
+        distance_ST=np.linalg.norm(frames - mean_D, axis=-1),
+        mean_D=mean_D,
+        is_real_ST=is_real_ST,
+    )
+
+
+def _read(source: Source, extractor: str, array: str, ids: Sequence[str]) -> Array | None:
+    reader = source.readers.get(extractor)
+    return None if reader is None else reader.read(ids, [array])[array].astype(np.float32)
+
+
+def _is_real(real_S: Array, frames: int) -> npt.NDArray[np.bool_]:
+    """Which frames see real audio, (S, frames)."""
+    is_real_ST: npt.NDArray[np.bool_] = np.arange(frames) < np.ceil(real_S[:, None] * frames)
+    return is_real_ST

@@ -1,0 +1,1 @@
+"""Units of work: running several at once, checkpoints, and results that appear whole."""

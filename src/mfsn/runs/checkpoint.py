@@ -1,0 +1,102 @@
+"""Weights as safetensors, and the state of an unfinished training.
+
+After each epoch the state is written whole or not at all; a training that was killed goes on from
+it and ends with the bytes that it would have ended with. Weights of an epoch that a rule chose are
+files of their own, so that they are written once.
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import Tensor, nn
+
+from mfsn.base.files import write_bytes
+from mfsn.errors import TrainingError
+
+STATE = "state.pt"
+
+
+def save_weights(path: Path, network: nn.Module) -> None:
+    """Write parameters and buffers as safetensors: the same values give the same bytes."""
+    tensors = {name: value.cpu().clone() for name, value in network.state_dict().items()}
+    write_bytes(path, save(tensors))
+
+
+def load_weights(path: Path, network: nn.Module) -> None:
+    """Read what `save_weights` wrote into a network of the same shape.
+
+    Raises:
+        TrainingError: if the file is missing, damaged, or of another network.
+    """
+    try:
+        network.load_state_dict(load(path.read_bytes()))
+    except (OSError, SafetensorError, RuntimeError) as error:
+        raise TrainingError(
+            f"{path}: these weights cannot be read into this network; run `dvc repro` to make them "
+            "again"
+        ) from error
+
+
+def epoch_weights(folder: Path, epoch: int) -> Path:
+    """The weights of an epoch of an unfinished training."""
+    return folder / f"epoch-{epoch:04d}.safetensors"
+
+
+def save_state(folder: Path, state: dict[str, Any], device: str, keep: Collection[int]) -> None:
+    """Write the state after an epoch, then drop the weights of epochs no longer chosen.
+
+    Args:
+        folder: of the training.
+        state: tensors and plain values; torch's own random state is added.
+        device: what the training runs on.
+        keep: epochs whose weights are still needed.
+    """
+    added = {"device": torch.device(device).type, "random": _random_state(device)}
+    content = io.BytesIO()  # torch's own writer does not say when the disk is full
+    torch.save(state | added, content)
+    write_bytes(folder / STATE, content.getvalue())
+    needed = {epoch_weights(folder, epoch) for epoch in keep}
+    for path in set(folder.glob("epoch-*.safetensors")) - needed:
+        path.unlink()
+
+
+def load_state(folder: Path, device: str) -> dict[str, Any] | None:
+    """The state to go on from, torch's random state restored; None where there is none.
+
+    The state of another kind of device counts as none, since it rounds differently.
+
+    Raises:
+        TrainingError: if the state is damaged.
+    """
+    path = folder / STATE
+    if not path.is_file():
+        return None
+    try:
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        raise TrainingError(
+            f"{path} is damaged; delete the folder {folder} and run the same command again"
+        ) from error
+    if state["device"] != torch.device(device).type:
+        return None
+    _restore_random_state(state["random"], device)
+    return state
+
+
+def _random_state(device: str) -> dict[str, Tensor]:
+    state = {"cpu": torch.get_rng_state()}
+    return state | ({"cuda": torch.cuda.get_rng_state(device)} if device != "cpu" else {})
+
+
+def _restore_random_state(state: dict[str, Tensor], device: str) -> None:
+    torch.set_rng_state(state["cpu"])
+    if "cuda" in state:
+        torch.cuda.set_rng_state(state["cuda"], device)

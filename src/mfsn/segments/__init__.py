@@ -1,0 +1,1 @@
+"""How utterances are cut, and what an extractor hears of them."""

@@ -1,0 +1,218 @@
+"""Waves in the cache: every utterance is decoded once, cut into segments, and kept as int16.
+
+A row is one segment, keyed on the content of its audio file. Beside its samples it carries what
+the segment table says about it, so that an utterance that is there needs no decoding.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from tqdm import tqdm
+
+from mfsn.audio import decoding as audio
+from mfsn.base.quantities import counted
+from mfsn.corpora.config import SegmentConfig
+from mfsn.errors import AudioError
+from mfsn.manifest import SEGMENTS, segment_id
+from mfsn.store.messages import WAVEFORM
+from mfsn.store.spec import ArraySpec, StoreSpec
+from mfsn.store.store import Store
+from mfsn.store.writer import Writer
+from mfsn.workspace import recording
+
+VERSION = 1
+"""Raise it with every change of how audio is decoded, resampled, rounded or cut."""
+
+Float32 = npt.NDArray[np.float32]
+
+log = logging.getLogger(__name__)
+
+
+def segment_recipe(config: SegmentConfig) -> dict[str, Any]:
+    """What decides the samples of a segment, as plain values; part of every row's identity."""
+    recipe = {
+        "duration_s": config.duration_s,
+        "sample_rate_hz": config.sample_rate_hz,
+        "cut": "consecutive, last padded at the end",
+        "decoding": VERSION,
+    }
+    # Rows that are older than the other reading keep their keys.
+    return recipe if config.reading == "fixed" else recipe | {"reading": config.reading}
+
+
+def cut(wave: audio.Int16, config: SegmentConfig) -> tuple[audio.Int16, audio.Int64]:
+    """The segments of an utterance, each padded at its end, and the valid samples of each.
+
+    As published there are ceil(frames / 300) of 1 + n // 160 frames: where the last of the 48,000
+    samples each is full, one without samples follows.
+    """
+    return audio.cut(wave, config.samples, close=config.reading == "as_published")
+
+
+def starts(total: int, config: SegmentConfig) -> range:
+    """Where the segments of an utterance of `total` samples begin, as `cut` cuts them."""
+    return range(0, total + (config.reading == "as_published"), config.samples)
+
+
+def waveform_store(config: SegmentConfig, store_root: Path) -> Store:
+    """Where the waves of a segment recipe lie.
+
+    Arrays: wave (samples,) int16; per segment valid_samples and clipped_samples; total_samples of
+    the utterance.
+    """
+    counts = ("valid_samples", "clipped_samples", "total_samples")
+    arrays = (
+        ArraySpec("wave", (config.samples,), "int16", ("sample",)),
+        *(ArraySpec(name, (), "int64", ()) for name in counts),
+    )
+    recipe = {"extractor": WAVEFORM, "version": VERSION, "segment": segment_recipe(config)}
+    return Store(store_root, StoreSpec(WAVEFORM, recipe, arrays))
+
+
+def segment_corpus(
+    manifest: pd.DataFrame, corpus_root: Path, config: SegmentConfig, store_root: Path
+) -> pd.DataFrame:
+    """Cut all utterances; only those without rows in the store are decoded.
+
+    Args:
+        manifest: utterances (`mfsn.manifest.UTTERANCES`).
+        corpus_root: folder that their paths are relative to.
+        config: how they are cut.
+        store_root: root of the feature cache.
+
+    Returns:
+        The segment table (`mfsn.manifest.SEGMENTS`), in the order of the manifest.
+
+    Raises:
+        AudioError: if files cannot be decoded or are not what the manifest was made from; all of
+            them are named, and the others' rows are kept.
+        CacheError: if the store cannot be read or written.
+    """
+    store = waveform_store(config, store_root)
+    undecoded = _undecoded(manifest, store, config)
+    if len(undecoded):
+        _decode_all(manifest, corpus_root, config, store)
+    table = _segment_table(manifest, store, config)
+    log.info(
+        "segment: %d utterances, %d decoded, %d cached; %d segments, %d samples clipped",
+        len(manifest), len(undecoded), len(manifest) - len(undecoded),
+        len(table), table["clipped_samples"].sum(),
+    )  # fmt: skip
+    return table
+
+
+def read_utterance(store: Store, segments: pd.DataFrame) -> Float32:
+    """The samples of a whole utterance, without padding.
+
+    Args:
+        store: from `waveform_store`.
+        segments: the utterance's rows of the segment table, in order.
+
+    Returns:
+        Mono wave (samples,), full scale 1.
+
+    Raises:
+        MissingRowError: if a segment's wave is not in the store.
+        DamagedRowError: if a segment's wave does not match its checksum.
+    """
+    waves = store.read(list(segments["row_key"]), ["wave"])["wave"]
+    return join(waves, segments["valid_samples"])
+
+
+def join(waves: audio.Int16, valid: Iterable[int]) -> Float32:
+    """Put consecutive segments of an utterance together again, the padding left out.
+
+    Args:
+        waves: (segments, samples).
+        valid: valid samples of each segment.
+
+    Returns:
+        Mono wave (sum of `valid`,), full scale 1.
+    """
+    pieces = [wave[:samples] for wave, samples in zip(waves, valid, strict=True)]
+    return audio.to_float32(np.concatenate(pieces))
+
+
+def _undecoded(manifest: pd.DataFrame, store: Store, config: SegmentConfig) -> pd.DataFrame:
+    """One utterance for each audio content that does not have all its rows."""
+    totals = _total_samples(manifest, store)
+    committed = store.committed()
+    once = manifest.drop_duplicates("audio_sha256")
+    is_whole = [
+        sha in totals and all(key in committed for key in _keys(store, config, sha, totals[sha]))
+        for sha in once["audio_sha256"]
+    ]
+    return once[~np.array(is_whole, dtype=bool)]
+
+
+def _total_samples(manifest: pd.DataFrame, store: Store) -> dict[str, int]:
+    """Samples of each audio content whose first segment is there."""
+    first = {sha: store.spec.row_key(sha, 0) for sha in manifest["audio_sha256"].unique()}
+    committed = store.committed()
+    there = [sha for sha, key in first.items() if key in committed]
+    totals = store.read([first[sha] for sha in there], ["total_samples"])["total_samples"]
+    return dict(zip(there, totals.tolist(), strict=True))
+
+
+def _keys(store: Store, config: SegmentConfig, sha: str, total: int) -> Iterator[str]:
+    return (store.spec.row_key(sha, start) for start in starts(total, config))
+
+
+def _decode_all(
+    manifest: pd.DataFrame, corpus_root: Path, config: SegmentConfig, store: Store
+) -> None:
+    failures = []
+    with store.writer() as writer:
+        waiting = _undecoded(manifest, store, config)  # looked again now that nobody else writes
+        files = zip(waiting["path"], waiting["audio_sha256"], strict=True)
+        for path, sha in tqdm(files, "segment", len(waiting), unit="file", disable=None):
+            try:
+                _decode(recording(corpus_root, path), sha, config, store.spec, writer)
+            except AudioError as error:
+                failures.append(str(error))
+    if failures:
+        raise AudioError(
+            f"{counted(len(failures), 'audio file')} cannot be used:\n" + "\n".join(failures)
+        )
+
+
+def _decode(path: Path, sha: str, config: SegmentConfig, spec: StoreSpec, writer: Writer) -> None:
+    wave = audio.load(path, config.sample_rate_hz)
+    if hashlib.sha256(path.read_bytes()).hexdigest() != sha:
+        raise AudioError(f"{path} has changed since `prepare` read it; run `dvc repro` again")
+    waves, valid = cut(audio.to_int16(wave)[0], config)
+    firsts = starts(len(wave), config)
+    clipped = [audio.to_int16(wave[start : start + config.samples])[1] for start in firsts]
+    rows: dict[str, npt.NDArray[Any]] = {
+        "wave": waves,
+        "valid_samples": valid,
+        "clipped_samples": np.array(clipped, dtype=np.int64),
+        "total_samples": np.full(len(waves), len(wave), dtype=np.int64),
+    }
+    writer.append([spec.row_key(sha, start) for start in firsts], rows)
+
+
+def _segment_table(manifest: pd.DataFrame, store: Store, config: SegmentConfig) -> pd.DataFrame:
+    totals = _total_samples(manifest, store)
+    table = pd.DataFrame(
+        [
+            (segment_id(utterance, index), utterance, index, start, sha)
+            for utterance, sha in zip(
+                manifest["utterance_id"], manifest["audio_sha256"], strict=True
+            )
+            for index, start in enumerate(starts(totals[sha], config))
+        ],
+        columns=["segment_id", "utterance_id", "index", "start_sample", "audio_sha256"],
+    )
+    places = zip(table["audio_sha256"], table["start_sample"], strict=True)
+    table["row_key"] = [store.spec.row_key(sha, start) for sha, start in places]
+    counts = store.read(list(table["row_key"]), ["valid_samples", "clipped_samples"])
+    return table.assign(**counts).reindex(columns=SEGMENTS.names)

@@ -1,0 +1,1 @@
+"""Which rows of the store may be deleted."""

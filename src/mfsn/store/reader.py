@@ -1,0 +1,73 @@
+"""Reading features by segment or utterance id, as a digest names them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy.typing as npt
+
+from mfsn.base.quantities import counted
+from mfsn.errors import MissingRowError
+from mfsn.store.digest import Digest
+from mfsn.store.owners import note_use
+from mfsn.store.store import Store
+
+
+class FeatureReader:
+    """The rows of one digest; made by `open`, which has seen that all of them are there.
+
+    Attributes:
+        digest: what names the rows.
+        ids: all segment ids (utterance ids for extractors of that scope), sorted.
+    """
+
+    def __init__(self, digest: Digest, store: Store) -> None:
+        self.digest = digest
+        self.ids = sorted(digest.rows)
+        self._store = store
+
+    @classmethod
+    def open(cls, digest_path: Path, store_root: Path) -> FeatureReader:
+        """Open the rows that a digest names.
+
+        Raises:
+            MissingRowError: if the store lacks a row that the digest names.
+            CacheError: if the digest is missing or cannot be read, or the store cannot be.
+        """
+        digest = Digest.read(digest_path)
+        store = Store(store_root, digest.spec)
+        lost = store.missing(list(digest.rows.values()))
+        if lost:
+            raise MissingRowError(
+                f"{digest_path} names {counted(len(lost), 'row')} not in {store.path} "
+                f"{store.why_lost(lost)}"
+            )
+        note_use(store_root, digest_path, digest.store)
+        return cls(digest, store)
+
+    def read(
+        self, ids: Sequence[str], arrays: Sequence[str] | None = None
+    ) -> dict[str, npt.NDArray[Any]]:
+        """Read rows, checked against their checksums.
+
+        Args:
+            ids: segment or utterance ids, in any order.
+            arrays: names of the arrays to read; all by default.
+
+        Returns:
+            Array name to (len(ids), *shape of a row), rows in the order of `ids`.
+
+        Raises:
+            MissingRowError: if the digest does not name an id, or its row is gone.
+            DamagedRowError: if a row's bytes do not match their checksum.
+            CacheError: if an array is not one of the digest's.
+        """
+        unknown = [name for name in ids if name not in self.digest.rows]
+        if unknown:
+            raise MissingRowError(
+                f"the digest of {self.digest.extractor} has no row for {unknown[0]} (and "
+                f"{len(unknown) - 1} more); run `dvc repro` so that it covers them"
+            )
+        return self._store.read([self.digest.rows[name] for name in ids], arrays)

@@ -1,0 +1,155 @@
+"""Checking every byte of the store, and taking out what is damaged so that it is made again.
+
+What this finds: a flipped bit, in rows, indices, markers and descriptions; a shard that is cut off,
+zeroed, deleted, swapped with another, or left without a marker; a marker that was edited, renamed
+or brought from elsewhere; rows that stand twice; half-written files; rows that a digest names and
+nobody has. What checksums cannot tell, because whoever writes into the store can compute them too:
+a row that was replaced together with its checksum and its marker's seal. Computing rows again does
+(`mfsn.doctor.mending.recompute`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from mfsn.base.quantities import counted
+from mfsn.errors import CacheError, MfsnError
+from mfsn.store import layout as layouts
+from mfsn.store import marker as markers
+from mfsn.store.layout import Layout
+from mfsn.store.messages import REPAIR, explaining
+from mfsn.store.owners import owners
+from mfsn.store.upkeep.damage import Findings, inspect
+from mfsn.store.upkeep.repair import repair
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something that is not as it was written."""
+
+    where: str
+    """A directory or file below the store root, or a digest."""
+    what: str
+    remedy: str
+    """What to do next, or what was done."""
+    is_mended: bool = False
+    """It is done; rows that were taken out are still to be computed."""
+
+    def sentence(self) -> str:
+        """One line about it."""
+        return f"{self.where}: {self.what}; {self.remedy}"
+
+
+@dataclass(frozen=True)
+class Report:
+    """What `verify` found."""
+
+    shards: int
+    """Committed shards that were read."""
+    rows: int
+    """Rows in them."""
+    problems: tuple[Problem, ...]
+
+    @property
+    def is_sound(self) -> bool:
+        """Every committed row is intact, and every row that a digest names is there."""
+        return not self.problems
+
+    def sentences(self) -> list[str]:
+        """One line a problem, with what to do, and a line of totals."""
+        lines = [problem.sentence() for problem in self.problems]
+        read = f"{counted(self.rows, 'row')} in {counted(self.shards, 'shard')} read"
+        return [*lines, f"{read}, {counted(len(self.problems), 'problem')}"]
+
+
+def verify(store_root: Path, repair: bool = False, extractor: str | None = None) -> Report:
+    """Read the whole store and compare it with its commit markers and with the digests.
+
+    Args:
+        store_root: root of the feature cache.
+        repair: take damaged rows out of their shards, and remove what is left over, so that the
+            next extract computes the damaged rows and no others.
+        extractor: check only the rows of this one.
+
+    Returns:
+        What was found. With `repair` digests are not compared: refilling them comes first.
+
+    Raises:
+        StoreBusyError: if `repair` has work in a directory that another process is writing to.
+        CacheError: if the store cannot be read, or for `repair` written.
+    """
+    with explaining(store_root):
+        reports = [
+            _verify_directory(store_root, path, repair)
+            for path in layouts.directories(store_root, extractor)
+        ]
+    problems = [problem for report in reports for problem in report.problems]
+    problems += [] if repair else lost_rows(store_root, extractor)
+    shards_read = sum(report.shards for report in reports)
+    return Report(shards_read, sum(report.rows for report in reports), tuple(problems))
+
+
+def lost_rows(store_root: Path, extractor: str | None = None) -> Iterator[Problem]:
+    """The digests of all checkouts that name rows which are not in the store.
+
+    Args:
+        store_root: root of the feature cache.
+        extractor: look only at digests of this one.
+    """
+    one_of_each_digest = {owner.path: owner for owner in owners(store_root)}
+    for path, owner in one_of_each_digest.items():
+        if extractor in (None, owner.extractor):
+            try:
+                store, keys = owner.named_now(store_root)
+                lost = len(keys - _committed(store_root / store))
+            except MfsnError as error:
+                yield Problem(str(path), "its rows cannot be compared", str(error))
+            else:
+                if lost:
+                    what = f"it names {counted(lost, 'row')} not in {store}"
+                    remedy = f"{REPAIR} in {owner.checkout} computes what is missing"
+                    yield Problem(str(path), what, remedy)
+
+
+def _verify_directory(root: Path, path: Path, repaired: bool) -> Report:
+    name = path.relative_to(root).as_posix()
+    try:
+        layout = layouts.load(path)
+    except CacheError as error:
+        return Report(0, 0, (Problem(name, "it cannot be opened", str(error)),))
+    if layout is None:
+        return Report(0, 0, ())
+    with explaining(path):
+        found = inspect(layout, name)
+        if repaired and not found.is_sound:
+            found = repair(layout, name)
+    problems = [
+        Problem(where, what, "mended" if repaired else f"{REPAIR} mends it", repaired)
+        for where, what in _describe(layout, found)
+    ]
+    return Report(found.shards, found.rows, tuple(problems))
+
+
+def _describe(layout: Layout, found: Findings) -> Iterator[tuple[str, str]]:
+    """Where something is wrong, and what."""
+    name = layout.spec.directory
+    for damage in found.damages:
+        yield f"{name}: shard {damage.marker.shard}", ", ".join(damage.what)
+    for marker in found.refused:
+        what = f"commit marker {layout.marker(marker.shard).name} does not count: {marker.reason}"
+        yield name, what
+    for path in found.leftovers:
+        what = "a writer that died left it without a commit marker, or the marker was deleted"
+        yield f"{name}/{path.relative_to(layout.path).as_posix()}", what
+    for array in found.misdescribed:
+        what = "it does not describe the array, or hides rows from other Zarr readers"
+        yield f"{name}/{array.name}/zarr.json", what
+
+
+def _committed(path: Path) -> set[str]:
+    with explaining(path):
+        layout = layouts.load(path)
+        committed = markers.read_all(layout)[0] if layout else []
+    return {key for marker in committed for key in marker.keys}

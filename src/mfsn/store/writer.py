@@ -1,0 +1,237 @@
+"""Appending rows: whole shards, flushed to disk, then one commit marker for all arrays.
+
+A shard is written by a thread of its own while the next one is filled. Memory holds these two
+shards and no more. So a kill costs the shard in flight and the rows that were computed since it was
+full: with an encoder on a CPU one or two, and at most another shard where rows are computed as fast
+as the disk takes them. To wait for the disk instead would leave a GPU idle during every write, to
+save less than that after a kill.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import threading
+from collections.abc import Container, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mfsn.store import marker as markers
+from mfsn.store import shard as shards
+from mfsn.store.layout import Layout, dtype_of, make_room, next_shard
+from mfsn.store.marker import Marker
+from mfsn.store.messages import explaining
+from mfsn.store.storable import storable
+
+Arrays = Mapping[str, npt.NDArray[Any]]
+
+log = logging.getLogger(__name__)
+
+
+def recover(layout: Layout) -> None:
+    """Remove what a killed writer left, and commits that no longer hold; needs the lock."""
+    shutil.rmtree(layout.staging, ignore_errors=True)
+    for partial in layout.partials():
+        partial.unlink(missing_ok=True)
+    sound, refused = markers.read_all(layout)
+    for marker in refused:
+        markers.drop(layout, marker.shard)
+        log.warning(
+            "%s: commit marker %s is dropped because %s; its rows will be computed again",
+            layout.path, layout.marker(marker.shard).name, marker.reason,
+        )  # fmt: skip
+    for number in layout.shard_numbers() - {marker.shard for marker in sound}:
+        markers.drop(layout, number)
+
+
+def write_shard(layout: Layout, shard: int, keys: Sequence[str], arrays: Arrays) -> Marker:
+    """Write a shard of every array and flush it to disk; its rows are not there until committed.
+
+    Needs no lock as long as nobody else writes a shard of this number: see `Writer.reserve`.
+
+    Args:
+        layout: where.
+        shard: its number.
+        keys: one content key a row, from 1 to `layout.rows_per_shard`.
+        arrays: array name to (rows, *shape of a row); floats are cast to the stored dtype.
+
+    Returns:
+        What `commit` takes.
+
+    Raises:
+        RangeError: if a value is not finite, or does not fit the stored dtype.
+        StorageFullError: if the disk is full.
+        CacheError: if the arrays are not those of the store, or it cannot be written.
+    """
+    rows = storable(layout.spec, keys, arrays)
+    checksums, sizes = {}, {}
+    with explaining(layout.path):
+        for array in layout.spec.arrays:
+            path = layout.shard(array, shard)
+            checksums[array.name] = shards.write(path, rows[array.name], layout.rows_per_shard)
+            sizes[array.name] = path.stat().st_size
+    return Marker(shard, tuple(keys), checksums, sizes)
+
+
+def commit(layout: Layout, marker: Marker) -> None:
+    """Let the rows of a shard be there; needs the lock.
+
+    Args:
+        layout: where.
+        marker: from `write_shard`; its files lie there, flushed to disk.
+
+    Raises:
+        StorageFullError: if the disk is full.
+        CacheError: if the store cannot be written.
+    """
+    with explaining(layout.path):
+        make_room(layout, marker.shard * layout.rows_per_shard + len(marker.keys))
+        markers.write(layout, marker)
+
+
+def add_shard(layout: Layout, keys: Sequence[str], arrays: Arrays) -> None:
+    """Write and commit rows as one more shard; needs the lock, raises as `write_shard`.
+
+    Rows that stand in another shard too count in this one from now on.
+
+    Args:
+        layout: where.
+        keys: one content key a row, from 1 to `layout.rows_per_shard`.
+        arrays: array name to (rows, *shape of a row); floats are cast to the stored dtype.
+    """
+    commit(layout, write_shard(layout, next_shard(layout), keys, arrays))
+
+
+class Writer:
+    """Collects rows and commits them shard by shard; made by `Store.writer`, under its lock.
+
+    As a context it ends with every row committed; or, after an exception, with those of the shards
+    that were full.
+
+    Args:
+        layout: an existing directory without leftovers.
+        committed: keys of the rows that are there.
+    """
+
+    def __init__(self, layout: Layout, committed: Container[str]) -> None:
+        self.layout = layout
+        self._committed, self._taken = committed, set[str]()
+        self._next_shard = next_shard(layout)
+        self._filling, self._spare = _Buffer(layout), _Buffer(layout)
+        self._thread = ThreadPoolExecutor(1, "mfsn-writer")
+        self._in_flight: Future[None] | None = None
+        self._one_commit = threading.Lock()
+
+    def __enter__(self) -> Writer:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            if kind is None:
+                self.finish()
+        finally:
+            _join(self._thread)
+
+    def append(self, keys: Sequence[str], arrays: Arrays) -> None:
+        """Add rows; a key whose row is there already stays as it is.
+
+        Args:
+            keys: one content key a row.
+            arrays: array name to (rows, *shape of a row); floats are cast to the stored dtype.
+
+        Raises:
+            RangeError: if a value is not finite, or does not fit the stored dtype.
+            StorageFullError: if the disk is full.
+            CacheError: if the arrays are not those of the store, or it cannot be written.
+        """
+        rows = storable(self.layout.spec, keys, arrays)
+        for row, key in enumerate(keys):
+            if key not in self._taken and key not in self._committed:
+                self._filling.take(key, rows, row)
+                self._taken.add(key)
+                if len(self._filling.keys) == self.layout.rows_per_shard:
+                    self._send()
+        if self._in_flight is not None and self._in_flight.done():
+            self._settle()
+
+    def finish(self) -> None:
+        """Commit the rows that are left, as a short shard, and wait until all are.
+
+        Raises:
+            StorageFullError: if the disk is full.
+            CacheError: if the store cannot be written.
+        """
+        if self._filling.keys:
+            self._send()
+        self._settle()
+
+    def reserve(self) -> int:
+        """The next free number of a shard, for `write_shard` anywhere; it is not given twice."""
+        self._next_shard += 1
+        return self._next_shard - 1
+
+    def commit(self, marker: Marker) -> None:
+        """Let the rows of a shard be there.
+
+        Args:
+            marker: from `write_shard`; its files lie in this directory, flushed to disk.
+
+        Raises:
+            StorageFullError: if the disk is full.
+            CacheError: if the store cannot be written.
+        """
+        with self._one_commit:  # the caller's, or the thread's own
+            commit(self.layout, marker)
+
+    def _send(self) -> None:
+        """Hand the filled shard to the thread, once it has written the one before."""
+        self._settle()
+        full, self._filling, self._spare = self._filling, self._spare, self._filling
+        self._filling.keys.clear()
+        self._in_flight = self._thread.submit(self._write, full, self.reserve())
+
+    def _write(self, full: _Buffer, shard: int) -> None:
+        self.commit(write_shard(self.layout, shard, full.keys, full.rows()))
+
+    def _settle(self) -> None:
+        """Wait for the shard in flight; what went wrong with it is raised here."""
+        in_flight, self._in_flight = self._in_flight, None
+        if in_flight is not None:
+            in_flight.result()
+
+
+class _Buffer:
+    """Rows on their way into one shard."""
+
+    def __init__(self, layout: Layout) -> None:
+        self.keys: list[str] = []
+        self._arrays = {
+            array.name: np.empty((layout.rows_per_shard, *array.shape), dtype_of(array))
+            for array in layout.spec.arrays
+        }
+
+    def take(self, key: str, arrays: Arrays, row: int) -> None:
+        for name, values in self._arrays.items():
+            values[len(self.keys)] = arrays[name][row]
+        self.keys.append(key)
+
+    def rows(self) -> Arrays:
+        return {name: values[: len(self.keys)] for name, values in self._arrays.items()}
+
+
+def _join(thread: ThreadPoolExecutor) -> None:
+    """Wait for the shard in flight even if interrupted, since the lock goes after it."""
+    try:
+        thread.shutdown()
+    except KeyboardInterrupt:
+        _join(thread)
+        raise

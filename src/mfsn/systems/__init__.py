@@ -1,0 +1,1 @@
+"""The systems: what each of them trains, and how."""

@@ -1,0 +1,86 @@
+"""Linear probes: what a linear model can tell from one level of an encoder.
+
+A level of an utterance is the mean of its valid frames, so that a probe sees neither their order
+nor their number.
+
+Shapes: S segments, T frames, D width, U utterances, C classes.
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from mfsn.features.pooling import mean_over_valid
+from mfsn.systems.linear_model import Float64, Int64, LinearModel
+
+Float32 = npt.NDArray[np.float32]
+
+
+def segment_means(hidden_STD: npt.NDArray[Any], valid_S: Int64, samples: int) -> Float32:
+    """The mean of each segment's valid frames, [S, D].
+
+    Args:
+        hidden_STD: a level of segments: every frame, or their means already (T = 1).
+        valid_S: samples of each that count as audio.
+        samples: of a segment, padding included.
+    """
+    mean_SD: Float32 = mean_over_valid(torch.from_numpy(hidden_STD), valid_S, samples)[:, 0].numpy()
+    return mean_SD
+
+
+def utterance_means(mean_SD: Float32, valid_S: Int64, utterance_S: Int64) -> Float32:
+    """The mean of each utterance's segments, which count by their real audio, [U, D].
+
+    Args:
+        mean_SD: what `segment_means` gave.
+        valid_S: samples of each segment that count as audio, from 1.
+        utterance_S: each segment's utterance, 0 to U - 1; each has a segment.
+    """
+    sum_UD = np.zeros((utterance_S.max() + 1, mean_SD.shape[1]))
+    np.add.at(sum_UD, utterance_S, mean_SD.astype(np.float64) * valid_S[:, None])
+    mean_UD: Float32 = (sum_UD / np.bincount(utterance_S, valid_S)[:, None]).astype(np.float32)
+    return mean_UD
+
+
+def fit_logistic(
+    means_NP: npt.NDArray[Any], labels_N: Int64, *, c: float, balanced: bool, max_iter: int
+) -> tuple[LinearModel, bool]:
+    """Fit a probe (scikit-learn: StandardScaler, then LogisticRegression, multinomial).
+
+    Args:
+        means_NP: training utterances, finite.
+        labels_N: class indices; every class from 0 to C - 1 occurs.
+        c: inverse strength of the regularisation.
+        balanced: weigh classes by their inverse frequency.
+        max_iter: of L-BFGS.
+
+    Returns:
+        The model, whose decision values give scikit-learn's posteriors by softmax, and whether
+        L-BFGS converged.
+    """
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.preprocessing import StandardScaler
+
+    scaler = StandardScaler()
+    machine = LogisticRegression(
+        C=c, class_weight="balanced" if balanced else None, max_iter=max_iter
+    )
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", ConvergenceWarning)
+        machine.fit(scaler.fit_transform(means_NP.astype(np.float64)), labels_N)
+    coef_CP, intercept_C = _both_sides(machine.coef_, machine.intercept_)
+    model = LinearModel(scaler.mean_, scaler.scale_, coef_CP, intercept_C)
+    return model, not any(issubclass(w.category, ConvergenceWarning) for w in caught)
+
+
+def _both_sides(coef_CP: Float64, intercept_C: Float64) -> tuple[Float64, Float64]:
+    """One hyperplane a class: two classes share one, whose sigmoid is the softmax of its halves."""
+    if len(intercept_C) > 1:
+        return coef_CP, intercept_C
+    return np.vstack([-coef_CP, coef_CP]) / 2, np.tile(intercept_C, 2) * [-0.5, 0.5]

@@ -1,0 +1,1 @@
+"""Cached rows, labels and memory for training."""

@@ -1,0 +1,127 @@
+"""One value a segment for all segments of a corpus: in memory, or in the store until asked for.
+
+Shapes: N segments, B batch.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Protocol
+
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from mfsn.store.reader import FeatureReader
+
+LOADERS = 4
+"""Threads that read rows into memory, `LOADED_ROWS` at a time."""
+LOADED_ROWS = 128
+
+
+class Stopwatch:
+    """Adds up the seconds spent in its `with` blocks, which do not nest."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self._started = 0.0
+
+    def __enter__(self) -> None:
+        self._started = time.perf_counter()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.seconds += time.perf_counter() - self._started
+
+
+@dataclass(frozen=True)
+class StoredArray:
+    """One array of the store, in the order of some segments; stands where a tensor of it would."""
+
+    reader: FeatureReader
+    name: str
+    ids: Sequence[str]
+    """Segment of each row."""
+    device: str
+    """Where batches will go."""
+
+    def take(self, rows_B: Tensor) -> Tensor:
+        """Read rows, checked against their checksums; on the CPU, pinned if they go to a GPU.
+
+        Args:
+            rows_B: indices, on the CPU.
+
+        Raises:
+            MissingRowError: if a row is gone.
+            DamagedRowError: if a row does not match its checksum.
+        """
+        rows = self._read([self.ids[row] for row in rows_B.tolist()])
+        return rows if self.device == "cpu" else rows.pin_memory()
+
+    def load(self) -> Tensor:
+        """All rows on the device; what is held besides does not grow with them.
+
+        Raises:
+            MissingRowError: if a row is gone.
+            DamagedRowError: if a row does not match its checksum.
+        """
+        one = self._read(self.ids[:1])
+        rows = torch.empty((len(self.ids), *one.shape[1:]), dtype=one.dtype, device=self.device)
+
+        def fill(first: int) -> None:
+            piece = slice(first, first + LOADED_ROWS)
+            rows[piece] = self._read(self.ids[piece]).to(self.device)
+
+        starts = range(0, len(self.ids), LOADED_ROWS)
+        title = f"reading {self.reader.digest.extractor} {self.name}"
+        with ThreadPoolExecutor(LOADERS) as pool:
+            for _ in tqdm(pool.map(fill, starts), title, len(starts), disable=None, leave=False):
+                pass
+        return rows
+
+    def _read(self, ids: Sequence[str]) -> Tensor:
+        return torch.from_numpy(self.reader.read(ids, [self.name])[self.name])
+
+
+class Takes(Protocol):
+    """What gives the rows of a column when asked for them."""
+
+    def take(self, rows_B: Tensor) -> Tensor:
+        """Rows in their storage dtype; indices are where the column is."""
+        ...
+
+
+Column = Tensor | Takes
+"""One value a segment: all of them on the device, or where they are taken from (the store)."""
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Some rows of a column, taken a slice at a time, so that they need not all be in memory."""
+
+    column: Column
+    rows_N: Tensor
+    """Indices, where the column is."""
+    reading: Stopwatch
+
+    def __len__(self) -> int:
+        return len(self.rows_N)
+
+    def __getitem__(self, part: slice) -> Tensor:
+        with self.reading:
+            return take(self.column, self.rows_N[part])
+
+
+def take(column: Column, rows_B: Tensor) -> Tensor:
+    """Rows of a column in their storage dtype; indices are where the column is."""
+    if isinstance(column, Tensor):
+        return column.index_select(0, rows_B)
+    return column.take(rows_B)

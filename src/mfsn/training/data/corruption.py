@@ -1,0 +1,152 @@
+"""TEC of some utterances replaced (params.yaml: corruption), to see what the fusion makes of it.
+
+SEC, spectrogram, MFCC, and which frames are real audio, stay those of the utterance itself.
+
+Shapes: N segments, F frames, D width, P frames of a pool of noise.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mfsn.errors import TrainingError
+from mfsn.models.config import Mask
+from mfsn.models.masking import valid_frames
+from mfsn.training.config import CorruptionConfig
+from mfsn.training.data.columns import Column, take
+from mfsn.training.data.fold_data import TrainingData
+from mfsn.training.data.replaced_columns import Exchanged, Noise, Zeros
+from mfsn.training.data.rows import Rows
+from mfsn.training.experiment import Experiment
+from mfsn.training.plan_units import Unit
+
+SPLITS = ("train", "dev", "test")
+NOISE_FRAMES = 4096
+"""Frames of noise in the pool of each split."""
+ROWS_AT_ONCE = 256
+"""Rows looked at together for mean and deviation, so that streamed rows need not be in memory."""
+
+Replaced = Mapping[str, Mapping[str, str]]
+"""Split to each utterance that loses its TEC, and to another one of the same split."""
+
+
+def corrupted_rows(unit: Unit, experiment: Experiment, data: TrainingData) -> Rows:
+    """The rows as the network of a fold and seed reads them.
+
+    Args:
+        unit: fold and seed.
+        experiment: says what is replaced; nothing by default.
+        data: all rows of the corpus.
+
+    Raises:
+        TrainingError: as `replaced`.
+    """
+    config, tec_NTD = experiment.corruption, data.rows.tec_NTD
+    if not config.seen(test=True) or tec_NTD is None:
+        return data.rows
+    found = replaced(unit, config)
+    if config.kind == "zeros":
+        column: Column = Zeros(tec_NTD, _marks(found, data))
+    elif config.kind == "noise":
+        column = _noise(tec_NTD, found, unit, data)
+    else:
+        column = _exchanged(tec_NTD, found, data, experiment.model.mask)
+    return replace(data.rows, tec_NTD=column)
+
+
+def replaced(unit: Unit, config: CorruptionConfig) -> Replaced:
+    """Which utterances lose their TEC, and whose they get where they get another's.
+
+    A hash of their ids puts the utterances of a split into an order, of which the first ones are
+    replaced: more of the same at a higher rate. The other utterance is the next of a second order.
+
+    Args:
+        unit: its fold and seed decide the orders.
+        config: kind and rates.
+
+    Raises:
+        TrainingError: if a split has one utterance alone, and that is to get another's TEC.
+    """
+    found = {}
+    for split, rate in zip(SPLITS, (config.train, config.train, config.test), strict=True):
+        ids = unit.fold.split(split)
+        chosen = _ordered(unit, ids, "replaced")[: round(rate * len(ids))]
+        if len(ids) == len(chosen) == 1 and config.kind == "other_utterance":
+            raise TrainingError(
+                f"{unit.label}: the {split} data are one utterance, so that there is no other to "
+                "take TEC from; choose corruption.kind: noise or zeros"
+            )
+        circle = _ordered(unit, ids, "other")
+        following = dict(zip(circle, circle[1:] + circle[:1], strict=True))
+        found[split] = {name: following[name] for name in chosen}
+    return found
+
+
+def _ordered(unit: Unit, ids: Sequence[str], purpose: str) -> list[str]:
+    seed = unit.random_seed(purpose)
+    return sorted(ids, key=lambda name: hashlib.sha256(f"{seed}/{name}".encode()).digest())
+
+
+def _marks(found: Replaced, data: TrainingData) -> Tensor:
+    """[N], bool: the segments whose TEC is replaced."""
+    names = {name for pairs in found.values() for name in pairs}
+    marks_N = torch.from_numpy(data.segments["utterance_id"].isin(names).to_numpy(copy=True))
+    return marks_N.to(data.rows.valid_N.device)
+
+
+def _noise(tec_NTD: Column, found: Replaced, unit: Unit, data: TrainingData) -> Noise:
+    """Splits have pools of their own: no frame of noise is met in training and in test."""
+    generator = torch.Generator().manual_seed(unit.random_seed("noise"))
+    utterances, home = data.segments["utterance_id"], data.rows.valid_N.device
+    start_N, pace_N = torch.randint(NOISE_FRAMES, (2, len(utterances)), generator=generator)
+    for place, split in enumerate(SPLITS):
+        start_N[utterances.isin(found[split]).to_numpy(copy=True)] += place * NOISE_FRAMES
+    training_N = data.part(unit.fold.train).rows_N.to(home)
+    mean_D, deviation_D, dtype = _spread(tec_NTD, training_N, data.rows.valid_N)
+    drawn_PD = torch.randn(len(SPLITS) * NOISE_FRAMES, len(mean_D), generator=generator).to(home)
+    return Noise(
+        tec_NTD,
+        _marks(found, data),
+        pool_PD=(mean_D + deviation_D * drawn_PD).to(dtype),
+        stretch=NOISE_FRAMES,
+        start_N=start_N.to(home),
+        pace_N=(pace_N | 1).to(home),
+    )
+
+
+def _spread(column: Column, rows_N: Tensor, valid_N: Tensor) -> tuple[Tensor, Tensor, torch.dtype]:
+    """Mean and standard deviation of each feature over the frames of real audio, and the dtype."""
+    frames, dtype = 0, torch.float32
+    total_D = square_D = torch.zeros(())
+    for some_N in torch.split(rows_N, ROWS_AT_ONCE):
+        tec_NTD = take(column, some_N)
+        speech_FD = tec_NTD[valid_frames(valid_N[some_N], tec_NTD.shape[1], "valid")].double()
+        frames, dtype = frames + len(speech_FD), tec_NTD.dtype
+        total_D, square_D = total_D + speech_FD.sum(0), square_D + speech_FD.square().sum(0)
+    mean_D = total_D / frames
+    return mean_D, (square_D / frames - mean_D.square()).clamp(min=0).sqrt(), dtype
+
+
+def _exchanged(tec_NTD: Column, found: Replaced, data: TrainingData, mask: Mask) -> Exchanged:
+    """Segment i gets segment i of the other utterance, counted anew behind its last.
+
+    Where the other has fewer frames that count, they are repeated, so that every frame of real
+    audio meets TEC of speech; where it has more, they are cut.
+    """
+    rows_of = data.segments.groupby("utterance_id").indices
+    source_N = np.arange(len(data.segments))
+    for name, other in (pair for pairs in found.values() for pair in pairs.items()):
+        own, others = rows_of[name], rows_of[other]
+        source_N[own] = others[np.arange(len(own)) % len(others)]
+    valid_N = data.rows.valid_N
+    place_N = torch.from_numpy(source_N).to(valid_N.device)
+    all_frames = data.shapes.tec_frames
+    counted_N = valid_frames(valid_N, all_frames, mask).sum(dim=1)[place_N]
+    frames_N = torch.where(_marks(found, data), counted_N, all_frames)
+    return Exchanged(tec_NTD, place_N, frames_N)

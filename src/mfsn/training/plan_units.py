@@ -1,0 +1,133 @@
+"""Units: one fold with one seed, the grain in which search and train run, resume and are reused.
+
+A unit is known by a hash of everything that decides its result. Its working folder carries that
+hash and lies in the store, so that it outlives a killed run and `dvc exp run --temp`, and so that
+no unit ever finds the state of other parameters.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from mfsn.config import sha256_of
+from mfsn.protocols.make import Fold
+from mfsn.training.data.labels import Label
+from mfsn.training.experiment import Experiment
+
+StageName = Literal["search", "train"]
+AnyLabel = TypeVar("AnyLabel", bound=Label)
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One fold and seed of a stage."""
+
+    fold: Fold
+    seed: int
+    run: str
+    """Its identity: 16 hexadecimal digits."""
+    folder: Path
+    """Where it works and leaves what it made."""
+    result: str
+    """The file that is written last: a unit that has it is finished."""
+
+    @property
+    def name(self) -> str:
+        """Its folder in the outputs, such as `Ses01-seed0`."""
+        return f"{self.fold.name}-seed{self.seed}"
+
+    @property
+    def label(self) -> str:
+        """Fold and seed, for messages."""
+        return f"{self.fold.title}, seed {self.seed}"
+
+    @property
+    def finished(self) -> bool:
+        """Whether there is nothing left to compute."""
+        return (self.folder / self.result).is_file()
+
+    def with_development_data(self) -> Unit:
+        """The unit whose fold trains on its development data too: for refitting."""
+        fold = replace(self.fold, train=self.fold.train + self.fold.dev, dev=())
+        return replace(self, fold=fold)
+
+    def training_labels(self, labels: Mapping[str, AnyLabel], shuffle: bool) -> dict[str, AnyLabel]:
+        """The labels to train on, by utterance id.
+
+        Args:
+            labels: by utterance id, of whatever kind.
+            shuffle: permute them among the training utterances: a sanity check.
+        """
+        values = [labels[name] for name in self.fold.train]
+        if shuffle:
+            random.Random(self.random_seed("labels")).shuffle(values)
+        return dict(zip(self.fold.train, values, strict=True))
+
+    def random_seed(self, purpose: str) -> int:
+        """A 63-bit seed for one purpose, from the unit's seed and the fold's name alone."""
+        text = f"{self.seed}/{self.fold.name}/{purpose}"
+        return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8]) >> 1
+
+
+def plan_units(
+    experiment: Experiment, stage: StageName, result: str, also: Mapping[str, Any] | None = None
+) -> list[Unit]:
+    """All units of a stage: folds in their order, then seeds.
+
+    Args:
+        experiment: what to run.
+        stage: names the parent of the working folders.
+        result: the file that a unit writes last.
+        also: what else decides the result: plain values, by unit name or for all under "".
+    """
+    content = _content(experiment)
+    units = []
+    for fold, seed in ((fold, seed) for fold in experiment.folds for seed in experiment.seeds):
+        own = [(also or {}).get(key) for key in ("", f"{fold.name}-seed{seed}")]
+        run = sha256_of([stage, seed, own, _decides(experiment, stage, fold, content)])[:16]
+        units.append(Unit(fold, seed, run, experiment.store / "runs" / stage / run, result))
+    return units
+
+
+def _decides(
+    experiment: Experiment, stage: StageName, fold: Fold, content: Mapping[str, str]
+) -> dict[str, Any]:
+    reads_test = stage == "train" or "oracle_test" in experiment.selection.rules
+    splits = ("train", "dev", "test") if reads_test else ("train", "dev")
+    corruption = experiment.corruption.seen(reads_test)
+    sections = ("labels", "segment", "model", "optimisation", "search", "selection")
+    return {
+        "system": experiment.system,
+        "parameters": {
+            name: getattr(experiment, name).model_dump(mode="json") for name in sections
+        },
+        # One rate of test corruption or another: the same search, unless it looks at test data.
+        **({"corruption": corruption} if corruption else {}),
+        "fold": [fold.name, fold.speaker_independent],
+        "data": {split: [content[name] for name in fold.split(split)] for split in splits},
+        "code": dict(experiment.code),
+        "libraries": {name: version(name) for name in ("torch", "scikit-learn")},
+    }
+
+
+def _content(experiment: Experiment) -> dict[str, str]:
+    """Utterance id to a hash of its speaker, labels, segments and the keys of all its rows."""
+    manifest, segments, label_of = experiment.manifest, experiment.segments, experiment.label_of
+    columns = ("utterance_id", "speaker", "emotion")
+    about: dict[str, list[Any]] = {
+        name: [name, speaker if isinstance(speaker, str) else None, emotion, label_of[name]]
+        for name, speaker, emotion in zip(*(manifest[c] for c in columns), strict=True)
+    }
+    for name in about:
+        about[name] += [digest.rows.get(name) for digest in experiment.digests.values()]
+    columns = ("utterance_id", "segment_id", "valid_samples")
+    for name, segment, valid in zip(*(segments[c] for c in columns), strict=True):
+        keys = [digest.rows.get(segment) for digest in experiment.digests.values()]
+        about[name] += [segment, int(valid), *keys]
+    return {name: sha256_of(values) for name, values in about.items()}

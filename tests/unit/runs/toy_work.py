@@ -1,0 +1,76 @@
+"""Work for worker processes, which import it by name: the folder is put on their path."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from tqdm import tqdm
+
+from mfsn.base.files import write_text
+from mfsn.errors import TrainingError
+from mfsn.protocols.make import Fold
+from mfsn.runs.parallel import Do, run_units
+from mfsn.training.plan_units import Unit
+
+
+def units(folder: Path, names: str) -> list[Unit]:
+    """One unit a letter; the fold's name says what becomes of it."""
+    return [Unit(Fold(n, (), (), (), True), i, n, folder / f"{n}{i}", "done")
+            for i, n in enumerate(names)]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class ToyWork:
+    """d: is done. f: fails. k: is killed. l: writes to the log and says whether it has a terminal.
+
+    r: says what torch refuses. w: waits for ever. z: has a bug.
+    """
+
+    def open(self) -> Do:
+        """Nothing to read."""
+        return _compute
+
+
+def _compute(unit: Unit) -> str:
+    write_text(unit.folder / "pid", str(os.getpid()))
+    tqdm(disable=True).close()
+    if unit.fold.name == "f":
+        raise TrainingError("fold f: a sentence")
+    if unit.fold.name == "l":
+        logging.getLogger("mfsn.toy").info("%s: going on", unit.folder.name)
+        return f"terminal {os.isatty(2)}, for bars {sys.stderr.isatty()}"
+    if unit.fold.name == "r":
+        return {2: "refuses", 1: "warns", 0: "allows"}[torch.get_deterministic_debug_mode()]
+    if unit.fold.name == "k":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if unit.fold.name == "z":
+        raise ZeroDivisionError
+    while unit.fold.name == "w":
+        time.sleep(0.05)
+    return f"threads {torch.get_num_threads()}"
+
+
+def run_interrupted(folder: Path) -> None:
+    """Two workers that wait, in a stage."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        run_for_ever(folder)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+
+
+def run_to_the_end(folder: Path) -> None:
+    """Two workers that are done."""
+    list(run_units(units(folder, "ddd"), ToyWork(), 2))
+
+
+def run_for_ever(folder: Path) -> None:
+    """Two workers that wait."""
+    list(run_units(units(folder, "ww"), ToyWork(), 2))

@@ -1,0 +1,195 @@
+"""The segment stage: each utterance decoded once, its waves and counts in the store."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pytest
+import soundfile
+
+from mfsn.audio import decoding as audio
+from mfsn.corpora.config import SegmentConfig
+from mfsn.errors import AudioError, DamagedRowError
+from mfsn.manifest import SEGMENTS, write_table
+from mfsn.segments.waves import read_utterance, segment_corpus, waveform_store
+from mfsn.store import layout
+
+CONFIG = SegmentConfig(duration_s=0.01, sample_rate_hz=8000)
+"""Segments of 80 samples."""
+LENGTHS = {"short": 30, "exact": 160, "long": 201, "other": 81}
+
+
+class Corpus:
+    """A folder of small wave files, its manifest, and a count of the files that were decoded."""
+
+    def __init__(self, folder: Path) -> None:
+        self.root = folder / "corpus"
+        self.store = folder / "store"
+        self.root.mkdir()
+        self.decoded: list[str] = []
+
+    def add(self, name: str, wave: npt.NDArray[Any], rate: int = 8000, **options: str) -> None:
+        soundfile.write(self.root / f"{name}.wav", wave, rate, **options)
+
+    def manifest(self, *names: str) -> pd.DataFrame:
+        paths = [f"{name}.wav" for name in names]
+        shas = [hashlib.sha256((self.root / path).read_bytes()).hexdigest() for path in paths]
+        return pd.DataFrame({"utterance_id": names, "path": paths, "audio_sha256": shas})
+
+    def segment(self, *names: str, config: SegmentConfig = CONFIG) -> pd.DataFrame:
+        self.decoded.clear()
+        return segment_corpus(self.manifest(*names), self.root, config, self.store)
+
+
+@pytest.fixture
+def corpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Corpus:
+    """Four utterances of int16 noise, three rows a shard."""
+    monkeypatch.setattr(layout, "MOST_ROWS_PER_SHARD", 3)
+    monkeypatch.setattr(os, "fsync", lambda _: None)  # the disk is slow, and keeps its power
+    made, load = Corpus(tmp_path), audio.load
+    rng = np.random.default_rng(0)
+    for name, samples in LENGTHS.items():
+        made.add(name, rng.integers(-(2**15), 2**15, samples).astype(np.int16))
+
+    def counted(path: Path, rate: int) -> audio.Float32:
+        made.decoded.append(path.stem)
+        return load(path, rate)
+
+    monkeypatch.setattr(audio, "load", counted)
+    return made
+
+
+def test_the_table_covers_every_sample_once(corpus: Corpus) -> None:
+    table = corpus.segment(*LENGTHS)
+    for name, samples in LENGTHS.items():
+        rows = table[table["utterance_id"] == name]
+        assert rows["valid_samples"].sum() == samples
+        assert list(rows["index"]) == list(range(len(rows)))
+        assert list(rows["start_sample"]) == [80 * index for index in range(len(rows))]
+        assert list(rows["segment_id"]) == [f"{name}#{index}" for index in range(len(rows))]
+    assert list(table["utterance_id"].unique()) == list(LENGTHS)
+
+
+def test_the_table_follows_its_schema(corpus: Corpus, tmp_path: Path) -> None:
+    table = corpus.segment(*LENGTHS)
+    write_table(tmp_path / "segments.parquet", table, SEGMENTS)
+    assert table["row_key"].is_unique
+
+
+def test_waves_are_the_files_samples_padded_with_zeros(corpus: Corpus) -> None:
+    table = corpus.segment(*LENGTHS)
+    store = waveform_store(CONFIG, corpus.store)
+    for name, samples in LENGTHS.items():
+        rows = table[table["utterance_id"] == name]
+        waves = store.read(list(rows["row_key"]), ["wave"])["wave"].reshape(-1)
+        expected = soundfile.read(corpus.root / f"{name}.wav", dtype="int16")[0]
+        np.testing.assert_array_equal(waves[:samples], expected)
+        assert not waves[samples:].any()
+
+
+def test_an_utterance_can_be_put_together_again(corpus: Corpus) -> None:
+    table = corpus.segment(*LENGTHS)
+    rows = table[table["utterance_id"] == "long"]
+    wave = read_utterance(waveform_store(CONFIG, corpus.store), rows)
+    expected = soundfile.read(corpus.root / "long.wav", dtype="float32")[0]
+    assert wave.dtype == np.float32
+    np.testing.assert_array_equal(wave, expected)
+
+
+def test_one_new_utterance_is_one_decoded_file(corpus: Corpus) -> None:
+    before = corpus.segment("short", "long", "exact")
+    after = corpus.segment("short", "other", "long", "exact")
+    assert corpus.decoded == ["other"]
+    kept = after[after["utterance_id"] != "other"].reset_index(drop=True)
+    pd.testing.assert_frame_equal(kept, before)
+
+
+def test_nothing_is_decoded_twice(corpus: Corpus) -> None:
+    first = corpus.segment(*LENGTHS)
+    second = corpus.segment(*LENGTHS)
+    assert corpus.decoded == []
+    pd.testing.assert_frame_equal(first, second)
+
+
+def test_the_same_audio_under_two_names_is_decoded_once(corpus: Corpus) -> None:
+    (corpus.root / "copy.wav").write_bytes((corpus.root / "long.wav").read_bytes())
+    table = corpus.segment("long", "copy")
+    assert corpus.decoded == ["long"]
+    keys = {name: list(rows["row_key"]) for name, rows in table.groupby("utterance_id")}
+    assert keys["long"] == keys["copy"]
+
+
+def test_a_lost_shard_is_decoded_again(corpus: Corpus) -> None:
+    table = corpus.segment(*LENGTHS)
+    store = waveform_store(CONFIG, corpus.store)
+    lost = next((store.path / "wave").glob("c.1.*"))  # exact's last row and two of long
+    lost.unlink()
+    again = corpus.segment(*LENGTHS)
+    assert set(corpus.decoded) < set(LENGTHS)
+    assert corpus.decoded
+    pd.testing.assert_frame_equal(again, table)
+
+
+def test_bad_files_are_named_together_and_the_others_kept(corpus: Corpus) -> None:
+    manifest = corpus.manifest(*LENGTHS)
+    (corpus.root / "exact.wav").write_bytes(b"not audio")
+    (corpus.root / "other.wav").unlink()
+    with pytest.raises(AudioError) as error:
+        segment_corpus(manifest, corpus.root, CONFIG, corpus.store)
+    message = str(error.value)
+    assert message.startswith("2 audio files cannot be used")
+    assert "exact.wav" in message
+    assert "other.wav" in message
+    corpus.segment("short", "long")
+    assert corpus.decoded == []
+
+
+def test_a_file_that_changed_since_prepare_is_refused(corpus: Corpus) -> None:
+    manifest = corpus.manifest("long")
+    corpus.add("long", np.zeros(200, np.int16))
+    with pytest.raises(AudioError, match=r"long.wav has changed since `prepare` read it"):
+        segment_corpus(manifest, corpus.root, CONFIG, corpus.store)
+    assert waveform_store(CONFIG, corpus.store).committed() == {}
+
+
+def test_clipped_samples_are_counted_where_they_lie(corpus: Corpus) -> None:
+    wave = np.zeros(170, np.float32)
+    wave[[3, 81, 85, 169]] = 1.5
+    corpus.add("loud", wave, subtype="FLOAT")
+    assert list(corpus.segment("loud")["clipped_samples"]) == [1, 2, 1]
+    assert list(corpus.segment("loud")["clipped_samples"]) == [1, 2, 1]
+
+
+def test_length_after_resampling(corpus: Corpus) -> None:
+    rng = np.random.default_rng(1)
+    corpus.add("resampled", rng.normal(0, 0.1, 1001), rate=44100)
+    table = corpus.segment("resampled")
+    assert list(table["valid_samples"]) == [80, 80, 22]  # ceil(1001 * 8000 / 44100) = 182
+
+
+def test_another_cut_lies_in_another_directory(corpus: Corpus) -> None:
+    longer = SegmentConfig(duration_s=0.02, sample_rate_hz=8000)
+    corpus.segment("long")
+    assert len(corpus.segment("long", config=longer)) == 2
+    assert corpus.decoded == ["long"]
+    corpus.segment("long")
+    assert corpus.decoded == []
+
+
+def test_a_damaged_wave_names_the_command_that_cuts_it_again(corpus: Corpus) -> None:
+    table = corpus.segment("short")
+    store = waveform_store(CONFIG, corpus.store)
+    path = store.path / "wave" / "c.0.0"
+    path.write_bytes(bytes(path.stat().st_size))
+    with pytest.raises(DamagedRowError, match="mfsn cache verify --repair"):
+        read_utterance(store, table)
+
+
+def test_an_empty_manifest_has_no_segments(corpus: Corpus) -> None:
+    assert len(corpus.segment()) == 0
