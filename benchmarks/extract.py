@@ -35,12 +35,13 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from mfsn import runtime
 from mfsn.audio.decoding import to_float32
-from mfsn.corpora.config import SegmentConfig
+from mfsn.base.arrays import Float32
 from mfsn.encoders.loading import Encoder, load_encoder
-from mfsn.features.base import Extractor, Float32, store_spec
+from mfsn.features.base import Extractor, store_spec
 from mfsn.features.config import EncoderConfig, MfccConfig, SpectrogramConfig
 from mfsn.features.extraction.extraction import extract
 from mfsn.features.registry import make_extractor
+from mfsn.segments.config import SegmentConfig
 from mfsn.segments.waves import segment_corpus, segment_recipe, waveform_store
 from mfsn.store.store import Store
 from mfsn.store.writer import write_shard

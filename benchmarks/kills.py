@@ -28,10 +28,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from mfsn.corpora.config import SegmentConfig
-from mfsn.features.base import Float32, Int64
+from mfsn.base.arrays import Float32, Int64
 from mfsn.features.extraction.extraction import extract
 from mfsn.manifest import SEGMENTS, read_table, write_table
+from mfsn.segments.config import SegmentConfig
 from mfsn.segments.waves import waveform_store
 from mfsn.store import layout
 from mfsn.store.digest import Digest

@@ -24,10 +24,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from mfsn.corpora.config import SegmentConfig
-from mfsn.features.base import Extractor, Float32, Int64, Scope
+from mfsn.base.arrays import Float32, Int64
+from mfsn.features.base import Extractor, Scope
 from mfsn.features.extraction.extraction import extract
 from mfsn.manifest import SEGMENTS, read_table, write_table
+from mfsn.segments.config import SegmentConfig
 from mfsn.segments.waves import waveform_store
 from mfsn.store.owners import register_owner
 from mfsn.store.reader import FeatureReader

@@ -14,13 +14,7 @@ import yaml
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from mfsn.config import Config
-from mfsn.corpora.config import (
-    CorpusConfig,
-    LabelsConfig,
-    PrepareConfig,
-    ProtocolConfig,
-    SegmentConfig,
-)
+from mfsn.corpora.config import CorpusConfig, LabelsConfig, PrepareConfig
 from mfsn.errors import ConfigError, UndeclaredParameterError
 from mfsn.evaluation.config import EvaluateConfig
 from mfsn.features.config import (
@@ -30,6 +24,8 @@ from mfsn.features.config import (
     SpectrogramConfig,
 )
 from mfsn.models.config import READ_TEC, ModelConfig, System
+from mfsn.protocols.config import ProtocolConfig
+from mfsn.segments.config import SegmentConfig
 from mfsn.training.config import (
     ClassicalConfig,
     CorruptionConfig,

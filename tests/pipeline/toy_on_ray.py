@@ -25,8 +25,8 @@ import pandas as pd
 from tests.pipeline import toy_extraction as toy
 
 from mfsn.audio.decoding import to_float32
+from mfsn.base.arrays import Float32, Int64
 from mfsn.errors import MfsnError, StorageFullError
-from mfsn.features.base import Float32, Int64
 from mfsn.features.extraction.extraction import extract
 from mfsn.features.ray.cluster import import_ray
 from mfsn.features.ray.engine import RayEngine

@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mfsn.corpora.config import SegmentConfig
+from mfsn.segments.config import SegmentConfig
 from mfsn.segments.extractor_input import hear_segments, hear_utterance
 from mfsn.segments.waves import cut, starts
 

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mfsn.protocols.fold import Fold
+from mfsn.runs.unit import Unit
 from mfsn.training.config import CorruptionConfig
 from mfsn.training.data.corruption import replaced
-from mfsn.training.plan_units import Unit
 
 RATES = st.floats(0, 1)
 

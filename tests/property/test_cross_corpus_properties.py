@@ -8,7 +8,7 @@ import pandas as pd
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mfsn.corpora.config import ProtocolConfig
+from mfsn.protocols.config import ProtocolConfig
 from mfsn.protocols.make import make_folds
 
 

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from mfsn.base.files import write_text
-from mfsn.corpora.config import SegmentConfig
 from mfsn.manifest import SEGMENTS, UTTERANCES, write_table
+from mfsn.segments.config import SegmentConfig
 from mfsn.sharing import batches, copying
 from mfsn.sharing.copying import pull, push
 from mfsn.sharing.corpus import PreparedCorpus

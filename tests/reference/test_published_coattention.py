@@ -36,7 +36,7 @@ from torch.nn import functional
 from torchvision import transforms
 from transformers import AutoConfig, AutoModel, Wav2Vec2FeatureExtractor
 
-from mfsn.corpora.config import LabelsConfig, ProtocolConfig, SegmentConfig
+from mfsn.corpora.config import LabelsConfig
 from mfsn.features.base import Extractor, Scope
 from mfsn.features.config import EncoderConfig, MfccConfig, SpectrogramConfig
 from mfsn.features.extraction.extraction import extract
@@ -45,6 +45,8 @@ from mfsn.manifest import SEGMENTS, UTTERANCES, write_table
 from mfsn.models.config import ModelConfig
 from mfsn.models.inputs import Features
 from mfsn.models.network import SerNetwork, build_network
+from mfsn.protocols.config import ProtocolConfig
+from mfsn.segments.config import SegmentConfig
 from mfsn.segments.waves import segment_corpus
 from mfsn.store.reader import FeatureReader
 from mfsn.store.spec import ArraySpec

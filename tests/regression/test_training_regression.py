@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from mfsn.corpora.config import ProtocolConfig
+from mfsn.protocols.config import ProtocolConfig
 from mfsn.protocols.make import Fold, make_folds
-from mfsn.training.plan_units import Unit
+from mfsn.runs.unit import Unit
+from mfsn.training.data.labels import training_labels
 
 
 def corpus() -> pd.DataFrame:
@@ -25,7 +26,7 @@ def corpus() -> pd.DataFrame:
 def test_the_seeds_of_a_unit() -> None:
     unit = Unit(Fold("Ses01", ("x", "y", "z"), (), (), True), 3, "run", Path(), "done")
     assert unit.random_seed("network") == 5440679770992034778
-    labels = unit.training_labels({"x": 0, "y": 1, "z": 2}, shuffle=True)
+    labels = training_labels(unit, {"x": 0, "y": 1, "z": 2}, shuffle=True)
     assert labels == {"x": 2, "y": 1, "z": 0}
 
 

@@ -18,12 +18,8 @@ import numpy.typing as npt
 import soundfile
 
 from mfsn.audio.mp4 import decode_mp4, is_mp4, probe_mp4
+from mfsn.base.arrays import Float32, Float64, Int16, Int64
 from mfsn.errors import AudioError
-
-Int16 = npt.NDArray[np.int16]
-Int64 = npt.NDArray[np.int64]
-Float32 = npt.NDArray[np.float32]
-Float64 = npt.NDArray[np.float64]
 
 FULL_SCALE = 32768
 

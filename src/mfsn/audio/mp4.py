@@ -8,15 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
+from mfsn.base.arrays import Float64
 from mfsn.errors import AudioError
 
 if TYPE_CHECKING:
     from av.audio.stream import AudioStream
     from av.container import InputContainer
-
-Float64 = npt.NDArray[np.float64]
 
 
 def is_mp4(path: Path) -> bool:

@@ -31,10 +31,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from mfsn.base.quantities import counted
-from mfsn.corpora.config import SegmentConfig
 from mfsn.datasets.named_rows import NamedArray, NamedRows, with_xarray
 from mfsn.errors import CacheError, CorpusError, ManifestError
 from mfsn.manifest import SEGMENTS, UTTERANCES, read_table
+from mfsn.segments.config import SegmentConfig
 from mfsn.store.reader import FeatureReader
 from mfsn.store.spec import ArraySpec
 from mfsn.workspace import Outputs, find_workspace, store_root

@@ -11,13 +11,14 @@ import pandas as pd
 
 from mfsn.audio import decoding as audio
 from mfsn.corpora.base import get_reader
-from mfsn.corpora.config import CorpusConfig, SegmentConfig
+from mfsn.corpora.config import CorpusConfig
 from mfsn.corpora.demo.plan import plan_demo
 from mfsn.corpora.facts import CorpusFacts
 from mfsn.corpora.preparing.survey import no_utterances
 from mfsn.errors import AudioError, CorpusError, ManifestError
 from mfsn.manifest import SEGMENTS, UTTERANCES, read_table
 from mfsn.params import Params
+from mfsn.segments.config import SegmentConfig
 from mfsn.workspace import Outputs, corpus_root, corpus_variable, recording
 
 PROBED = 200

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from mfsn.base.arrays import Float32, Int64
 from mfsn.errors import ConfigError
-from mfsn.features.base import Float32, Int64
 
 if TYPE_CHECKING:
     from transformers import WhisperFeatureExtractor

@@ -8,13 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from mfsn.base.arrays import Float64, Int64
 from mfsn.errors import PredictionError
 from mfsn.evaluation.config import EvaluateConfig
-
-Float64 = npt.NDArray[np.float64]
-Int64 = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)

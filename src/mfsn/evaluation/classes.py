@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from mfsn.base.arrays import Float64, Int64
 from mfsn.evaluation.config import EvaluateConfig
 from mfsn.evaluation.intervals import intervals
-from mfsn.evaluation.metrics import Float64, Int64, confusion_matrix, rates, scores_of
+from mfsn.evaluation.metrics import confusion_matrix, rates, scores_of
 from mfsn.evaluation.over_folds import (
     Measure,
     counts,

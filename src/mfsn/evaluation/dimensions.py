@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from mfsn.base.arrays import Float64
 from mfsn.evaluation.config import EvaluateConfig
 from mfsn.evaluation.intervals import intervals
-from mfsn.evaluation.metrics import Float64, concordance, mean_squared_error
+from mfsn.evaluation.metrics import concordance, mean_squared_error
 from mfsn.evaluation.over_folds import Measure, counts, of_rule, over_seeds, per_fold, rounded
 from mfsn.manifest import LABEL, MEAN, PREDICTED, value_columns
 

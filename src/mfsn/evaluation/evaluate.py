@@ -9,7 +9,7 @@ import pandas as pd
 
 from mfsn.base.files import write_json, write_text
 from mfsn.base.quantities import counted
-from mfsn.corpora.config import LabelsConfig, ProtocolConfig
+from mfsn.corpora.config import LabelsConfig
 from mfsn.evaluation import classes, dimensions
 from mfsn.evaluation.config import EvaluateConfig
 from mfsn.evaluation.crossing import check_folds, summarise_pairs
@@ -24,6 +24,7 @@ from mfsn.manifest import (
     values_schema,
     write_table,
 )
+from mfsn.protocols.config import ProtocolConfig
 from mfsn.protocols.cross_corpus import CROSS_CORPUS
 from mfsn.protocols.make import make_folds
 from mfsn.workspace import Outputs

@@ -14,12 +14,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from mfsn.base.arrays import Float64
 from mfsn.evaluation.config import EvaluateConfig
 
-Float64 = npt.NDArray[np.float64]
 QUANTILES = {"low": 0.025, "high": 0.975}
 FEWEST_CLUSTERS = 2
 

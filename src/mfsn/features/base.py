@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal, Protocol
 
-import numpy as np
 import numpy.typing as npt
 
+from mfsn.base.arrays import Float32, Int64
 from mfsn.store.spec import ArraySpec, StoreSpec
-
-Float32 = npt.NDArray[np.float32]
-Int64 = npt.NDArray[np.int64]
 
 Scope = Literal["segment", "utterance", "segments_of_utterance"]
 """What an extractor hears and what its rows are. segment: one row a segment, from its own wave.

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor
 
-from mfsn.features.base import Float32
+from mfsn.base.arrays import Float32
 
 Forward = Callable[[Mapping[str, Tensor]], dict[str, Tensor]]
 """Tensors by name in, tensors by name out."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from mfsn.features.base import Int64
+from mfsn.base.arrays import Int64
 
 
 def mean_over_valid(hidden_BTD: Tensor, valid_B: Int64, samples: int) -> Tensor:

@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from mfsn.config import Config
-from mfsn.corpora.config import Reading
 from mfsn.errors import ConfigError
 from mfsn.features.base import Extractor
 from mfsn.features.config import EncoderConfig, FunctionalsConfig, MfccConfig, SpectrogramConfig
+from mfsn.segments.config import Reading
 
 _CLASSES = {
     "sec": ("mfsn.features.extractors.encoder", "SecExtractor"),

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from torch import Tensor
 
-from mfsn.corpora.config import Reading
+from mfsn.segments.config import Reading
 
 
 class Slices(Protocol):

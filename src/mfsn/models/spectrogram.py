@@ -15,13 +15,13 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from mfsn.corpora.config import Reading
 from mfsn.errors import TrainingError
 from mfsn.models.alexnet import AlexNetFeatures
 from mfsn.models.config import ModelConfig
 from mfsn.models.inputs import Slices
 from mfsn.models.masking import keep_valid, valid_frames
 from mfsn.models.picture import resized, resized_bytes
+from mfsn.segments.config import Reading
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)

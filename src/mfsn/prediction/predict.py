@@ -14,13 +14,12 @@ from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from tqdm import tqdm
 
 from mfsn import runtime
+from mfsn.base.arrays import Float64, Int64
 from mfsn.config import sha256_of
-from mfsn.corpora.config import SegmentConfig
 from mfsn.errors import AudioError, PredictionError
 from mfsn.evaluation.aggregation import decide, mean_values
 from mfsn.evaluation.config import EvaluateConfig
@@ -36,6 +35,7 @@ from mfsn.features.extractors.functionals import FunctionalsExtractor
 from mfsn.features.registry import remake_extractor
 from mfsn.params import load_params, outputs_of
 from mfsn.prediction.records import Piece, Prediction, Predictions
+from mfsn.segments.config import SegmentConfig
 from mfsn.segments.waves import segment_recipe
 from mfsn.systems.linear_model import LinearModel
 from mfsn.systems.probe_fit import segment_means, utterance_means
@@ -47,8 +47,6 @@ from mfsn.training.saved import load_network
 from mfsn.training.scoring import merit
 from mfsn.workspace import find_workspace
 
-Float64 = npt.NDArray[np.float64]
-Int64 = npt.NDArray[np.int64]
 Said = dict[str, Any]
 """Some fields of a `Prediction` or `Piece`."""
 Paths = Sequence[str | Path]

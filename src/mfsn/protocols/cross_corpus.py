@@ -14,8 +14,8 @@ from itertools import product
 
 import pandas as pd
 
-from mfsn.corpora.config import ProtocolConfig
 from mfsn.errors import ProtocolError
+from mfsn.protocols.config import ProtocolConfig
 from mfsn.protocols.fold import require_known
 from mfsn.protocols.speaker_groups import speaker_groups
 from mfsn.workspace import part_of

@@ -16,9 +16,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from mfsn.corpora.config import ProtocolConfig
 from mfsn.errors import ProtocolError
 from mfsn.manifest import scored
+from mfsn.protocols.config import ProtocolConfig
 from mfsn.protocols.cross_corpus import cross_corpus_pairs
 from mfsn.protocols.fold import SPLITS, Fold, check_fold, describe, require_known
 from mfsn.protocols.fold_file import check_coverage, read_fold_file, utterances_of

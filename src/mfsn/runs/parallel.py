@@ -28,8 +28,8 @@ from typing import Protocol, cast
 from tqdm import tqdm
 
 from mfsn.errors import MfsnError, TrainingError
+from mfsn.runs.unit import Unit
 from mfsn.store.lock import exclusive
-from mfsn.training.plan_units import Unit
 
 Do = Callable[[Unit], str]
 """Computes a unit and gives a line about it."""

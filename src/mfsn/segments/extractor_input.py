@@ -13,8 +13,8 @@ from __future__ import annotations
 import numpy as np
 
 from mfsn.audio import decoding as audio
-from mfsn.audio.decoding import Float32, Int16, Int64
-from mfsn.corpora.config import SegmentConfig
+from mfsn.base.arrays import Float32, Int16, Int64
+from mfsn.segments.config import SegmentConfig
 from mfsn.segments.waves import join
 
 

@@ -18,10 +18,11 @@ import pandas as pd
 from tqdm import tqdm
 
 from mfsn.audio import decoding as audio
+from mfsn.base.arrays import Float32, Int16, Int64
 from mfsn.base.quantities import counted
-from mfsn.corpora.config import SegmentConfig
 from mfsn.errors import AudioError
 from mfsn.manifest import SEGMENTS, segment_id
+from mfsn.segments.config import SegmentConfig
 from mfsn.store.messages import WAVEFORM
 from mfsn.store.spec import ArraySpec, StoreSpec
 from mfsn.store.store import Store
@@ -31,7 +32,6 @@ from mfsn.workspace import recording
 VERSION = 1
 """Raise it with every change of how audio is decoded, resampled, rounded or cut."""
 
-Float32 = npt.NDArray[np.float32]
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ def segment_recipe(config: SegmentConfig) -> dict[str, Any]:
     return recipe if config.reading == "fixed" else recipe | {"reading": config.reading}
 
 
-def cut(wave: audio.Int16, config: SegmentConfig) -> tuple[audio.Int16, audio.Int64]:
+def cut(wave: Int16, config: SegmentConfig) -> tuple[Int16, Int64]:
     """The segments of an utterance, each padded at its end, and the valid samples of each.
 
     As published there are ceil(frames / 300) of 1 + n // 160 frames: where the last of the 48,000
@@ -127,7 +127,7 @@ def read_utterance(store: Store, segments: pd.DataFrame) -> Float32:
     return join(waves, segments["valid_samples"])
 
 
-def join(waves: audio.Int16, valid: Iterable[int]) -> Float32:
+def join(waves: Int16, valid: Iterable[int]) -> Float32:
     """Put consecutive segments of an utterance together again, the padding left out.
 
     Args:

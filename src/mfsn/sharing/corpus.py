@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from mfsn.corpora.config import SegmentConfig
 from mfsn.errors import CacheError
 from mfsn.manifest import SEGMENTS, UTTERANCES, read_table
 from mfsn.params import load_params, outputs_of
+from mfsn.segments.config import SegmentConfig
 from mfsn.segments.waves import waveform_store
 from mfsn.sharing.licence import restrictions
 from mfsn.store.digest import Digest

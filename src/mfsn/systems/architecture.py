@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from mfsn.errors import ConfigError
 from mfsn.models.operations import OPERATIONS
+from mfsn.runs.unit import Unit
 from mfsn.training.config import SearchConfig
-from mfsn.training.plan_units import Unit
 
 
 @dataclass(frozen=True)

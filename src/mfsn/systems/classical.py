@@ -14,11 +14,11 @@ import numpy.typing as npt
 import pandas as pd
 
 from mfsn.errors import TrainingError
+from mfsn.runs.unit import Unit
 from mfsn.systems.linear_model import LinearModel, fit_linear, fit_ridge, fit_ridge_classes
 from mfsn.training.config import ClassicalConfig, Rule
-from mfsn.training.data.labels import Label
+from mfsn.training.data.labels import Label, training_labels
 from mfsn.training.experiment import Experiment
-from mfsn.training.plan_units import Unit
 from mfsn.training.results import Result, write_result
 from mfsn.training.scoring import score_classes, score_dimensions
 from mfsn.training.selection import Choice, History, best
@@ -134,7 +134,7 @@ def grid_of(rules: Sequence[Rule], config: ClassicalConfig) -> list[float]:
 def _fit(
     unit: Unit, experiment: Experiment, config: ClassicalConfig, data: Functionals, c: float
 ) -> LinearFit:
-    labels = unit.training_labels(data.labels, experiment.optimisation.shuffle_labels)
+    labels = training_labels(unit, data.labels, experiment.optimisation.shuffle_labels)
     rows_NP = data.with_copies(list(labels))
     labels_N = np.array([*labels.values()] * (1 + len(data.copies)))
     blocks = data.blocks if config.scaling == "blocks" else ()

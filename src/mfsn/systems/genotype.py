@@ -10,9 +10,9 @@ from mfsn.base.files import read_json
 from mfsn.errors import TrainingError
 from mfsn.models.network import SerNetwork
 from mfsn.models.operations import OPERATIONS
+from mfsn.runs.unit import Unit
 from mfsn.training.config import Rule
 from mfsn.training.experiment import Experiment
-from mfsn.training.plan_units import Unit
 from mfsn.training.selection import Choice
 
 SCHEMA = 1

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from mfsn.base.files import read_json
 from mfsn.models.network import SerNetwork
 from mfsn.runs.checkpoint import load_weights
+from mfsn.runs.unit import Unit
 from mfsn.systems.genotype import is_given, read_genotype, strongest
 from mfsn.training.config import Rule, TrainConfig
 from mfsn.training.data.corruption import corrupted_rows
@@ -21,7 +22,6 @@ from mfsn.training.data.rows import Rows
 from mfsn.training.experiment import Experiment
 from mfsn.training.fold_training import Fix, Trained, derived, make_network, tidy, train_on_fold
 from mfsn.training.loop import read_out
-from mfsn.training.plan_units import Unit
 from mfsn.training.results import HISTORY, REFIT_HISTORY, Result, write_result
 from mfsn.training.selection import Choice
 from mfsn.training.summary import describe_network

@@ -14,8 +14,10 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from mfsn.base.arrays import Float32
 from mfsn.base.files import write_json
 from mfsn.errors import TrainingError
+from mfsn.runs.unit import Unit
 from mfsn.systems.classical import (
     LinearFit,
     grid_of,
@@ -24,16 +26,10 @@ from mfsn.systems.classical import (
     whole_utterances,
 )
 from mfsn.systems.linear_model import fit_ridge
-from mfsn.systems.probe_fit import (
-    Float32,
-    fit_logistic,
-    segment_means,
-    utterance_means,
-)
+from mfsn.systems.probe_fit import fit_logistic, segment_means, utterance_means
 from mfsn.training.config import ClassicalConfig, Rule, SelectionConfig
-from mfsn.training.data.labels import Label
+from mfsn.training.data.labels import Label, training_labels
 from mfsn.training.experiment import Experiment
-from mfsn.training.plan_units import Unit
 from mfsn.training.results import Result, write_result
 from mfsn.training.selection import Choice, History, best
 from mfsn.training.summary import describe_scores
@@ -149,7 +145,7 @@ def _refuse_unknown_level(selection: SelectionConfig, data: Means) -> None:
 
 def _fit(task: Task, level: str, c: float) -> LinearFit:
     optimisation = task.experiment.optimisation
-    labels = task.unit.training_labels(task.data.labels, optimisation.shuffle_labels)
+    labels = training_labels(task.unit, task.data.labels, optimisation.shuffle_labels)
     means_NP, labels_N = task.data.of(level, list(labels)), np.array([*labels.values()])
     if task.experiment.labels.rated:
         model, converged = fit_ridge(means_NP, labels_N, c=c), True

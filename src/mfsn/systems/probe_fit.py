@@ -15,10 +15,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from mfsn.base.arrays import Float32, Float64, Int64
 from mfsn.features.pooling import mean_over_valid
-from mfsn.systems.linear_model import Float64, Int64, LinearModel
-
-Float32 = npt.NDArray[np.float32]
+from mfsn.systems.linear_model import LinearModel
 
 
 def segment_means(hidden_STD: npt.NDArray[Any], valid_S: Int64, samples: int) -> Float32:

@@ -12,9 +12,10 @@ from mfsn.base.files import read_json, write_json
 from mfsn.base.quantities import counted
 from mfsn.runs.outputs import copy_files, replacing_folder
 from mfsn.runs.parallel import Do, run_units
+from mfsn.runs.unit import Unit
 from mfsn.training.data.memory import plan_memory
 from mfsn.training.experiment import Experiment
-from mfsn.training.plan_units import Unit, plan_units
+from mfsn.training.plan_units import plan_units
 
 SCHEMA = 1
 RESULT = "genotype.json"

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from mfsn.base.files import write_bytes, write_json
 from mfsn.runs.checkpoint import load_weights
+from mfsn.runs.unit import Unit
 from mfsn.systems.architecture import architecture_of
 from mfsn.systems.genotype import FILE, describe_genotype, strongest
 from mfsn.training.data.fold_data import TrainingData
 from mfsn.training.experiment import Experiment
 from mfsn.training.fold_training import derived, make_network, tidy, train_on_fold
-from mfsn.training.plan_units import Unit
 from mfsn.training.summary import describe_network
 
 

@@ -7,8 +7,8 @@ from collections.abc import Collection, Mapping
 
 from mfsn.corpora.config import LabelsConfig
 from mfsn.errors import TrainingError
+from mfsn.runs.unit import Unit
 from mfsn.training.data.labels import Label, main_class
-from mfsn.training.plan_units import Unit
 
 
 def split_for_alpha(

@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from mfsn.base.quantities import counted
-from mfsn.corpora.config import LabelsConfig, ProtocolConfig, SegmentConfig
+from mfsn.corpora.config import LabelsConfig
 from mfsn.errors import TrainingError
 from mfsn.manifest import SEGMENTS, UTTERANCES, read_table
 from mfsn.models.config import ModelConfig, System
 from mfsn.models.frames import joins_frames, refuse_unlike_frames
+from mfsn.protocols.config import ProtocolConfig
 from mfsn.protocols.cross_corpus import own_name
 from mfsn.protocols.fold import some
 from mfsn.protocols.make import Fold, make_folds
+from mfsn.segments.config import SegmentConfig
 from mfsn.store.digest import Digest
 from mfsn.store.layout import row_bytes
 from mfsn.store.spec import ArraySpec

@@ -11,13 +11,14 @@ from typing import Any
 from mfsn.errors import ConfigError
 from mfsn.models.network import SerNetwork, build_network
 from mfsn.runs.checkpoint import epoch_weights
+from mfsn.runs.unit import Unit
 from mfsn.training.bilevel import require_every_class, split_for_alpha
 from mfsn.training.config import Rule, SelectionConfig
 from mfsn.training.data.corruption import corrupted_rows
 from mfsn.training.data.fold_data import TrainingData
+from mfsn.training.data.labels import training_labels
 from mfsn.training.experiment import Experiment
 from mfsn.training.fit import Task, fit
-from mfsn.training.plan_units import Unit
 from mfsn.training.selection import Choice
 
 Fix = Callable[[SerNetwork], None]
@@ -116,7 +117,7 @@ def _task(
     levels: tuple[str, ...],
 ) -> Task:
     fold, optimisation = unit.fold, experiment.optimisation
-    labels = unit.training_labels(data.labels, optimisation.shuffle_labels)
+    labels = training_labels(unit, data.labels, optimisation.shuffle_labels)
     weights, alpha = list(fold.train), list[str]()
     if fix is None and experiment.system == "mfsn" and experiment.search.mode == "bilevel":
         weights, alpha = split_for_alpha(unit, experiment.speaker_of, experiment.search.alpha_share)

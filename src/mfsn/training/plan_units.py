@@ -7,72 +7,16 @@ no unit ever finds the state of other parameters.
 
 from __future__ import annotations
 
-import hashlib
-import random
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from importlib.metadata import version
-from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 from mfsn.config import sha256_of
 from mfsn.protocols.make import Fold
-from mfsn.training.data.labels import Label
+from mfsn.runs.unit import Unit
 from mfsn.training.experiment import Experiment
 
 StageName = Literal["search", "train"]
-AnyLabel = TypeVar("AnyLabel", bound=Label)
-
-
-@dataclass(frozen=True)
-class Unit:
-    """One fold and seed of a stage."""
-
-    fold: Fold
-    seed: int
-    run: str
-    """Its identity: 16 hexadecimal digits."""
-    folder: Path
-    """Where it works and leaves what it made."""
-    result: str
-    """The file that is written last: a unit that has it is finished."""
-
-    @property
-    def name(self) -> str:
-        """Its folder in the outputs, such as `Ses01-seed0`."""
-        return f"{self.fold.name}-seed{self.seed}"
-
-    @property
-    def label(self) -> str:
-        """Fold and seed, for messages."""
-        return f"{self.fold.title}, seed {self.seed}"
-
-    @property
-    def finished(self) -> bool:
-        """Whether there is nothing left to compute."""
-        return (self.folder / self.result).is_file()
-
-    def with_development_data(self) -> Unit:
-        """The unit whose fold trains on its development data too: for refitting."""
-        fold = replace(self.fold, train=self.fold.train + self.fold.dev, dev=())
-        return replace(self, fold=fold)
-
-    def training_labels(self, labels: Mapping[str, AnyLabel], shuffle: bool) -> dict[str, AnyLabel]:
-        """The labels to train on, by utterance id.
-
-        Args:
-            labels: by utterance id, of whatever kind.
-            shuffle: permute them among the training utterances: a sanity check.
-        """
-        values = [labels[name] for name in self.fold.train]
-        if shuffle:
-            random.Random(self.random_seed("labels")).shuffle(values)
-        return dict(zip(self.fold.train, values, strict=True))
-
-    def random_seed(self, purpose: str) -> int:
-        """A 63-bit seed for one purpose, from the unit's seed and the fold's name alone."""
-        text = f"{self.seed}/{self.fold.name}/{purpose}"
-        return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8]) >> 1
 
 
 def plan_units(

@@ -22,9 +22,9 @@ from mfsn.manifest import (
     segment_values_schema,
     write_table,
 )
+from mfsn.runs.unit import Unit
 from mfsn.training.config import Rule
 from mfsn.training.experiment import Experiment
-from mfsn.training.plan_units import Unit
 from mfsn.training.selection import Choice
 
 SCHEMA = 1

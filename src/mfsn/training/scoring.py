@@ -13,12 +13,10 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
+from mfsn.base.arrays import Float64, Int64
 from mfsn.evaluation.aggregation import decide, mean_values
 from mfsn.evaluation.config import EvaluateConfig
 from mfsn.evaluation.metrics import concordance, mean_squared_error, scores
-
-Float64 = npt.NDArray[np.float64]
-Int64 = npt.NDArray[np.int64]
 
 
 def score_classes(

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mfsn.audio.decoding import Int16
+from mfsn.base.arrays import Int16
 from mfsn.corpora.demo.plan import Spoken
 from mfsn.corpora.demo.voice import utter
 

@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 
 from mfsn.corpora.base import Utterance, get_reader
-from mfsn.corpora.config import CorpusConfig, LabelsConfig, PrepareConfig, ProtocolConfig
+from mfsn.corpora.config import CorpusConfig, LabelsConfig, PrepareConfig
 from mfsn.corpora.preparing.check import check_corpus
 from mfsn.corpora.preparing.prepare import prepare_corpus
 from mfsn.corpora.preparing.scan import scan_corpus
 from mfsn.errors import CorpusError
+from mfsn.protocols.config import ProtocolConfig
 from mfsn.protocols.make import make_folds
 
 Wav = Callable[..., bytes]

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from mfsn.corpora.config import CorpusConfig, LabelsConfig, PrepareConfig, SegmentConfig
+from mfsn.corpora.config import CorpusConfig, LabelsConfig, PrepareConfig
 from mfsn.corpora.preparing.check import check_corpus
 from mfsn.corpora.preparing.prepare import prepare_corpus
 from mfsn.corpora.preparing.scan import scan_corpus
@@ -21,6 +21,7 @@ from mfsn.features.extraction.extraction import extract
 from mfsn.features.registry import make_extractor
 from mfsn.presets import preset_params
 from mfsn.protocols.make import make_folds
+from mfsn.segments.config import SegmentConfig
 from mfsn.segments.waves import segment_corpus
 from mfsn.sharing.licence import restrictions
 from mfsn.workspace import part_of, recording

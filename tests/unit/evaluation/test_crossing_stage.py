@@ -16,8 +16,8 @@ import pandas as pd
 import pytest
 import yaml
 
-from mfsn.corpora.config import ProtocolConfig
 from mfsn.manifest import UTTERANCES, segment_predictions_schema, write_table
+from mfsn.protocols.config import ProtocolConfig
 from mfsn.protocols.make import make_folds
 from mfsn.workspace import Outputs
 

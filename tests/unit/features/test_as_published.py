@@ -14,12 +14,13 @@ import pandas as pd
 import pytest
 import soundfile
 
-from mfsn.corpora.config import SegmentConfig
-from mfsn.features.base import Extractor, Float32, Int64, Scope
+from mfsn.base.arrays import Float32, Int64
+from mfsn.features.base import Extractor, Scope
 from mfsn.features.config import EncoderConfig, MfccConfig, SpectrogramConfig
 from mfsn.features.extraction.extraction import extract
 from mfsn.features.extraction.in_memory import extract_recordings, load_recordings
 from mfsn.features.registry import make_extractor
+from mfsn.segments.config import SegmentConfig
 from mfsn.segments.extractor_input import hear_segments, hear_utterance
 from mfsn.segments.waves import segment_corpus, segment_recipe, waveform_store
 from mfsn.store import layout

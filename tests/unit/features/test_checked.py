@@ -13,12 +13,13 @@ import numpy.typing as npt
 import pandas as pd
 import pytest
 
-from mfsn.corpora.config import SegmentConfig
-from mfsn.features.base import Float32, Int64, Scope
+from mfsn.base.arrays import Float32, Int64
+from mfsn.features.base import Scope
 from mfsn.features.config import EncoderConfig, MfccConfig
 from mfsn.features.extraction.extraction import extract
 from mfsn.features.extraction.notes import Check
 from mfsn.manifest import SEGMENTS
+from mfsn.segments.config import SegmentConfig
 from mfsn.segments.waves import waveform_store
 from mfsn.store import layout
 from mfsn.store.spec import ArraySpec

@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 import torch
 
-from mfsn.corpora.config import SegmentConfig
+from mfsn.base.arrays import Float32, Int64
 from mfsn.errors import (
     CacheError,
     DamagedRowError,
@@ -24,11 +24,12 @@ from mfsn.errors import (
     MissingRowError,
     RangeError,
 )
-from mfsn.features.base import Float32, Int64, Scope
+from mfsn.features.base import Scope
 from mfsn.features.extraction.batches import RowMaker
 from mfsn.features.extraction.extraction import extract
 from mfsn.features.extraction.items import Item
 from mfsn.manifest import SEGMENTS, segment_id
+from mfsn.segments.config import SegmentConfig
 from mfsn.segments.waves import waveform_store
 from mfsn.store import layout
 from mfsn.store.digest import Digest

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mfsn.corpora.config import SegmentConfig
 from mfsn.features.base import Scope
 from mfsn.features.extraction.items import Item, items_of
 from mfsn.manifest import SEGMENTS
+from mfsn.segments.config import SegmentConfig
 from mfsn.store.spec import ArraySpec, StoreSpec
 
 SPEC = StoreSpec("mfcc", {}, (ArraySpec("mfcc", (1,), "float32", ("coefficient",)),))

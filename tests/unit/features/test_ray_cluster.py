@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 import ray
 
-from mfsn.corpora.config import SegmentConfig
 from mfsn.errors import ClusterError
 from mfsn.features.ray.actor import Job, ShardMaker, premises
 from mfsn.features.ray.cluster import RAY_VARIABLE, connected, ray_address, slots
+from mfsn.segments.config import SegmentConfig
 from mfsn.store.layout import Layout
 from mfsn.store.spec import StoreSpec
 

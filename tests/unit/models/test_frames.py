@@ -12,12 +12,13 @@ import pandas as pd
 import pytest
 import yaml
 
-from mfsn.corpora.config import ProtocolConfig, SegmentConfig
 from mfsn.errors import ConfigError
 from mfsn.manifest import SEGMENTS, write_table
 from mfsn.models.config import ModelConfig, System
 from mfsn.models.frames import joins_frames, refuse_unlike_frames
 from mfsn.params import Params, load_params
+from mfsn.protocols.config import ProtocolConfig
+from mfsn.segments.config import SegmentConfig
 from mfsn.store.digest import Digest
 from mfsn.store.spec import ArraySpec, StoreSpec
 from mfsn.systems.search import run_search

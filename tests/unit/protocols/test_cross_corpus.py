@@ -10,10 +10,10 @@ from typing import Any, cast
 import pandas as pd
 import pytest
 
-from mfsn.corpora.config import ProtocolConfig
 from mfsn.errors import PredictionError, ProtocolError
 from mfsn.evaluation.config import EvaluateConfig
 from mfsn.evaluation.crossing import check_folds, summarise_pairs
+from mfsn.protocols.config import ProtocolConfig
 from mfsn.protocols.make import Fold, make_folds
 from mfsn.report.experiment.run import Run
 from mfsn.report.experiment.tables import matrix

@@ -9,8 +9,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from mfsn.corpora.config import ProtocolConfig
 from mfsn.errors import ConfigError, ProtocolError
+from mfsn.protocols.config import ProtocolConfig
 from mfsn.protocols.make import Fold, describe, make_folds
 
 

@@ -17,7 +17,7 @@ from mfsn.base.files import write_text
 from mfsn.errors import TrainingError
 from mfsn.protocols.make import Fold
 from mfsn.runs.parallel import Do, run_units
-from mfsn.training.plan_units import Unit
+from mfsn.runs.unit import Unit
 
 
 def units(folder: Path, names: str) -> list[Unit]:

@@ -14,9 +14,10 @@ import pytest
 import soundfile
 
 from mfsn.audio import decoding as audio
-from mfsn.corpora.config import SegmentConfig
+from mfsn.base.arrays import Float32
 from mfsn.errors import AudioError, DamagedRowError
 from mfsn.manifest import SEGMENTS, write_table
+from mfsn.segments.config import SegmentConfig
 from mfsn.segments.waves import read_utterance, segment_corpus, waveform_store
 from mfsn.store import layout
 
@@ -57,7 +58,7 @@ def corpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Corpus:
     for name, samples in LENGTHS.items():
         made.add(name, rng.integers(-(2**15), 2**15, samples).astype(np.int16))
 
-    def counted(path: Path, rate: int) -> audio.Float32:
+    def counted(path: Path, rate: int) -> Float32:
         made.decoded.append(path.stem)
         return load(path, rate)
 

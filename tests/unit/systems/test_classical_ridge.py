@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 
 from mfsn.errors import ConfigError, TrainingError
+from mfsn.runs.unit import Unit
 from mfsn.systems.classical import Functionals, load_functionals, train_classical_unit
 from mfsn.systems.linear_model import LinearModel, fit_ridge_classes
 from mfsn.training.config import ClassicalConfig, OptimisationConfig, SelectionConfig
 from mfsn.training.experiment import Experiment
-from mfsn.training.plan_units import Unit, plan_units
+from mfsn.training.plan_units import plan_units
 
 RIDGE = ClassicalConfig(classifier="ridge", scaling="blocks", c_grid=(0.01, 1.0))
 

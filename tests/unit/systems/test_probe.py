@@ -13,13 +13,14 @@ import pytest
 
 from mfsn.corpora.config import LabelsConfig
 from mfsn.errors import TrainingError
+from mfsn.runs.unit import Unit
 from mfsn.systems.linear_model import LinearModel
 from mfsn.systems.probe import Means, Task, load_means, train_probe_unit
 from mfsn.systems.probe_fit import segment_means, utterance_means
 from mfsn.systems.train import run_train
 from mfsn.training.config import ClassicalConfig, OptimisationConfig, SelectionConfig, TrainConfig
 from mfsn.training.experiment import Experiment
-from mfsn.training.plan_units import Unit, plan_units
+from mfsn.training.plan_units import plan_units
 
 GRID = ClassicalConfig(c_grid=(0.01, 1.0))
 

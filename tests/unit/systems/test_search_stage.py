@@ -13,6 +13,7 @@ import torch
 
 from mfsn.errors import CacheError, ConfigError, TrainingError
 from mfsn.manifest import UTTERANCES, write_table
+from mfsn.runs.unit import Unit
 from mfsn.systems.architecture import architecture_of
 from mfsn.systems.search import RESULT, run_search
 from mfsn.training import fit
@@ -22,7 +23,7 @@ from mfsn.training.data.labels import Label
 from mfsn.training.data.rows import Rows
 from mfsn.training.fold_training import Trained, train_on_fold
 from mfsn.training.loop import Solver
-from mfsn.training.plan_units import Unit, plan_units
+from mfsn.training.plan_units import plan_units
 
 QUICK = OptimisationConfig(epochs=2, batch_size=16, lr=0.01)
 THREE_EPOCHS = QUICK.model_copy(update={"epochs": 3})

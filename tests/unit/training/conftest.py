@@ -12,9 +12,11 @@ import pandas as pd
 import pytest
 import torch
 
-from mfsn.corpora.config import LabelsConfig, ProtocolConfig, SegmentConfig
+from mfsn.corpora.config import LabelsConfig
 from mfsn.manifest import SEGMENTS, UTTERANCES, write_table
 from mfsn.models.config import ModelConfig
+from mfsn.protocols.config import ProtocolConfig
+from mfsn.segments.config import SegmentConfig
 from mfsn.store.digest import Digest
 from mfsn.store.spec import ArraySpec, StoreSpec
 from mfsn.store.store import Store

@@ -14,6 +14,7 @@ from torch import Tensor
 from mfsn.errors import ConfigError, TrainingError
 from mfsn.params import Params
 from mfsn.protocols.fold import Fold
+from mfsn.runs.unit import Unit
 from mfsn.systems.search import run_search
 from mfsn.systems.train import run_train
 from mfsn.training.config import (
@@ -25,7 +26,7 @@ from mfsn.training.config import (
 )
 from mfsn.training.data.corruption import corrupted_rows, replaced
 from mfsn.training.data.fold_data import TrainingData, load_data
-from mfsn.training.plan_units import Unit, plan_units
+from mfsn.training.plan_units import plan_units
 
 KINDS = ("noise", "other_utterance", "zeros")
 SPLITS = ("train", "dev", "test")

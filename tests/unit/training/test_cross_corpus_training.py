@@ -12,14 +12,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mfsn.corpora.config import ProtocolConfig
 from mfsn.errors import TrainingError
+from mfsn.protocols.config import ProtocolConfig
+from mfsn.runs.unit import Unit
 from mfsn.systems.classical import load_functionals, train_classical_unit
 from mfsn.systems.search import RESULT
 from mfsn.training.config import ClassicalConfig, OptimisationConfig, SearchConfig, SelectionConfig
 from mfsn.training.data.fold_data import load_data
 from mfsn.training.fold_training import Trained, train_on_fold
-from mfsn.training.plan_units import Unit, plan_units
+from mfsn.training.plan_units import plan_units
 from mfsn.training.results import MODEL, WEIGHTS
 
 QUICK = OptimisationConfig(epochs=2, batch_size=16, lr=0.01)

@@ -7,12 +7,15 @@ from typing import Any
 
 import pytest
 
-from mfsn.corpora.config import LabelsConfig, ProtocolConfig
+from mfsn.corpora.config import LabelsConfig
 from mfsn.errors import TrainingError
 from mfsn.manifest import SEGMENTS, UTTERANCES, write_table
+from mfsn.protocols.config import ProtocolConfig
+from mfsn.runs.unit import Unit
 from mfsn.training.bilevel import require_every_class, split_for_alpha
 from mfsn.training.config import OptimisationConfig, SearchConfig, SelectionConfig
-from mfsn.training.plan_units import Unit, plan_units
+from mfsn.training.data.labels import training_labels
+from mfsn.training.plan_units import plan_units
 
 
 def units_of(experiment: Any, stage: Any = "search", **more: Any) -> list[Unit]:
@@ -100,8 +103,8 @@ def test_seeds_differ_by_purpose_fold_and_seed(toy: Any) -> None:
 def test_shuffled_labels_are_the_same_labels_in_another_order(toy: Any) -> None:
     experiment = toy()
     unit = units_of(experiment)[0]
-    plain = unit.training_labels(experiment.class_of, shuffle=False)
-    shuffled = unit.training_labels(experiment.class_of, shuffle=True)
+    plain = training_labels(unit, experiment.class_of, shuffle=False)
+    shuffled = training_labels(unit, experiment.class_of, shuffle=True)
     assert plain == {name: experiment.class_of[name] for name in unit.fold.train}
     assert list(shuffled) == list(plain)
     assert sorted(shuffled.values()) == sorted(plain.values())

@@ -13,7 +13,7 @@ from types import ModuleType
 
 import numpy as np
 
-from mfsn.audio.decoding import Int16
+from mfsn.base.arrays import Int16
 from mfsn.errors import CorpusError
 
 # From espeak-ng/speak_lib.h.

@@ -24,7 +24,7 @@ from mfsn.errors import CorpusError
 from mfsn.workspace import corpus_variable
 
 if TYPE_CHECKING:
-    from mfsn.audio.decoding import Int16
+    from mfsn.base.arrays import Int16
 
 MARKER = "spoken.json"
 """File that says with which recipe the folder was spoken; written last."""

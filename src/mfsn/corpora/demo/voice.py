@@ -8,7 +8,8 @@ from xml.sax.saxutils import escape
 
 import numpy as np
 
-from mfsn.audio.decoding import Float64, Int16, to_int16
+from mfsn.audio.decoding import to_int16
+from mfsn.base.arrays import Float64, Int16
 from mfsn.corpora.demo.espeak import speak
 from mfsn.corpora.demo.plan import Spoken
 

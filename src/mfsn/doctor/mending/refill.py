@@ -13,13 +13,13 @@ from pathlib import Path
 import pandas as pd
 
 from mfsn.base.quantities import counted
-from mfsn.corpora.config import SegmentConfig
 from mfsn.errors import CacheError, CorpusError, ManifestError, MfsnError
 from mfsn.features.base import Extractor, store_spec
 from mfsn.features.extraction.extraction import extract
 from mfsn.features.registry import EXTRACTORS, remake_extractor
 from mfsn.manifest import SEGMENTS, UTTERANCES, read_table
 from mfsn.params import load_params, outputs_of
+from mfsn.segments.config import SegmentConfig
 from mfsn.segments.waves import segment_corpus, segment_recipe, waveform_store
 from mfsn.store.digest import Digest
 from mfsn.store.messages import WAVEFORM

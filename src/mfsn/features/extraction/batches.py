@@ -13,11 +13,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from mfsn.audio.decoding import Int16
-from mfsn.corpora.config import SegmentConfig
-from mfsn.features.base import Extractor, Float32, Int64
+from mfsn.base.arrays import Float32, Int16, Int64
+from mfsn.features.base import Extractor
 from mfsn.features.extraction.items import Item
 from mfsn.features.extraction.read_ahead import ahead
+from mfsn.segments.config import SegmentConfig
 from mfsn.segments.extractor_input import hear_segments, hear_utterance
 from mfsn.store.store import Store
 from mfsn.store.writer import Writer

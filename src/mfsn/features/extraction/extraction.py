@@ -20,11 +20,11 @@ import pandas as pd
 from tqdm import tqdm
 
 from mfsn import runtime
-from mfsn.corpora.config import SegmentConfig
 from mfsn.errors import ExtractorVersionError
 from mfsn.features.base import Extractor, store_spec
 from mfsn.features.extraction.batches import RowMaker
 from mfsn.features.extraction.items import Item, Items, items_of
+from mfsn.segments.config import SegmentConfig
 from mfsn.segments.waves import segment_recipe, waveform_store
 from mfsn.store.digest import Digest
 from mfsn.store.store import Store

@@ -11,9 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from mfsn.audio import decoding as audio
-from mfsn.corpora.config import SegmentConfig
+from mfsn.base.arrays import Int16, Int64
 from mfsn.errors import AudioError, PredictionError
 from mfsn.features.base import Extractor
+from mfsn.segments.config import SegmentConfig
 from mfsn.segments.extractor_input import hear_segments, hear_utterance
 from mfsn.segments.waves import cut
 
@@ -30,15 +31,15 @@ class Recording:
     """A decoded file, cut into S segments of N samples."""
 
     path: str
-    waves: audio.Int16
+    waves: Int16
     """(S, N), the last padded with zeros at its end."""
-    valid_S: audio.Int64
+    valid_S: Int64
     """Samples of real audio in each segment."""
     segment: SegmentConfig
     """How it was cut."""
 
     @property
-    def before(self) -> audio.Int16:
+    def before(self) -> Int16:
         """The sample before each segment, (S,); 0 before the first."""
         return np.append(np.int16(0), self.waves[:-1, -1])
 

@@ -10,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from mfsn.corpora.config import SegmentConfig
-from mfsn.features.base import Int64, Scope
+from mfsn.base.arrays import Int64
+from mfsn.features.base import Scope
+from mfsn.segments.config import SegmentConfig
 from mfsn.store.spec import StoreSpec
 
 

@@ -25,11 +25,11 @@ import pandas as pd
 from mfsn import runtime
 from mfsn.base import files
 from mfsn.config import Config, sha256_of
-from mfsn.corpora.config import SegmentConfig
 from mfsn.errors import MfsnError
 from mfsn.features.base import Extractor
 from mfsn.features.extraction.environment import code_sha256, library_versions, processor
 from mfsn.features.extraction.items import items_of
+from mfsn.segments.config import SegmentConfig
 from mfsn.segments.waves import waveform_store
 from mfsn.store import layout as layouts
 from mfsn.store.digest import Digest

@@ -14,12 +14,12 @@ import torch
 from torch import Tensor, nn
 
 from mfsn import runtime
+from mfsn.base.arrays import Float32, Int64
 from mfsn.encoders.bfloat16 import in_bfloat16
 from mfsn.encoders.loading import load_encoder
 from mfsn.encoders.transformers_logging import quiet_masks
 from mfsn.encoders.whisper import LogMel
 from mfsn.errors import ConfigError
-from mfsn.features.base import Float32, Int64
 from mfsn.features.casting import to_storage
 from mfsn.features.config import EncoderConfig, layer_name
 from mfsn.features.device import BATCH_ROWS, Captured, Forward, is_gpu, normalised, to_device

@@ -12,8 +12,9 @@ import torch
 import torchaudio
 from torch import Tensor
 
+from mfsn.base.arrays import Float32, Int64
 from mfsn.errors import ConfigError
-from mfsn.features.base import Float32, Int64, Scope
+from mfsn.features.base import Scope
 from mfsn.features.casting import TOLERANCE, to_storage
 from mfsn.features.config import FeatureSet, FunctionalsConfig, MfccConfig
 from mfsn.features.extractors.mfcc import MfccTransform

@@ -13,7 +13,8 @@ import torchaudio
 from torch import Tensor
 
 from mfsn import runtime
-from mfsn.features.base import Float32, Int64, Scope
+from mfsn.base.arrays import Float32, Int64
+from mfsn.features.base import Scope
 from mfsn.features.casting import TOLERANCE, to_storage
 from mfsn.features.config import SpectrogramConfig
 from mfsn.features.device import BATCH_ROWS, is_gpu, to_device

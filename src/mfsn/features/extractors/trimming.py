@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from mfsn.audio import decoding as audio
-from mfsn.features.base import Float32
+from mfsn.base.arrays import Float32
 
 WINDOW_S, HOP_S, MARGIN_S = 0.025, 0.010, 0.050
 """Frames whose energy is compared, and what stays around the speech."""

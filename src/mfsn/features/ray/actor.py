@@ -20,10 +20,10 @@ from mfsn.errors import ClusterError
 from mfsn.features.extraction.environment import PACKAGE, code_sha256, library_versions
 
 if TYPE_CHECKING:
-    from mfsn.corpora.config import SegmentConfig
     from mfsn.features.base import Extractor
     from mfsn.features.extraction.batches import RowMaker
     from mfsn.features.extraction.items import Item
+    from mfsn.segments.config import SegmentConfig
     from mfsn.store.layout import Layout
     from mfsn.store.marker import Marker
 

@@ -15,12 +15,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mfsn.base import files
-from mfsn.corpora.config import SegmentConfig
 from mfsn.features.base import Extractor
 from mfsn.features.extraction.items import Item
 from mfsn.features.ray.actor import Job, premises
 from mfsn.features.ray.cluster import connected, slots
 from mfsn.features.ray.pool import Piece, Pool
+from mfsn.segments.config import SegmentConfig
 from mfsn.store.layout import Layout
 from mfsn.store.marker import Marker
 from mfsn.store.messages import explaining

@@ -6,18 +6,16 @@ Shapes: N segments, S spectrogram frames, F bins, P pitch frames.
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import torch
 from tqdm import tqdm
 
 from mfsn.audio.pitch import HOP_S, track_pitch
+from mfsn.base.arrays import Float64
 from mfsn.segments.waves import waveform_store
 from mfsn.training.data.columns import take
 from mfsn.training.data.rows import Rows
 from mfsn.training.experiment import Experiment
-
-Float64 = npt.NDArray[np.float64]
 
 LEVEL, PITCH = "level", "pitch"
 BATCH = 128

@@ -23,6 +23,7 @@ import numpy.typing as npt
 import pandas as pd
 import torch
 
+from mfsn.base.arrays import Float64
 from mfsn.errors import ConfigError, TrainingError
 from mfsn.models.config import System
 from mfsn.models.network import SerNetwork
@@ -34,8 +35,6 @@ from mfsn.training.data.rows import Rows
 from mfsn.training.experiment import Experiment
 from mfsn.training.saved import load_network
 from mfsn.workspace import store_root
-
-Float64 = npt.NDArray[np.float64]
 
 WITHOUT: tuple[System, ...] = ("acoustic", "classical", "probe")
 """Systems that have no co-attention."""

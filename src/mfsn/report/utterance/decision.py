@@ -6,13 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from mfsn.base.arrays import Float64
 from mfsn.evaluation.predictions import LOG_POSTERIOR, POSTERIOR
 from mfsn.protocols.fold import fold_title
-
-Float64 = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -5,13 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from mfsn.base.arrays import Float64
 from mfsn.manifest import LABEL, PREDICTED, value_columns
 from mfsn.report.utterance.decision import mean_over_models, origin_of
-
-Float64 = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)

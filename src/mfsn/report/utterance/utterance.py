@@ -10,10 +10,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from mfsn.corpora.config import Reading, SegmentConfig
 from mfsn.report.utterance.decision import Decision
 from mfsn.report.utterance.rating import Rating
 from mfsn.report.utterance.source import Source
+from mfsn.segments.config import Reading, SegmentConfig
 from mfsn.segments.waves import read_utterance
 
 Array = npt.NDArray[Any]

@@ -18,13 +18,13 @@ from torch import Tensor
 from mfsn.errors import TrainingError
 from mfsn.models.config import Mask
 from mfsn.models.masking import valid_frames
+from mfsn.runs.unit import Unit
 from mfsn.training.config import CorruptionConfig
 from mfsn.training.data.columns import Column, take
 from mfsn.training.data.fold_data import TrainingData
 from mfsn.training.data.replaced_columns import Exchanged, Noise, Zeros
 from mfsn.training.data.rows import Rows
 from mfsn.training.experiment import Experiment
-from mfsn.training.plan_units import Unit
 
 SPLITS = ("train", "dev", "test")
 NOISE_FRAMES = 4096

@@ -16,8 +16,8 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from mfsn.corpora.config import Reading
 from mfsn.models.inputs import Features, InputShapes
+from mfsn.segments.config import Reading
 from mfsn.store.digest import Digest
 from mfsn.training.data.columns import Column, StoredArray
 from mfsn.training.data.labels import Label

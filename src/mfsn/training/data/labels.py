@@ -6,15 +6,20 @@ Shapes: U utterances, D dimensions.
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
 import pandas as pd
 
 from mfsn.corpora.config import LabelsConfig
+from mfsn.runs.unit import Unit
 
 Label = int | tuple[float, ...]
 """The index of a class; where the raters did not agree, the share of each class; or the value of
 each dimension."""
+
+AnyLabel = TypeVar("AnyLabel", bound=Label)
 
 
 def labels_of(manifest: pd.DataFrame, config: LabelsConfig) -> dict[str, Label]:
@@ -32,6 +37,22 @@ def labels_of(manifest: pd.DataFrame, config: LabelsConfig) -> dict[str, Label]:
         return {name: tuple(values) for name, values in zip(ids, values_UD, strict=True)}
     labels = zip(ids, manifest["emotion"], manifest["soft_label"], strict=True)
     return {name: _class_label(emotion, soft, config.classes) for name, emotion, soft in labels}
+
+
+def training_labels(
+    unit: Unit, labels: Mapping[str, AnyLabel], shuffle: bool
+) -> dict[str, AnyLabel]:
+    """The labels that a unit trains on, by utterance id.
+
+    Args:
+        unit: says which utterances train.
+        labels: by utterance id, of whatever kind.
+        shuffle: permute them among the training utterances, as a check: scores must fall to chance.
+    """
+    values = [labels[name] for name in unit.fold.train]
+    if shuffle:
+        random.Random(unit.random_seed("labels")).shuffle(values)
+    return dict(zip(unit.fold.train, values, strict=True))
 
 
 def main_class(label: Label) -> int:

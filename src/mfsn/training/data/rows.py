@@ -19,8 +19,8 @@ from torch import Tensor
 from mfsn.models.inputs import Features
 from mfsn.runs.checkpoint import STATE
 from mfsn.runs.parallel import Do
+from mfsn.runs.unit import Unit
 from mfsn.training.data.columns import Column, Selection, Stopwatch, StoredArray, take
-from mfsn.training.plan_units import Unit
 
 BATCHES_AHEAD = 2
 """Batches that are read, each by a thread, while an earlier one is computed on."""
