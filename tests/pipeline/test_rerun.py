@@ -127,7 +127,7 @@ def test_one_more_utterance_is_extracted_once_per_extractor(project: Any) -> Non
 
 
 def test_a_docstring_reruns_nothing_and_a_change_of_code_reruns_its_stages(project: Any) -> None:
-    module = project.root / "src" / "mfsn" / "features" / "mfcc.py"
+    module = project.root / "src" / "mfsn" / "features" / "extractors" / "mfcc.py"
     original = module.read_text()
     try:
         module.write_text(original.replace('"""', '"""Other words. ', 1))

@@ -15,7 +15,7 @@ from mfsn.reproduce.plan import Table
 from mfsn.workspace import Outputs
 
 FOLDER = Path(__file__).parent
-STYLE = FOLDER.parent / "report" / "page.css"
+STYLE = FOLDER.parent / "report" / "experiment" / "page.css"
 
 
 def write_table(

@@ -75,7 +75,7 @@ def test_scan_and_prepare_write_the_same_bytes_twice(workspace: Path, mine: Path
     }
     assert not any(str(workspace).encode() in content for content in written[0].values())
     hashed = written[0]["data/code/prepare.json"].decode()
-    assert "mfsn/corpora/data/table.yaml" in hashed  # label maps are part of what `prepare` runs
+    assert "mfsn/corpora/readers/data/table.yaml" in hashed  # label maps belong to prepare
     assert "mfsn.corpora.readers.table" in hashed
 
 

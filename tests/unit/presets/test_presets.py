@@ -61,7 +61,7 @@ def test_every_combination_is_written_in_full_and_read_back(
 
 @pytest.mark.parametrize("name", ["ravdess", "emodb", *MORE[1:]])
 def test_classes_are_the_emotions_of_the_corpus(checkout: Path, name: str) -> None:
-    facts = read_yaml(checkout / "src" / "mfsn" / "corpora" / "data" / f"{name}.yaml")
+    facts = read_yaml(checkout / "src" / "mfsn" / "corpora" / "readers" / "data" / f"{name}.yaml")
     assert set(preset_params(name).labels.classes) == set(facts["labels"].values())
 
 
