@@ -9,7 +9,7 @@ part is predicted, once. The baseline is chosen likewise, among the linear suppo
 on ComParE. A second run finds the frozen choice and makes no new one.
 
 Printed are the rows of the ledger, then the pooled scores of both and their difference, with 95 %
-intervals over the speakers. Functionals come from the store; missing ones are computed.
+intervals over the speakers. Vectors come from the store; missing ones are computed.
 """
 
 from __future__ import annotations
@@ -36,8 +36,9 @@ from mfsn.params import Params, load_params, outputs_of
 from mfsn.protocols.fold import Fold
 from mfsn.protocols.make import make_folds
 from mfsn.store.store import Store
-from mfsn.systems.classical import Functionals
-from mfsn.systems.linear_model import LinearModel, fit_linear, fit_ridge_classes
+from mfsn.systems.linear.classical import LEVEL
+from mfsn.systems.linear.fits import Vectors
+from mfsn.systems.linear.model import LinearModel, fit_linear, fit_ridge_classes
 from mfsn.workspace import Outputs, find_workspace, store_root
 
 PLAIN = FunctionalsConfig(set="ComParE_2016")
@@ -109,9 +110,7 @@ def refuse_shared_speakers(folds: Sequence[Fold]) -> None:
             )
 
 
-def read_features(
-    params: Params, outputs: Outputs, manifest: pd.DataFrame
-) -> dict[str, Functionals]:
+def read_features(params: Params, outputs: Outputs, manifest: pd.DataFrame) -> dict[str, Vectors]:
     """The functionals of each entry of `FEATURES`, in the order of the manifest."""
     ids = manifest["utterance_id"].tolist()
     index = {name: i for i, name in enumerate(params.labels.classes)}
@@ -121,7 +120,7 @@ def read_features(
     for config in (PLAIN, TRIMMED):
         rows, *copies = extracted(config, params, outputs.segments, ids)
         blocks = make_functionals(config, params).blocks
-        read[config] = Functionals(rows, copies, blocks, position, labels)
+        read[config] = Vectors({LEVEL: rows}, position, labels, copies, blocks)
     return {name: columns_of(read[config], kept) for name, (config, kept) in FEATURES.items()}
 
 
@@ -140,16 +139,16 @@ def extracted(
     return [*Store(root, digest.spec).read([digest.rows[name] for name in ids]).values()]
 
 
-def columns_of(data: Functionals, kept: Sequence[int]) -> Functionals:
+def columns_of(data: Vectors, kept: Sequence[int]) -> Vectors:
     """The functionals of some blocks alone: what the extractor gives when asked for no more."""
     ends = np.cumsum(data.blocks)
     columns = np.concatenate([np.arange(ends[b] - data.blocks[b], ends[b]) for b in kept])
-    rows, *copies = (rows[:, columns] for rows in (data.rows_UP, *data.copies))
-    return replace(data, rows_UP=rows, copies=copies, blocks=[data.blocks[b] for b in kept])
+    rows, *copies = (rows[:, columns] for rows in (data.levels[LEVEL], *data.copies))
+    return replace(data, levels={LEVEL: rows}, copies=copies, blocks=[data.blocks[b] for b in kept])
 
 
 def cross_validate(
-    features: Mapping[str, Functionals],
+    features: Mapping[str, Vectors],
     folds: Sequence[Fold],
     recipes: Sequence[Recipe] = RECIPES,
 ) -> Scores:
@@ -174,22 +173,22 @@ def rest_of(folds: Sequence[Fold], *left_out: int) -> list[str]:
     return [name for i, fold in enumerate(folds) if i not in left_out for name in fold.test]
 
 
-def fit(recipe: Recipe, data: Functionals, ids: Sequence[str]) -> LinearModel:
+def fit(recipe: Recipe, data: Vectors, ids: Sequence[str]) -> LinearModel:
     """A recipe's model of some utterances; classes count alike."""
-    rows_NP = data.with_copies(ids) if recipe.copies else data.of(ids)
+    rows_NP = data.with_copies(LEVEL, ids) if recipe.copies else data.of(LEVEL, ids)
     labels_N = np.resize(np.array([data.labels[name] for name in ids]), len(rows_NP))
     if recipe.classifier == "svm":
         return fit_linear(rows_NP, labels_N, c=recipe.c, balanced=True, max_iter=10_000)[0]
     return fit_ridge_classes(rows_NP, labels_N, c=recipe.c, balanced=True, blocks=data.blocks)
 
 
-def ua_of(model: LinearModel, data: Functionals, ids: Sequence[str]) -> float:
+def ua_of(model: LinearModel, data: Vectors, ids: Sequence[str]) -> float:
     labels = [data.labels[name] for name in ids]
     return scores(labels, decisions(model, data, ids), len(model.intercept_C)).ua
 
 
-def decisions(model: LinearModel, data: Functionals, ids: Sequence[str]) -> npt.NDArray[np.int64]:
-    found: npt.NDArray[np.int64] = model.values(data.of(ids)).argmax(axis=1)
+def decisions(model: LinearModel, data: Vectors, ids: Sequence[str]) -> npt.NDArray[np.int64]:
+    found: npt.NDArray[np.int64] = model.values(data.of(LEVEL, ids)).argmax(axis=1)
     return found
 
 
@@ -214,7 +213,7 @@ def freeze(path: Path, folds: Sequence[Fold], found: Scores) -> None:
 def open_fold(
     fold: Fold,
     chosen: Mapping[str, Any],
-    features: Mapping[str, Functionals],
+    features: Mapping[str, Vectors],
     folds: Sequence[Fold],
 ) -> pd.DataFrame:
     """Fit what was frozen on everybody who is not tested, and predict the test part."""

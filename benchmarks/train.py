@@ -43,6 +43,7 @@ from mfsn.training.config import OptimisationConfig, SearchConfig
 from mfsn.training.data.fold_data import Part
 from mfsn.training.data.rows import Rows
 from mfsn.training.loop import Solver
+from mfsn.training.system import get_system, parts_of
 
 EPOCH_SEGMENTS = 8_800
 SAMPLES = 48_000
@@ -176,8 +177,14 @@ class Bench:
     def network(self) -> SerNetwork:
         """At the paper's sizes, its scaling fitted."""
         torch.manual_seed(0)
+        parts = parts_of(get_system(self.system))
         network = build_network(
-            self.system, ModelConfig(), self.shapes, CLASSES, self.levels, pretrained=False
+            parts,
+            ModelConfig(),
+            self.shapes,
+            CLASSES,
+            self.levels,
+            pretrained=False,
         ).to(self.device)
         everything = torch.arange(self.batch * self.steps, device=self.device)
         network.fit_scaling(*self.rows.select_spectrogram(everything))

@@ -27,10 +27,16 @@ from mfsn.segments.config import SegmentConfig
 from mfsn.store.digest import Digest
 from mfsn.store.spec import ArraySpec, StoreSpec
 from mfsn.store.store import Store
-from mfsn.systems.search import RESULT, SearchWork
-from mfsn.training.config import OptimisationConfig, SearchConfig, SelectionConfig
+from mfsn.systems.search import RESULT
+from mfsn.systems.searching.fits import SearchFits
+from mfsn.training.config import (
+    OptimisationConfig,
+    SearchConfig,
+    SelectionConfig,
+)
 from mfsn.training.experiment import Experiment
 from mfsn.training.plan_units import plan_units
+from mfsn.training.system import get_system
 from mfsn.workspace import Outputs
 
 ENCODER = ("frame", "feature")
@@ -66,7 +72,7 @@ def main() -> None:
 
 def experiment_in(folder: Path) -> Experiment:
     return Experiment(
-        system="mfsn",
+        system=get_system("mfsn"),
         seeds=(0,),
         labels=LabelsConfig(classes=list(CLASSES)),
         segment=SegmentConfig(),
@@ -119,11 +125,11 @@ def measure(folder: Path, where: str) -> None:
     """Search one fold; the last line has the feature bytes, the peak and what the unit says."""
     experiment = experiment_in(folder)
     unit = plan_units(experiment, "search", f"{where}-{RESULT}")[0]
-    line = SearchWork(experiment, streaming=where == "store").open()(unit)
+    line = SearchFits(experiment, streaming=where == "store").open()(unit)
     status = Path("/proc/self/status").read_text(encoding="ascii")
     peak = int(status.partition("VmHWM:")[2].split()[0]) / 1024
     said = line.rpartition("; ")[2]
-    print(f"{experiment.feature_bytes / 2**20:.0f} | {where} | {peak:.0f} | {said}")
+    print(f"{experiment.sizes.row_bytes / 2**20:.0f} | {where} | {peak:.0f} | {said}")
 
 
 def in_a_process(folder: Path, where: str) -> str:

@@ -4,6 +4,7 @@ import sys
 from functools import partial
 
 from _start import run
+from mfsn.base.files import write_text
 from mfsn.doctor.encoder_pair import refuse_unlike_encoders
 from mfsn.features.extraction.extraction import extract
 from mfsn.features.extraction.notes import Check
@@ -11,7 +12,7 @@ from mfsn.features.ray.cluster import ray_address
 from mfsn.features.ray.engine import RayEngine
 from mfsn.features.registry import make_extractor
 from mfsn.manifest import SEGMENTS, read_table
-from mfsn.params import Stage
+from mfsn.params import Stage, load_params
 from mfsn.segments.waves import waveform_store
 from mfsn.store.owners import note_use, register_owner
 from mfsn.workspace import main_checkout, store_root
@@ -22,7 +23,13 @@ def extract_one(stage: Stage) -> None:
     name = stage.name.partition("@")[2]
     outputs, segment, root = stage.outputs, stage.params.segment, store_root()
     segments = read_table(outputs.segments, SEGMENTS)
-    config = getattr(stage.params, name)
+    path = outputs.digest(name)
+    # The system decides no row, so dvc.yaml declares it for `scan`, which notes it in data/code.
+    if name not in load_params(outputs.workspace).read:
+        write_text(path, "")
+        print(f"extract: the system does not read {name}; nothing is extracted")
+        return
+    config = stage.params.section(name)
     cut = (segment.sample_rate_hz, segment.samples, segment.reading)
     make = partial(make_extractor, name, config, *cut)
     address = ray_address()
@@ -34,7 +41,6 @@ def extract_one(stage: Stage) -> None:
         refuse_unlike_encoders(outputs.workspace, extractor)
         digest = extract(extractor, segments, segment, root, engine)
         check.note(extractor, digest)
-    path = outputs.digest(name)
     digest.write(path)
     register_owner(root, main_checkout(), path.relative_to(outputs.workspace), digest.store)
     note_use(root, outputs.segments, waveform_store(segment, root).spec.directory)

@@ -7,13 +7,15 @@ checkpoints (they may be retrained in place) and folds.
 from pathlib import Path
 
 from _start import run
+from _used_code import code_keys, code_of
 from mfsn.base.files import write_json
-from mfsn.base.fingerprint import stage_code, stage_keys
 from mfsn.base.hashing import hash_files
 from mfsn.corpora.demo.speech import ensure_spoken
 from mfsn.corpora.preparing.scan import scan_corpus, write_files
+from mfsn.features.config import EncoderConfig
 from mfsn.params import Params, Stage
-from mfsn.workspace import corpus_root, local_path, store_root
+from mfsn.runs.outputs import replacing_folder
+from mfsn.workspace import Outputs, corpus_root, local_path, store_root
 
 
 def scan(stage: Stage) -> None:
@@ -25,28 +27,40 @@ def scan(stage: Stage) -> None:
             print(f"scan: spoke the demo into {folder}")
     files = scan_corpus(corpus, corpus_root(corpus.name), cache / f"{corpus.name}.json")
     write_files(stage.outputs.files, files)
-    write_code(stage.outputs.workspace, named_files(stage.params, stage.outputs.workspace, cache))
+    write_code(stage.params, stage.outputs.workspace, cache)
+    tidy_digests(stage.outputs, stage.params.extract.extractors)
     print(f"scan: {len(files)} files, {sum(file.bytes for file in files) / 1e6:.0f} MB")
 
 
-def write_code(workspace: Path, named: dict[str, dict[str, str]]) -> None:
-    """Write data/code/<key>.json for every key of stages/roots.yaml."""
-    for key in stage_keys(workspace):
-        hashes = stage_code(workspace, key) | named.get(key, {})
-        write_json(workspace / "data" / "code" / f"{key}.json", hashes)
+def write_code(params: Params, workspace: Path, cache: Path) -> None:
+    """Write data/code/<key>.json for every stage, and whether an extractor's rows are read."""
+    named = named_files(params, workspace, cache)
+    with replacing_folder(workspace / "data" / "code") as folder:
+        for key in code_keys(params):
+            content = code_of(key, params, workspace) | named.get(key, {})
+            _, _, extractor = key.partition("-")
+            if extractor:
+                content |= {"read": extractor in params.read}
+            write_json(folder / f"{key}.json", content)
+
+
+def tidy_digests(outputs: Outputs, extractors: list[str]) -> None:
+    """Delete digests of extractors that have no stage: search and train depend on the folder."""
+    for path in outputs.features.glob("*.json"):
+        if path.stem not in extractors:
+            path.unlink()
 
 
 def named_files(params: Params, workspace: Path, cache: Path) -> dict[str, dict[str, str]]:
-    """Key of stages/roots.yaml to the hashes of the files that its parameters name."""
+    """Key of `code_keys` to the hashes of the files that its parameters name."""
     folds = params.protocol.file if params.protocol.name == "folds_from_file" else None
     fold_file = hashes_of("protocol.file", folds, workspace, cache)
-    return {
-        "extract-sec": hashes_of("sec.model", params.sec.model, workspace, cache),
-        "extract-tec": hashes_of("tec.model", params.tec.model, workspace, cache),
-        "prepare": fold_file,
-        "search": fold_file,
-        "train": fold_file,
+    encoders = {
+        f"extract-{name}": hashes_of(f"{name}.model", section.model, workspace, cache)
+        for name in params.extract.extractors
+        if isinstance(section := params.section(name), EncoderConfig)
     }
+    return encoders | dict.fromkeys(("prepare", "search", "train"), fold_file)
 
 
 def hashes_of(parameter: str, name: str | None, workspace: Path, cache: Path) -> dict[str, str]:

@@ -6,13 +6,22 @@ refuses the others, so that a parameter which is read but not declared cannot ex
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Self
 
 import yaml
-from pydantic import Field, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    Field,
+    PrivateAttr,
+    SerializerFunctionWrapHandler,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
+from mfsn import plugins
 from mfsn.config import Config
 from mfsn.corpora.config import CorpusConfig, LabelsConfig, PrepareConfig
 from mfsn.errors import ConfigError, UndeclaredParameterError
@@ -23,7 +32,9 @@ from mfsn.features.config import (
     MfccConfig,
     SpectrogramConfig,
 )
-from mfsn.models.config import READ_TEC, ModelConfig, System
+from mfsn.features.extraction.config import ExtractConfig
+from mfsn.features.registry import config_type
+from mfsn.models.config import ModelConfig
 from mfsn.protocols.config import ProtocolConfig
 from mfsn.segments.config import SegmentConfig
 from mfsn.training.config import (
@@ -34,21 +45,37 @@ from mfsn.training.config import (
     SelectionConfig,
     TrainConfig,
 )
-from mfsn.workspace import Outputs, find_workspace
+from mfsn.training.system import get_system
+from mfsn.workspace import Outputs, find_workspace, store_root
+
+if TYPE_CHECKING:
+    from mfsn.training.experiment import Experiment
+
+
+EXPERIMENT = (
+    "labels", "segment", "protocol", "model", "optimisation", "search", "selection", "corruption"
+)  # fmt: skip
+"""Sections that search and train read."""
+AFTER_SEARCH = ("train", "classical")
+"""Sections that train alone reads."""
 
 
 class Params(Config):
-    """All of params.yaml."""
+    """All of params.yaml.
+
+    Sections of plug-ins, which have the name of their extractor or system, are in `plugins`.
+    """
 
     experiment: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
     """Results stand in data/results/<corpus>/<experiment>."""
-    system: System
+    system: str
     seeds: list[int] = Field(min_length=1)
-    """One fit a fold and seed; scores are means over folds, then seeds."""
+    """One fit per fold and seed; scores are means over folds, then seeds."""
     corpus: CorpusConfig
     labels: LabelsConfig
     prepare: PrepareConfig
     segment: SegmentConfig
+    extract: ExtractConfig = ExtractConfig()
     sec: EncoderConfig
     tec: EncoderConfig
     spectrogram: SpectrogramConfig
@@ -64,25 +91,77 @@ class Params(Config):
     corruption: CorruptionConfig = CorruptionConfig()
     evaluate: EvaluateConfig
 
-    @field_validator("corruption")
+    _plugins: dict[str, Config] = PrivateAttr(default_factory=dict)
+
     @classmethod
-    def _tec_is_read(cls, corruption: CorruptionConfig, given: ValidationInfo) -> CorruptionConfig:
-        system = given.data.get("system")
-        if corruption.kind != "none" and system not in (*READ_TEC, None):
-            raise ValueError(
-                f"it replaces TEC, which system {system} does not read; set kind: none and both "
-                f"rates to 0, or choose one of {', '.join(READ_TEC)}"
-            )
-        return corruption
+    def parse(cls, values: Any, where: str) -> Self:
+        """Build the parameters from plain values; see `Config.parse`."""
+        own, others = dict(values) if isinstance(values, Mapping) else values, {}
+        for name, config in _sections_of_plugins(own).items():
+            others[name] = config.parse(own.pop(name, {}), where=f"{where}: {name}")
+        params = super().parse(own, where)
+        params._plugins.update(others)
+        return params
+
+    @model_serializer(mode="wrap")
+    def _with_plugins(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        own = {name: config.model_dump(mode="json") for name, config in self._plugins.items()}
+        return {**serialise(self), **own}
+
+    def section(self, name: str) -> Config:
+        """The section of an extractor, or of a system that has one.
+
+        Raises:
+            ConfigError: if there is none of this name.
+        """
+        if name in self._plugins:
+            return self._plugins[name]
+        if name in type(self).model_fields:
+            found = getattr(self, name)
+            if isinstance(found, Config):
+                return found
+        raise ConfigError(f"params.yaml has no section {name}; add `{name}: {{}}` to it")
+
+    @property
+    def read(self) -> tuple[str, ...]:
+        """The extractors whose rows are to be made: those that the system reads, or all."""
+        if self.extract.unread:
+            return tuple(self.extract.extractors)
+        return tuple(get_system(self.system).reads)
+
+    @field_validator("system")
+    @classmethod
+    def _system_is_known(cls, name: str) -> str:
+        return plugins.require_known("systems", name)
 
     @model_validator(mode="after")
-    def _seeds_are_distinct(self) -> Params:
+    def _corruption_meets_tec(self) -> Self:
+        if self.corruption.kind != "none" and "tec" not in get_system(self.system).reads:
+            reading = [n for n in plugins.names("systems") if "tec" in get_system(n).reads]
+            raise ValueError(
+                f"corruption replaces TEC, which system {self.system} does not read; set "
+                f"corruption.kind: none and both rates to 0, or choose one of {', '.join(reading)}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _extractors_have_stages(self) -> Self:
+        missing = [n for n in get_system(self.system).reads if n not in self.extract.extractors]
+        if missing:
+            raise ValueError(
+                f"system {self.system} reads {', '.join(missing)}, which extract.extractors does "
+                "not name; add it there"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _seeds_are_distinct(self) -> Self:
         if len(set(self.seeds)) != len(self.seeds):
             raise ValueError("seeds holds a number twice")
         return self
 
     @model_validator(mode="after")
-    def _dimensions_have_no_classes(self) -> Params:
+    def _dimensions_have_no_classes(self) -> Self:
         if self.labels.rated and self.optimisation.class_weights:
             raise ValueError(
                 "optimisation.class_weights weighs classes, and labels.target is dimensions; set "
@@ -91,10 +170,31 @@ class Params(Config):
         if self.labels.rated and self.corpus.parts:
             raise ValueError(
                 "labels.target: dimensions needs one corpus, and corpus.parts names several: only "
-                "IEMOCAP's ratings have a range that is stated, 1 to 5, so that there is no common "
+                "IEMOCAP states the range of its ratings, 1 to 5, so that there is no common "
                 "unit; set it to classes"
             )
         return self
+
+
+def _sections_of_plugins(values: Any) -> dict[str, type[Config]]:
+    """Section name to its type, for the plug-ins that plain values of params.yaml name.
+
+    Names that are not known, or values that are no section, are left to the checks of `Params`.
+    """
+    if not isinstance(values, Mapping):
+        return {}
+    found: dict[str, type[Config]] = {}
+    extract = values.get("extract")
+    named = extract.get("extractors") if isinstance(extract, Mapping) else None
+    for name in named if isinstance(named, list) else ():
+        if isinstance(name, str) and name not in Params.model_fields:
+            found[name] = config_type(name)
+    system = values.get("system")
+    if isinstance(system, str) and system in plugins.names("systems"):
+        config = get_system(system).config
+        if config is not None:
+            found[system] = config
+    return found
 
 
 class StageParams(Params):
@@ -137,6 +237,32 @@ def outputs_of(params: Params, workspace: Path) -> Outputs:
     return Outputs(workspace, params.corpus.name, params.experiment)
 
 
+def experiment_of(
+    params: Params, outputs: Outputs, code: Mapping[str, str], *, searching: bool = False
+) -> Experiment:
+    """The experiment that parameters describe, as search and train run it.
+
+    Args:
+        params: all of them, or those of a stage that runs fits.
+        outputs: where the stages write.
+        code: module name to a hash of its meaning: the code of the system's fits.
+        searching: leave out what only stage `train` reads.
+    """
+    from mfsn.training.experiment import Experiment
+
+    system = get_system(params.system)
+    sections = EXPERIMENT if searching else (*EXPERIMENT, *AFTER_SEARCH)
+    return Experiment(
+        system=system,
+        seeds=tuple(params.seeds),
+        outputs=outputs,
+        store=store_root(outputs.workspace),
+        code=code,
+        own=params.section(system.name) if system.config else None,
+        **{name: getattr(params, name) for name in sections},
+    )
+
+
 def open_stage(name: str) -> Stage:
     """The parameters and paths of a stage of the current workspace.
 
@@ -154,6 +280,7 @@ def open_stage(name: str) -> Stage:
     restricted = StageParams.model_construct(
         **{field: getattr(params, field) for field in Params.model_fields}
     )
+    restricted._plugins = params._plugins
     restricted._declared = declared_sections(workspace, name)
     return Stage(name, restricted, outputs_of(params, workspace))
 

@@ -144,6 +144,15 @@ def corpus_variable(name: str) -> str:
     return "MFSN_CORPUS_" + "".join(c if c.isalnum() else "_" for c in name.upper())
 
 
+def extracted_in(features: Path) -> list[str]:
+    """Extractors whose digests name rows, sorted.
+
+    Args:
+        features: a folder of digests.
+    """
+    return sorted(path.stem for path in features.glob("*.json") if path.stat().st_size)
+
+
 @dataclass(frozen=True)
 class Outputs:
     """The paths of all stage outputs of one corpus and experiment; mirrors dvc.yaml."""
@@ -173,8 +182,21 @@ class Outputs:
         return self.prepared / "segments.parquet"
 
     def digest(self, extractor: str) -> Path:
-        """The digest of an extractor: segment id to row key (written by `extract@NAME`)."""
-        return self.prepared / "features" / f"{extractor}.json"
+        """The digest of an extractor: segment id to row key (written by `extract@NAME`).
+
+        It is empty where nothing was extracted, because the system does not read it.
+        """
+        return self.features / f"{extractor}.json"
+
+    @property
+    def features(self) -> Path:
+        """Folder of the digests."""
+        return self.prepared / "features"
+
+    @property
+    def extracted(self) -> list[str]:
+        """Extractors whose digests name rows, sorted."""
+        return extracted_in(self.features)
 
     @property
     def results(self) -> Path:

@@ -11,7 +11,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
-from mfsn.systems.linear_model import LinearModel, fit_linear
+from mfsn.systems.linear.model import LinearModel, fit_linear
 
 
 @pytest.mark.parametrize("balanced", [False, True])

@@ -10,8 +10,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from mfsn.systems.linear_model import LinearModel
-from mfsn.systems.probe_fit import fit_logistic
+from mfsn.systems.linear.model import LinearModel
+from mfsn.systems.linear.probe_model import fit_logistic
 
 
 @pytest.mark.parametrize("balanced", [False, True])

@@ -50,9 +50,14 @@ from mfsn.segments.config import SegmentConfig
 from mfsn.segments.waves import segment_corpus
 from mfsn.store.reader import FeatureReader
 from mfsn.store.spec import ArraySpec
-from mfsn.training.config import OptimisationConfig, SearchConfig, SelectionConfig
+from mfsn.training.config import (
+    OptimisationConfig,
+    SearchConfig,
+    SelectionConfig,
+)
 from mfsn.training.data.fold_data import TrainingData, load_data
 from mfsn.training.experiment import Experiment
+from mfsn.training.system import get_system, parts_of
 from mfsn.workspace import Outputs
 
 Array = npt.NDArray[np.float32]
@@ -285,7 +290,7 @@ def hidden_states(corpus: Corpus, wave: Array) -> Tensor:
 def data_of(corpus: Corpus, **model: Any) -> tuple[TrainingData, SerNetwork]:
     """What training would read, and a seeded network whose scaling is fitted."""
     experiment = Experiment(
-        system="coattention",
+        system=get_system("coattention"),
         seeds=(0,),
         labels=LabelsConfig(classes=["angry", "sad"]),
         segment=AS_PUBLISHED,
@@ -300,7 +305,9 @@ def data_of(corpus: Corpus, **model: Any) -> tuple[TrainingData, SerNetwork]:
     )
     data = load_data(experiment, "cpu")
     torch.manual_seed(1)
-    network = build_network("coattention", experiment.model, data.shapes, 2, data.levels)
+    network = build_network(
+        parts_of(experiment.system), experiment.model, data.shapes, 2, data.levels
+    )
     training = data.part([f"u{length}" for length in TRAINING])
     network.fit_scaling(*data.rows.select_spectrogram(training.rows_N))
     return data, network.eval()

@@ -11,7 +11,7 @@ from sklearn.linear_model import Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from mfsn.systems.linear_model import LinearModel, fit_ridge
+from mfsn.systems.linear.model import LinearModel, fit_ridge
 
 
 @pytest.mark.parametrize("dimensions", [1, 3])

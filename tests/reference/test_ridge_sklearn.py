@@ -10,7 +10,7 @@ from sklearn.linear_model import RidgeClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from mfsn.systems.linear_model import LinearModel, fit_ridge_classes
+from mfsn.systems.linear.model import LinearModel, fit_ridge_classes
 
 
 @pytest.mark.parametrize("balanced", [False, True])

@@ -19,8 +19,13 @@ from mfsn.segments.config import SegmentConfig
 from mfsn.store.digest import Digest
 from mfsn.store.spec import ArraySpec, StoreSpec
 from mfsn.store.store import Store
-from mfsn.training.config import OptimisationConfig, SearchConfig, SelectionConfig
+from mfsn.training.config import (
+    OptimisationConfig,
+    SearchConfig,
+    SelectionConfig,
+)
 from mfsn.training.experiment import Experiment
+from mfsn.training.system import get_system
 from mfsn.workspace import Outputs
 
 CLASSES = ("calm", "loud")
@@ -39,6 +44,8 @@ ARRAYS = {
     "mfcc": (ArraySpec("mfcc", (10, COEFFICIENTS), "float32", ("frame", "coefficient")),),
     "functionals": (ArraySpec("functionals", (6,), "float32", ("functional",)),),
 }
+
+WEIGHTS = {"sec": "random weights", "tec": "random weights"}
 
 ToyMaker = Callable[..., Experiment]
 
@@ -99,7 +106,9 @@ def write_features(
             arrays = {a.name: np.stack([_row(a, *v) for v in rows.values()]) for a in spec.arrays}
             writer.append(list(keys.values()), arrays)
         config: dict[str, Any] = {"model": f"random/{name}", "revision": None, "levels": {}}
-        digest = Digest.of(spec, {"config": config, "weights": "random weights"} | about, keys)
+        digest = Digest.of(
+            spec, {"config": config, "weights": WEIGHTS.get(name, "none")} | about, keys
+        )
         digest.write(outputs.digest(name))
 
 
@@ -143,6 +152,8 @@ def toy(tmp_path: Path) -> ToyMaker:
         of_segments = {s: (i, shift[u]) for i, (s, u) in enumerate(ids)}
         values = {n: of_utterances if n == "functionals" else of_segments for n in ARRAYS}
         write_features(outputs, tmp_path / "store", values, about or {})
+        if "system" in fields:
+            fields["system"] = get_system(fields["system"])
         return replace(_defaults(outputs, tmp_path / "store"), **fields)
 
     return make
@@ -150,7 +161,7 @@ def toy(tmp_path: Path) -> ToyMaker:
 
 def _defaults(outputs: Outputs, store: Path) -> Experiment:
     return Experiment(
-        system="mfsn",
+        system=get_system("mfsn"),
         seeds=(0,),
         labels=LabelsConfig(classes=list(CLASSES)),
         segment=SegmentConfig(duration_s=SAMPLES / 16_000),

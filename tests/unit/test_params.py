@@ -111,7 +111,8 @@ LEVELS = "it takes all, or level names with indices of hidden states"
         ("seeds: [0]", "seeds: x", "seeds is 'x'; it takes a list"),
         ("seeds: [0]", "seeds: [0.5]", "seeds.0 is 0.5; it takes a whole number"),
         ("alpha_lr: 5.0", "alpha_lr: .inf", "search.alpha_lr is inf; it takes a finite number"),
-        ("reader: demo", "reader: nope", "corpus.reader is 'nope'; it takes demo, ravdess, "),
+        ("reader: demo", "reader: nope", "corpus.reader: there is no corpus reader 'nope'; choose"),
+        ("system: mfsn", "system: mfns", "system: there is no system 'mfns' (did you mean mfsn?)"),
         ("name: demo", "name: 5", "corpus.name is 5; it takes text"),
         ("{low: 1, mid: 2, high: 4}", "some", f"sec.levels is 'some'; {LEVELS}"),
         ("{low: 1, mid: 2, high: 4}", "[1, 2]", f"sec.levels is [1, 2]; {LEVELS}"),
@@ -147,7 +148,7 @@ def test_a_matrix_item_declares_its_own_section(workspace: Path) -> None:
 
 def test_every_section_of_the_schema_is_declared_by_a_stage(workspace: Path) -> None:
     stages = yaml.safe_load((workspace / "dvc.yaml").read_text())["stages"]
-    items = stages["extract"]["matrix"]["extractor"]
+    items = load_params(workspace).extract.extractors
     names = [name for name in stages if name != "extract"] + [f"extract@{item}" for item in items]
     declared = frozenset[str]().union(*(declared_sections(workspace, name) for name in names))
     assert declared | {"experiment"} == set(Params.model_fields)

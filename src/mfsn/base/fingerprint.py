@@ -1,10 +1,9 @@
-"""What the code of a stage means, as one hash a module: the finest dependency that stays readable.
+"""What code means, as one hash per module: the finest dependency that stays readable.
 
-A dependency on source files would rerun training for a docstring. Here each stage depends on a
-small JSON that maps every module in the stage's import closure to a hash of its syntax tree
+A dependency on source files would rerun training for a docstring. Here each stage, and each fit,
+depends on a mapping of every module in its import closure to a hash of the module's syntax tree
 without docstrings; comments and layout are not in the tree to begin with. Imports inside functions
-count. What a stage picks by name at run time, and the libraries whose versions decide its result,
-are named in `stages/roots.yaml`.
+count. What is chosen by name at run time is no import: whoever asks names it as a root.
 """
 
 from __future__ import annotations
@@ -12,74 +11,85 @@ from __future__ import annotations
 import ast
 import functools
 import hashlib
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from importlib.metadata import version
 from pathlib import Path
 
-import yaml
-
 PACKAGE = "mfsn"
 
-# Not followed: the package's entrance only re-exports names, and what mfsn.params hands to a stage
-# is declared in dvc.yaml. A stage's own modules import the configurations that they use.
-ENTRANCES = frozenset({"mfsn", "mfsn.params"})
+# Not followed. The package's entrance only exports names again, mfsn.plugins only lists them, and
+# what mfsn.params hands to a stage is declared in dvc.yaml: a stage's own modules import the
+# configurations that they use.
+ENTRANCES = frozenset({"mfsn", "mfsn.params", "mfsn.plugins"})
 
 DATA_SUFFIXES = (".yaml", ".html", ".css")
 
+LIBRARIES = {
+    "matplotlib": "matplotlib",
+    "sklearn": "scikit-learn",
+    "soundfile": "soundfile",
+    "torch": "torch",
+    "torchaudio": "torchaudio",
+    "transformers": "transformers",
+}
+"""Modules whose versions decide results, and that are always installed, to the names of their
+distributions."""
 
-def stage_code(workspace: Path, key: str) -> dict[str, str]:
+
+def stage_code(workspace: Path, script: str, roots: Iterable[str] = ()) -> dict[str, str]:
     """What the code of a stage means at this moment.
 
     Args:
         workspace: the folder of src/ and stages/.
-        key: an entry of stages/roots.yaml, such as `extract-mfcc`.
+        script: name of the stage's script, such as `extract`.
+        roots: modules that the stage chooses by name.
 
     Returns:
-        As `fingerprint`, the scripts' shared helpers and the versions of libraries added.
+        As `fingerprint`.
     """
-    stages = workspace / "stages"
-    entry = yaml.safe_load((stages / "roots.yaml").read_text(encoding="utf-8"))[key]
-    script = _script(stages, key)
-    hashes = fingerprint(workspace / "src", script, entry["modules"])
-    for helper in shared_helpers(script):
-        hashes |= fingerprint(workspace / "src", helper, [])
-    return hashes | {f"library {name}": version(name) for name in entry["libraries"]}
-
-
-def stage_keys(workspace: Path) -> list[str]:
-    """The entries of stages/roots.yaml: one a file in data/code/."""
-    text = (workspace / "stages" / "roots.yaml").read_text(encoding="utf-8")
-    return list(yaml.safe_load(text))
+    path = workspace / "stages" / f"{script}.py"
+    return fingerprint(workspace / "src", [path, *shared_helpers(path)], roots)
 
 
 def shared_helpers(script: Path) -> list[Path]:
-    """The helpers beside a stage's script that it imports: `_start.py`, `_training.py`."""
-    tree = ast.parse(script.read_text(encoding="utf-8"))
-    imported = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
-    return [path for path in sorted(script.parent.glob("_*.py")) if path.stem in imported]
+    """The helpers beside a stage's script that it imports, or that they import."""
+    beside = {path.stem: path for path in script.parent.glob("_*.py")}
+    found, waiting = set[Path](), [script]
+    while waiting:
+        tree = ast.parse(waiting.pop().read_text(encoding="utf-8"))
+        imported = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+        new = {beside[name] for name in imported if name in beside} - found
+        found |= new
+        waiting += new
+    return sorted(found)
 
 
-def _script(stages: Path, key: str) -> Path:
-    return stages / f"{key.partition('-')[0]}.py"
-
-
-def fingerprint(source: Path, script: Path, roots: list[str]) -> dict[str, str]:
-    """Hash every module that a stage can run.
+def fingerprint(
+    source: Path, scripts: Iterable[Path] = (), roots: Iterable[str] = ()
+) -> dict[str, str]:
+    """Hash every module that scripts and modules can run.
 
     Args:
         source: the folder that holds the package (`src`).
-        script: the stage's script.
-        roots: modules that the script reaches by name only.
+        scripts: files outside of the package.
+        roots: modules of the package.
 
     Returns:
-        Name of the script or module to the first 16 digits of the sha256 of its meaning, and path
-        of the data that is packaged with a module to those of its bytes; sorted.
+        Name of each script and module to the first 16 digits of the sha256 of its meaning; path of
+        the data that is packaged with a module to those of its bytes; `library NAME` to the version
+        of each library that one of them imports, as far as it is in `LIBRARIES`. Sorted.
     """
     hashes: dict[str, str] = {}
-    hashes[script.name], imports = _read(script, PACKAGE)
-    waiting = [*roots, *imports]
+    libraries: set[str] = set()
+    waiting = list(roots)
+    for script in scripts:
+        hashes[script.name], imports = _read(script, PACKAGE)
+        waiting += imports
     while waiting:
         name = waiting.pop()
+        if not _is_ours(name):
+            libraries.add(name.partition(".")[0])
+            continue
         path = module_path(source, name)
         if name in hashes or name in ENTRANCES or path is None:
             continue
@@ -89,6 +99,8 @@ def fingerprint(source: Path, script: Path, roots: list[str]) -> dict[str, str]:
     for path in [*_data_files(source, hashes)]:
         content = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
         hashes[path.relative_to(source).as_posix()] = content
+    used = (LIBRARIES[name] for name in libraries & LIBRARIES.keys())
+    hashes |= {f"library {name}": version(name) for name in used}
     return dict(sorted(hashes.items()))
 
 
@@ -117,8 +129,8 @@ def _understand(text: str, package: str, filename: str) -> tuple[str, tuple[str,
 
 
 def _data_files(source: Path, modules: Collection[str]) -> Iterator[Path]:
-    # Packaged data belongs to the module of its name (corpora/data/ravdess.yaml to
-    # corpora/ravdess.py, report/page.html to report/page.py), else to its package.
+    # Packaged data belongs to the module of its name (readers/data/ravdess.yaml to
+    # readers/ravdess.py, experiment/page.html to experiment/page.py), else to its package.
     for package in modules:
         folder = source.joinpath(*package.split("."))
         found = (*folder.glob("*"), *folder.glob("*/*"))
@@ -135,14 +147,26 @@ def _parents(name: str) -> Iterator[str]:
 
 
 def _imports(tree: ast.Module, package: str) -> Iterator[str]:
-    for node in ast.walk(tree):
+    for node in _run(tree):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names if _is_ours(alias.name))
+            yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             base = _absolute(node, package)
+            yield base
             if _is_ours(base):
-                yield base
                 yield from (f"{base}.{alias.name}" for alias in node.names)
+
+
+def _run(tree: ast.AST) -> Iterator[ast.AST]:
+    """All nodes but those that only a type checker reads."""
+    waiting = [tree]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            waiting += node.orelse
+        else:
+            waiting += ast.iter_child_nodes(node)
 
 
 def _absolute(node: ast.ImportFrom, package: str) -> str:

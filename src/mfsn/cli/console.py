@@ -30,13 +30,16 @@ def refuse_unknown(extractors: Iterable[str]) -> None:
     Raises:
         ConfigError: if there is one.
     """
-    from mfsn.features.registry import EXTRACTORS
+    from mfsn import plugins
     from mfsn.store.messages import WAVEFORM
 
+    known = [WAVEFORM, *plugins.names("extractors")]
+
     for name in extractors:
-        if name not in (WAVEFORM, *EXTRACTORS):
-            known = ", ".join((WAVEFORM, *EXTRACTORS))
-            raise ConfigError(f"--extractor {name}: there is none; choose one of {known}")
+        if name not in known:
+            raise ConfigError(
+                f"--extractor {name}: there is none; choose one of {', '.join(known)}"
+            )
 
 
 def show(rows: Sequence[Sequence[object]]) -> None:

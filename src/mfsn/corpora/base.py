@@ -2,26 +2,14 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Protocol, runtime_checkable
 
+from mfsn import plugins
 from mfsn.corpora.facts import CorpusFacts, load_facts
-from mfsn.errors import ConfigError, CorpusError
-
-_READERS = {
-    "demo": "mfsn.corpora.demo.reader:Demo",
-    "ravdess": "mfsn.corpora.readers.ravdess:Ravdess",
-    "emodb": "mfsn.corpora.readers.emodb:EmoDb",
-    "iemocap": "mfsn.corpora.readers.iemocap:Iemocap",
-    "savee": "mfsn.corpora.readers.savee:Savee",
-    "meld": "mfsn.corpora.readers.meld:Meld",
-    "cremad": "mfsn.corpora.readers.cremad:CremaD",
-    "nemo": "mfsn.corpora.readers.nemo:Nemo",
-    "table": "mfsn.corpora.readers.table:Table",
-}
+from mfsn.errors import CorpusError
 
 
 @dataclass(frozen=True)
@@ -106,12 +94,8 @@ def get_reader(name: str) -> Reader:
     Raises:
         ConfigError: if there is no such reader.
     """
-    if name not in _READERS:
-        raise ConfigError(
-            f"corpus.reader: there is no reader {name}; known are {', '.join(_READERS)}"
-        )
-    module, _, cls = _READERS[name].partition(":")
-    reader: Reader = getattr(importlib.import_module(module), cls)(load_facts(name))
+    made = plugins.load("corpora", name)
+    reader: Reader = made() if plugins.origin("corpora", name) else made(load_facts(name))
     return reader
 
 

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from mfsn import plugins
 from mfsn.config import Config
 
 _NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
+
+
+JOINED = "joined"
+"""Instead of a reader: several corpora in one."""
 
 
 class PartConfig(Config):
@@ -17,12 +22,15 @@ class PartConfig(Config):
     name: str = Field(pattern=_NAME)
     """Its folder is found as if it stood alone; in the joined corpus, ids, speakers and sessions
     begin with `<name>/`."""
-    reader: Literal[
-        "demo", "ravdess", "emodb", "iemocap", "savee", "meld", "cremad", "nemo", "table"
-    ]
+    reader: str
     """The reader that understands its layout."""
     part: str | None = None
     """As `CorpusConfig.part`, of this corpus."""
+
+    @field_validator("reader")
+    @classmethod
+    def _reader_is_known(cls, name: str) -> str:
+        return plugins.require_known("corpora", name)
 
 
 class CorpusConfig(Config):
@@ -30,9 +38,7 @@ class CorpusConfig(Config):
 
     name: str = Field(pattern=_NAME)
     """Folder name of the corpus below the corpora root; outputs are told apart by it."""
-    reader: Literal[
-        "demo", "ravdess", "emodb", "iemocap", "savee", "meld", "cremad", "nemo", "table", "joined"
-    ]
+    reader: str
     """The reader that understands its layout. joined: several corpora in one, for training on one
     and testing on another (protocol cross_corpus); it has no folder of its own."""
     part: str | None = None
@@ -46,16 +52,21 @@ class CorpusConfig(Config):
     """For the reader joined: its corpora, two or more. labels.merge brings their emotions to common
     names, and labels.classes takes those that all of them have."""
 
+    @field_validator("reader")
+    @classmethod
+    def _reader_is_known(cls, name: str) -> str:
+        return name if name == JOINED else plugins.require_known("corpora", name)
+
     @model_validator(mode="after")
     def _parts_are_those_of_a_joined_corpus(self) -> CorpusConfig:
         names = [part.name for part in self.parts]
-        if self.reader != "joined" and names:
+        if self.reader != JOINED and names:
             raise ValueError(f"parts are for the reader joined, and the reader is {self.reader}")
-        if self.reader == "joined" and len(names) < 2:
+        if self.reader == JOINED and len(names) < 2:
             raise ValueError("the reader joined needs two parts or more, each with name and reader")
         if len(set(names)) != len(names):
             raise ValueError("parts holds a name twice")
-        if self.reader == "joined" and self.part is not None:
+        if self.reader == JOINED and self.part is not None:
             raise ValueError("a joined corpus takes part with each of its parts, not as a whole")
         return self
 

@@ -210,8 +210,8 @@ def _refuse_unknown(outputs: Outputs, extractor: str) -> None:
             f"corpus {outputs.corpus} is not prepared in {outputs.workspace}; "
             f"{'prepared are ' + ', '.join(there) if there else 'run `dvc repro` first'}"
         )
-    if not outputs.digest(extractor).is_file():
-        there = sorted(path.stem for path in (outputs.prepared / "features").glob("*.json"))
+    there = outputs.extracted
+    if extractor not in there:
         raise CacheError(
             f"corpus {outputs.corpus} has no features {extractor}; "
             f"{'there are ' + ', '.join(there) if there else 'run `dvc repro` to extract them'}"

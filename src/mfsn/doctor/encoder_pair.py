@@ -8,6 +8,7 @@ from mfsn.features.base import Extractor
 from mfsn.features.registry import make_extractor
 from mfsn.models.frames import joins_frames, refuse_unlike_frames
 from mfsn.params import load_params
+from mfsn.training.system import get_system
 
 _OTHER = {"sec": "tec", "tec": "sec"}
 
@@ -30,10 +31,11 @@ def refuse_unlike_encoders(workspace: Path, extractor: Extractor) -> None:
     if other is None:
         return
     params = load_params(workspace)
-    if not joins_frames(params.system, params.model):
+    parts = get_system(params.system).network
+    if parts is None or not joins_frames(parts, params.model):
         return
     segment = params.segment
     cut = (segment.sample_rate_hz, segment.samples, segment.reading)
-    both = {extractor.name: extractor, other: make_extractor(other, getattr(params, other), *cut)}
-    sec, tec = (both[name].arrays[-1].shape[0] for name in ("sec", "tec"))
-    refuse_unlike_frames(params.system, params.model, sec, tec)
+    both = {extractor.name: extractor, other: make_extractor(other, params.section(other), *cut)}
+    frames = {name: each.arrays[-1].shape[0] for name, each in both.items()}
+    refuse_unlike_frames(parts, params.model, frames)

@@ -22,7 +22,7 @@ from mfsn.store.layout import row_bytes
 from mfsn.store.shard import CHECKSUM_BYTES
 from mfsn.store.spec import StoreSpec
 from mfsn.store.store import Store
-from mfsn.training.experiment import EXTRACTORS as READ_BY
+from mfsn.training.system import Sizes, get_system
 
 
 @dataclass(frozen=True)
@@ -76,14 +76,15 @@ def extractor_work(name: str, params: Params, size: Size, store_root: Path) -> W
     return Work(spec, rows, there, seconds)
 
 
-def feature_bytes(params: Params, works: Sequence[Work]) -> int:
-    """Bytes of all rows that the system of params.yaml reads in training."""
-    total = 0
-    for work in works:
-        if work.spec.extractor in READ_BY[params.system]:
-            arrays = work.spec.arrays[-1:] if work.spec.extractor == "tec" else work.spec.arrays
-            total += work.rows * sum(row_bytes(array) for array in arrays)
-    return total
+def sizes_of(params: Params, works: Sequence[Work], utterances: int) -> Sizes:
+    """What the system of params.yaml reads in training, as far as its extractors are known."""
+    system = get_system(params.system)
+    read = {w.spec.extractor: w for w in works if w.spec.extractor in system.reads}
+    return Sizes(
+        arrays={name: system.chosen(name, work.spec.arrays) for name, work in read.items()},
+        rows={name: work.rows for name, work in read.items()},
+        utterances=utterances,
+    )
 
 
 def _there(spec: StoreSpec, size: Size, store_root: Path, scope: Scope) -> int:

@@ -10,15 +10,15 @@ from mfsn import runtime
 from mfsn.base.quantities import counted
 from mfsn.doctor.checks import Finding, check_environment, free_bytes, is_writable
 from mfsn.doctor.digests import check_digests
-from mfsn.doctor.estimate import Work, extractor_work, feature_bytes, waves_work
+from mfsn.doctor.estimate import Work, extractor_work, sizes_of, waves_work
 from mfsn.doctor.recordings import check_recordings
 from mfsn.doctor.size import Size, corpus_size
 from mfsn.doctor.variables import check_variables
 from mfsn.errors import MfsnError
-from mfsn.features.registry import EXTRACTORS
 from mfsn.models.frames import refuse_unlike_frames
 from mfsn.params import Params, load_params, outputs_of
 from mfsn.store.messages import explaining
+from mfsn.training.system import fits_of, get_system
 
 HEADROOM = 1.02
 """Shards carry an index and markers beside their rows."""
@@ -55,7 +55,7 @@ def examine(workspace: Path, store_root: Path) -> Examination:
     findings.append(Finding("corpus", _described(params, size)))
     findings += check_recordings(params, workspace)
     works = [waves_work(params, size, store_root)]
-    for name in EXTRACTORS:
+    for name in params.read:
         try:
             with explaining(store_root):
                 works.append(extractor_work(name, params, size, store_root))
@@ -63,7 +63,7 @@ def examine(workspace: Path, store_root: Path) -> Examination:
             findings.append(Finding(name, str(error), is_good=False))
     findings += _frames(params, works)
     findings += _lost(params, workspace, store_root, works)
-    findings += [*_room(works, store_root), _memory(params, works), _time(works)]
+    findings += [*_room(works, store_root), _memory(params, works, size), _time(works)]
     return Examination(tuple(findings), tuple(works))
 
 
@@ -75,10 +75,11 @@ def _described(params: Params, size: Size) -> str:
 def _frames(params: Params, works: list[Work]) -> Iterator[Finding]:
     """SEC and TEC that cannot be joined; which works are there depends on what could be loaded."""
     specs = {work.spec.extractor: work.spec for work in works}
-    frames = {name: specs[name].arrays[-1].shape[0] for name in ("sec", "tec") if name in specs}
-    if len(frames) == 2:
+    parts = get_system(params.system).network
+    if parts is not None and specs.keys() >= set(parts.encoders):
+        frames = {str(name): specs[name].arrays[-1].shape[0] for name in parts.encoders}
         try:
-            refuse_unlike_frames(params.system, params.model, frames["sec"], frames["tec"])
+            refuse_unlike_frames(parts, params.model, frames)
         except MfsnError as error:
             yield Finding("frames", str(error), is_good=False)
 
@@ -102,21 +103,20 @@ def _room(works: list[Work], store_root: Path) -> Iterator[Finding]:
         yield Finding("store", f"{store_root} cannot be written by this user", is_good=False)
 
 
-def _memory(params: Params, works: list[Work]) -> Finding:
+def _memory(params: Params, works: list[Work], size: Size) -> Finding:
     try:
         device = runtime.device()
         jobs = runtime.jobs() if device == "cpu" else 1
         allowed = runtime.feature_memory_bytes(device)
     except MfsnError as error:
         return Finding("memory", str(error), is_good=False)
-    if params.system == "probe":
-        return Finding("memory", "probes hold one mean a level and utterance")
-    needed = feature_bytes(params, works)
+    fits = fits_of(get_system(params.system))
+    needed = fits.held_bytes(sizes_of(params, works, size.utterances))
     where = "one process" if jobs == 1 else f"each of {jobs} processes"
     held = f"{needed / 1e9:.2f} GB of features for {params.system}, in {where}"
     if needed * jobs <= allowed:
         return Finding("memory", f"{held}: they fit ({allowed / 1e9:.2f} GB allowed)")
-    if params.system == "classical":
+    if not fits.streams:
         return Finding("memory", f"{held}: fewer fits run at once", is_good=needed <= allowed)
     why = f"more than the {allowed / 1e9:.2f} GB allowed"
     return Finding("memory", f"{held}, {why}: training reads them from the store as it goes")

@@ -5,21 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 
 from mfsn.features.base import Extractor, store_spec
-from mfsn.features.registry import EXTRACTORS, make_extractor
+from mfsn.features.registry import make_extractor
 from mfsn.params import Params
 from mfsn.segments.waves import segment_recipe, waveform_store
 from mfsn.store.messages import WAVEFORM
 from mfsn.store.spec import StoreSpec
-
-ALL = (WAVEFORM, *EXTRACTORS)
-"""Everything whose rows lie in the store."""
 
 
 def extractor_of(name: str, params: Params) -> Extractor:
     """The extractor that params.yaml describes.
 
     Args:
-        name: one of `EXTRACTORS`.
+        name: one of `extract.extractors`.
         params: all of params.yaml.
 
     Raises:
@@ -28,7 +25,7 @@ def extractor_of(name: str, params: Params) -> Extractor:
     """
     segment = params.segment
     cut = (segment.sample_rate_hz, segment.samples, segment.reading)
-    return make_extractor(name, getattr(params, name), *cut)
+    return make_extractor(name, params.section(name), *cut)
 
 
 def spec_of(extractor: Extractor, params: Params) -> StoreSpec:

@@ -25,7 +25,7 @@ from mfsn.manifest import (
     write_table,
 )
 from mfsn.protocols.config import ProtocolConfig
-from mfsn.protocols.cross_corpus import CROSS_CORPUS
+from mfsn.protocols.kinds.cross_corpus import CROSS_CORPUS
 from mfsn.protocols.make import make_folds
 from mfsn.workspace import Outputs
 

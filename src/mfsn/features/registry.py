@@ -1,28 +1,22 @@
 """Extractors by name.
 
 Modules are imported by name, only when asked for: a stage then depends on the code of its own
-extractor and on no other's (stages/roots.yaml names them for the fingerprint).
+extractor and on no other's .
 """
 
 from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
+from mfsn import plugins
 from mfsn.config import Config
-from mfsn.errors import ConfigError
-from mfsn.features.base import Extractor
 from mfsn.features.config import EncoderConfig, FunctionalsConfig, MfccConfig, SpectrogramConfig
 from mfsn.segments.config import Reading
 
-_CLASSES = {
-    "sec": ("mfsn.features.extractors.encoder", "SecExtractor"),
-    "tec": ("mfsn.features.extractors.encoder", "TecExtractor"),
-    "spectrogram": ("mfsn.features.extractors.spectrogram", "SpectrogramExtractor"),
-    "mfcc": ("mfsn.features.extractors.mfcc", "MfccExtractor"),
-    "functionals": ("mfsn.features.extractors.functionals", "FunctionalsExtractor"),
-}
+if TYPE_CHECKING:
+    from mfsn.features.base import Extractor
 
 _PUBLISHED = {
     "spectrogram": "PublishedSpectrogramExtractor",
@@ -38,8 +32,17 @@ _CONFIGS: Mapping[str, type[Config]] = {
     "functionals": FunctionalsConfig,
 }
 
-EXTRACTORS = tuple(_CLASSES)
-"""Names of all extractors, as in params.yaml and dvc.yaml."""
+
+def config_type(name: str) -> type[Config]:
+    """The type of an extractor's section of params.yaml.
+
+    Raises:
+        ConfigError: if there is no such extractor.
+    """
+    if name in _CONFIGS:
+        return _CONFIGS[name]
+    found: type[Config] = plugins.load("extractors", name).config_type
+    return found
 
 
 def make_extractor(
@@ -48,7 +51,7 @@ def make_extractor(
     """Make an extractor.
 
     Args:
-        name: one of `EXTRACTORS`.
+        name: an extractor.
         config: its section of params.yaml.
         sample_rate_hz: of the waves that it will be given.
         samples: length of a segment; extractors of whole utterances take any length.
@@ -59,15 +62,12 @@ def make_extractor(
             segment.
         ModelLoadError: if its encoder cannot be loaded.
     """
-    if name not in _CLASSES:
-        raise ConfigError(f"{name} is not an extractor; known are {', '.join(_CLASSES)}")
-    module, kind = _CLASSES[name]
-    if reading == "as_published":
-        kind = _PUBLISHED.get(name, kind)
-    cls = getattr(importlib.import_module(module), kind)
+    cls = plugins.load("extractors", name)
+    if reading == "as_published" and name in _PUBLISHED:
+        cls = getattr(importlib.import_module(cls.__module__), _PUBLISHED[name])
     if cls.scope == "utterance":
-        return cast(Extractor, cls(config, sample_rate_hz))
-    return cast(Extractor, cls(config, sample_rate_hz, samples))
+        return cast("Extractor", cls(config, sample_rate_hz))
+    return cast("Extractor", cls(config, sample_rate_hz, samples))
 
 
 def remake_extractor(
@@ -80,7 +80,7 @@ def remake_extractor(
     """Make an extractor again from what it said about itself, as digests and models keep it.
 
     Args:
-        name: one of `EXTRACTORS`.
+        name: an extractor.
         about: its `about`, as JSON gives it back.
         sample_rate_hz: of the waves that it will be given.
         samples: length of a segment.
@@ -93,5 +93,5 @@ def remake_extractor(
     values = dict(about["config"])
     if isinstance(values.get("levels"), dict):
         values["levels"] = {level: values["levels"][level] for level in about["levels"]}
-    config = _CONFIGS[name].parse(values, where=f"the model's {name}")
+    config = config_type(name).parse(values, where=f"the model's {name}")
     return make_extractor(name, config, sample_rate_hz, samples, reading)

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from mfsn.config import Config
 
-System = Literal["mfsn", "sec_tec", "coattention", "acoustic", "classical", "probe"]
-"""mfsn: search over how SEC adjusts TEC. sec_tec: MFSN without search (T' = T). coattention: one
-encoder, SEC's last level (CA-MSER). acoustic: spectrogram and MFCC only. classical: functionals
-with a linear model. probe: a linear model on the mean of each SEC level, of which development data
-choose one."""
+Encoder = Literal["sec", "tec"]
 
-READ_TEC: tuple[System, ...] = ("mfsn", "sec_tec")
-"""The systems that read TEC."""
+
+@dataclass(frozen=True)
+class NetworkParts:
+    """Which parts the network of a system has; spectrogram and MFCC are always there."""
+
+    encoders: tuple[Encoder, ...] = ()
+    """What co-attention reads: nothing, SEC alone, or SEC and TEC."""
+    fused: bool = False
+    """Whether Fusion Cells adjust TEC by a chosen level of SEC."""
+
 
 Operation = Literal[
     "zero", "sum", "attention", "attention_r", "concat_fc", "concat_fc_r", "ism", "ism_r"

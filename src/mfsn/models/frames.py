@@ -1,38 +1,39 @@
-"""Which systems join SEC and TEC frame by frame, so that both need equally many frames."""
+"""Which networks join SEC and TEC frame by frame, so that both need equally many frames."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from mfsn.base.quantities import counted
 from mfsn.errors import ConfigError
-from mfsn.models.config import ModelConfig, System
+from mfsn.models.config import ModelConfig, NetworkParts
 
 
-def joins_frames(system: System, config: ModelConfig) -> bool:
+def joins_frames(parts: NetworkParts, config: ModelConfig) -> bool:
     """Whether a frame of SEC meets the frame of TEC that has its number."""
-    return system == "mfsn" or (system == "sec_tec" and config.streams == "joint")
+    return parts.fused or (len(parts.encoders) > 1 and config.streams == "joint")
 
 
 def refuse_unlike_frames(
-    system: System, config: ModelConfig, sec_frames: int, tec_frames: int
+    parts: NetworkParts, config: ModelConfig, frames: Mapping[str, int]
 ) -> None:
     """Stop where SEC and TEC would be joined frame by frame and cannot be.
 
     Args:
-        system: of params.yaml.
-        config: its section `model`.
-        sec_frames: of a segment, in SEC's last level.
-        tec_frames: of a segment, in TEC.
+        parts: of the network.
+        config: section `model` of params.yaml.
+        frames: extractor to frames per segment; those that are not joined do not matter.
 
     Raises:
-        ConfigError: if they are not equally many, and the system joins them.
+        ConfigError: if SEC and TEC have not equally many frames, and the network joins them.
     """
-    if sec_frames == tec_frames or not joins_frames(system, config):
+    if not joins_frames(parts, config) or frames["sec"] == frames["tec"]:
         return
     what, instead = "be fused frame by frame", "system: sec_tec with model.streams: dual"
-    if system != "mfsn":
+    if not parts.fused:
         what, instead = "share one co-attention stream", "model.streams: dual"
     raise ConfigError(
-        f"SEC has {counted(sec_frames, 'frame')} a segment and TEC {tec_frames}, so they cannot "
-        f"{what}; choose two encoders with the same hop and the same frames (params.yaml: "
+        f"SEC has {counted(frames['sec'], 'frame')} per segment and TEC {frames['tec']}, so they "
+        f"cannot {what}; choose two encoders with the same hop and the same frames (params.yaml: "
         f"sec.model, tec.model, sec.frames, tec.frames), or {instead}"
     )

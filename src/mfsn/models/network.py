@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from mfsn.errors import ConfigError
 from mfsn.models.alexnet import load_imagenet
 from mfsn.models.cells import Fusion, FusionCell
-from mfsn.models.config import ModelConfig, System
+from mfsn.models.config import ModelConfig, NetworkParts
 from mfsn.models.frames import refuse_unlike_frames
 from mfsn.models.inputs import Features, InputShapes, Slices
 from mfsn.models.parts import (
@@ -151,8 +151,13 @@ class SerNetwork(nn.Module):
         self.acoustic.spectrogram.scaling.fit(spectrogram_BSF, utterance_max_B, valid_B)
 
 
+def choice_levels(parts: NetworkParts, levels: Sequence[str]) -> tuple[str, ...]:
+    """SEC levels that a network draws from and is evaluated with: one where there is no choice."""
+    return tuple(levels if parts.fused else levels[-1:])
+
+
 def build_network(
-    system: System,
+    parts: NetworkParts,
     config: ModelConfig,
     shapes: InputShapes,
     classes: int,
@@ -162,16 +167,16 @@ def build_network(
     alpha_init_std: float = 1e-3,
     pretrained: bool = True,
 ) -> SerNetwork:
-    """Make the network of a system with fresh weights.
+    """Make a network with fresh weights.
 
     All weights come from torch's global generator in a fixed order, spectrogram and MFCC first: the
-    caller seeds it (`torch.manual_seed`), and systems with the same seed share their acoustic part
-    (`coattention`, whose vectors are half as wide, its beginning).
+    caller seeds it (`torch.manual_seed`), and networks with the same seed share their acoustic part
+    (with one encoder, where its vectors are half as wide, its beginning).
 
     Args:
-        system: `mfsn`, `sec_tec`, `coattention` or `acoustic`.
+        parts: which parts it has.
         config: sizes and readings.
-        shapes: sizes of the cached rows; those that a system does not read do not matter.
+        shapes: sizes of the cached rows; those that the network does not read do not matter.
         classes: C.
         levels: SEC level names; the last is S_N.
         dimensions: number of values to predict instead of classes; 0 predicts classes.
@@ -180,35 +185,37 @@ def build_network(
             follows, which then needs no network.
 
     Raises:
-        ConfigError: if the system has no network, there is no level, SEC and TEC cannot be fused
-            because their frames differ, or ImageNet weights are asked for at another width than 1.
+        ConfigError: if there is no level, SEC and TEC cannot be fused because their frames differ,
+            or ImageNet weights are asked for at another width than 1.
         ModelLoadError: if ImageNet weights cannot be loaded.
     """
-    if system in ("classical", "probe"):
-        raise ConfigError(f"system {system} has no network; choose another one")
     if not levels:
         raise ConfigError("there is no SEC level (params.yaml: sec.levels); name at least one")
-    refuse_unlike_frames(system, config, shapes.sec_frames, shapes.tec_frames)
-    outputs = (1 if system == "coattention" else 2) * config.projection
+    refuse_unlike_frames(parts, config, {"sec": shapes.sec_frames, "tec": shapes.tec_frames})
+    streams = len(parts.encoders)
+    outputs = (1 if streams == 1 else 2) * config.projection
     acoustic = AcousticPart(config, shapes, outputs)
     if pretrained and config.alexnet_weights == "imagenet":
         load_imagenet(acoustic.spectrogram.alexnet)
-    encoders = _encoders(system, config, shapes, levels[-1], alpha_init_std)
-    hidden = {"acoustic": 4, "coattention": 3}.get(system, 6) * config.projection
+    encoders = _encoders(parts, config, shapes, levels[-1], alpha_init_std)
+    hidden = 2 * outputs + streams * config.projection
     head = _head(hidden, config, dimensions or classes)
     readout = Values(dimensions) if dimensions else Posteriors()
-    choice_levels = levels if system == "mfsn" else levels[-1:]
-    return SerNetwork(acoustic, encoders, head, choice_levels, readout)
+    return SerNetwork(acoustic, encoders, head, choice_levels(parts, levels), readout)
 
 
 def _encoders(
-    system: System, config: ModelConfig, shapes: InputShapes, last_level: str, alpha_init_std: float
+    parts: NetworkParts,
+    config: ModelConfig,
+    shapes: InputShapes,
+    last_level: str,
+    alpha_init_std: float,
 ) -> OneEncoderPart | TwoEncoderPart | None:
-    if system == "acoustic":
+    if not parts.encoders:
         return None
-    if system == "coattention":
+    if len(parts.encoders) == 1:
         return OneEncoderPart(config, shapes, last_level)
-    fusion = _fusion(config, shapes, alpha_init_std) if system == "mfsn" else None
+    fusion = _fusion(config, shapes, alpha_init_std) if parts.fused else None
     return TwoEncoderPart(config, shapes, last_level, fusion)
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
@@ -27,24 +27,18 @@ from mfsn.features.base import Extractor, store_spec
 from mfsn.features.extraction.in_memory import (
     Recording,
     Span,
-    extract_recordings,
     groups,
     load_recordings,
 )
-from mfsn.features.extractors.functionals import FunctionalsExtractor
 from mfsn.features.registry import remake_extractor
 from mfsn.params import load_params, outputs_of
 from mfsn.prediction.records import Piece, Prediction, Predictions
 from mfsn.segments.config import SegmentConfig
 from mfsn.segments.waves import segment_recipe
-from mfsn.systems.linear_model import LinearModel
-from mfsn.systems.probe_fit import segment_means, utterance_means
-from mfsn.training.data.fold_data import make_rows
-from mfsn.training.loop import read_out
 from mfsn.training.model_record import OF_MODEL, OF_RUN, RUN, describe, doubts, read_record
-from mfsn.training.results import MODEL, WEIGHTS
-from mfsn.training.saved import load_network
+from mfsn.training.results import MODEL
 from mfsn.training.scoring import merit
+from mfsn.training.system import get_system, make_scorer
 from mfsn.workspace import find_workspace
 
 Said = dict[str, Any]
@@ -123,7 +117,7 @@ class Predictor:
         extractors = {
             name: _remake(name, kept, self._segment) for name, kept in self._run["features"].items()
         }
-        self._score = _SCORERS.get(self._record["system"], _Network)(folder, extractors)
+        self._score = make_scorer(get_system(self._record["system"]), folder, extractors)
         self.classes: tuple[str, ...] = tuple(self._record["classes"])
         """The emotions that it tells apart."""
         self.dimensions: tuple[str, ...] = tuple(self._record.get("dimensions", ()))
@@ -187,77 +181,6 @@ class Predictor:
             Piece(start / rate, end / rate, **said)
             for (start, end), said in zip(spans, scores, strict=True)
         )
-
-
-class _Network:
-    """Scores the segments of recordings by a network."""
-
-    def __init__(self, folder: Path, extractors: Mapping[str, Extractor]) -> None:
-        self._saved = load_network(folder)
-        self._device = runtime.device()
-        self._saved.network.to(self._device)
-        self._extractors = extractors
-
-    def spans(self, recording: Recording) -> list[Span]:
-        return recording.segments
-
-    def __call__(self, group: Sequence[Recording]) -> Float64:
-        arrays = {name: extract_recordings(e, group) for name, e in self._extractors.items()}
-        rows = make_rows(
-            arrays,
-            [str(number) for number, recording in enumerate(group) for _ in recording.segments],
-            np.concatenate([r.segment.audible(r.valid_S) for r in group]),
-            group[0].segment.samples,
-            self._device,
-        )
-        everything = torch.arange(len(rows.valid_N), device=self._device)
-        of_level = read_out(self._saved.network, rows, everything)
-        read_S: Float64 = of_level[self._saved.level].numpy()
-        return read_S
-
-
-class _Classical:
-    """Scores whole recordings by the classical baseline."""
-
-    def __init__(self, folder: Path, extractors: Mapping[str, Extractor]) -> None:
-        self._model = LinearModel.load(folder / WEIGHTS)
-        self._functionals = cast(FunctionalsExtractor, extractors["functionals"]).without_copies()
-        self._rates = "dimensions" in read_record(folder / MODEL)
-
-    def spans(self, recording: Recording) -> list[Span]:
-        return [(0, int(recording.valid_S.sum()))]
-
-    def __call__(self, group: Sequence[Recording]) -> Float64:
-        rows = extract_recordings(self._functionals, group)["functionals"]
-        return self._model.values(rows) if self._rates else self._model.log_posteriors(rows)
-
-
-class _Probe:
-    """Scores whole recordings by a linear probe of one SEC level."""
-
-    def __init__(self, folder: Path, extractors: Mapping[str, Extractor]) -> None:
-        self._model = LinearModel.load(folder / WEIGHTS)
-        self._sec = extractors["sec"]
-        record = read_record(folder / MODEL)
-        self._level, self._rates = record["level"], "dimensions" in record
-
-    def spans(self, recording: Recording) -> list[Span]:
-        return [(0, int(recording.valid_S.sum()))]
-
-    def __call__(self, group: Sequence[Recording]) -> Float64:
-        hidden_STD = extract_recordings(self._sec, group)[self._level]
-        valid_S = np.concatenate([r.segment.audible(r.valid_S) for r in group])
-        mean_SD = segment_means(hidden_STD, valid_S, group[0].segment.samples)
-        own_S = np.repeat(np.arange(len(group)), [len(r.segments) for r in group])
-        rows = utterance_means(mean_SD, valid_S, own_S)
-        return self._model.values(rows) if self._rates else self._model.log_posteriors(rows)
-
-
-_SCORERS: Mapping[str, type[_Network | _Classical | _Probe]] = {
-    "classical": _Classical,
-    "probe": _Probe,
-}
-"""Those of systems without a network."""
 
 
 def _remake(name: str, kept: Mapping[str, Any], segment: SegmentConfig) -> Extractor:

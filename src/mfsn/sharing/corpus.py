@@ -151,7 +151,7 @@ class PreparedCorpus:
         return [PreparedCorpus(one, self.segment) for one in outputs]
 
     def _digest_paths(self) -> list[Path]:
-        return sorted(self.outputs.digest("any").parent.glob("*.json"))
+        return [self.outputs.digest(name) for name in self.outputs.extracted]
 
     def _digest(self, extractor: str) -> Digest:
         if extractor != WAVEFORM:

@@ -81,7 +81,7 @@ def _refuse_other_outputs(exported: ExportedCorpus, workspace: Path, source: Pat
         and (workspace / path).read_bytes() != content
     ]
     for path, digest in _digests(exported, workspace).items():
-        if path.is_file() and Digest.read(path) != digest:
+        if path.is_file() and path.stat().st_size and Digest.read(path) != digest:
             differing.append(path.relative_to(workspace).as_posix())
     if differing:
         raise ExportError(

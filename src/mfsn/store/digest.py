@@ -62,10 +62,15 @@ class Digest:
         """Read what `write` wrote.
 
         Raises:
-            CacheError: if the file is missing, cannot be read, has another schema, or contradicts
-                itself.
+            CacheError: if the file is missing, is empty because nothing was extracted, cannot be
+                read, has another schema, or contradicts itself.
         """
         try:
+            if not path.stat().st_size:
+                raise CacheError(
+                    f"{path.stem} was not extracted, because the system of params.yaml does not "
+                    "read it; set extract.unread: true there, then run `dvc repro`"
+                )
             digest = _parse(files.read_json(path))
         except FileNotFoundError:
             raise CacheError(f"{path} is missing; run `dvc repro` to make it") from None

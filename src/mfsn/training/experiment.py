@@ -6,45 +6,41 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 
 from mfsn.base.quantities import counted
+from mfsn.config import Config
 from mfsn.corpora.config import LabelsConfig
 from mfsn.errors import TrainingError
 from mfsn.manifest import SEGMENTS, UTTERANCES, read_table
-from mfsn.models.config import ModelConfig, System
-from mfsn.models.frames import joins_frames, refuse_unlike_frames
+from mfsn.models.config import ModelConfig
+from mfsn.models.frames import refuse_unlike_frames
 from mfsn.protocols.config import ProtocolConfig
-from mfsn.protocols.cross_corpus import own_name
 from mfsn.protocols.fold import some
+from mfsn.protocols.kinds.cross_corpus import own_name
 from mfsn.protocols.make import Fold, make_folds
 from mfsn.segments.config import SegmentConfig
 from mfsn.store.digest import Digest
-from mfsn.store.layout import row_bytes
 from mfsn.store.spec import ArraySpec
 from mfsn.training.config import (
+    ClassicalConfig,
     CorruptionConfig,
     OptimisationConfig,
     SearchConfig,
     SelectionConfig,
+    TrainConfig,
 )
 from mfsn.training.data.labels import Label, labels_of
+from mfsn.training.system import Sizes, System
 from mfsn.workspace import Outputs
 
 if TYPE_CHECKING:
     from mfsn.store.reader import FeatureReader
 
-EXTRACTORS: Mapping[System, tuple[str, ...]] = {
-    "mfsn": ("sec", "tec", "spectrogram", "mfcc"),
-    "sec_tec": ("sec", "tec", "spectrogram", "mfcc"),
-    "coattention": ("sec", "spectrogram", "mfcc"),
-    "acoustic": ("spectrogram", "mfcc"),
-    "classical": ("functionals",),
-    "probe": ("sec",),
-}
-"""The features that each system reads."""
+
+StageName = Literal["search", "train"]
 
 
 @dataclass(frozen=True)
@@ -65,10 +61,26 @@ class Experiment:
     selection: SelectionConfig
     outputs: Outputs
     store: Path
-    """Root of the feature cache; unfinished trainings are kept there too."""
+    """Root of the feature cache; unfinished fits are kept there too."""
     code: Mapping[str, str]
-    """Module name to a hash of its meaning: what the code that runs this computes."""
+    """Module name to a hash of its meaning: the code of the system's fits."""
     corruption: CorruptionConfig = field(default_factory=CorruptionConfig)
+    train: TrainConfig = field(default_factory=TrainConfig)
+    classical: ClassicalConfig = field(default_factory=ClassicalConfig)
+    own: Config | None = None
+    """The section of params.yaml with the system's own name, where it declares one."""
+
+    def parameters(self, stage: StageName) -> dict[str, Any]:
+        """The parameters that decide a fit of the system, as params.yaml nests them."""
+        found: dict[str, Any] = {}
+        after_search = self.system.after_search if stage == "train" else ()
+        for name in (*self.system.parameters, *after_search):
+            section, _, leaf = name.partition(".")
+            values = getattr(self, section).model_dump(mode="json")
+            found.setdefault(section, {}).update({leaf: values[leaf]} if leaf else values)
+        if self.own is not None:
+            found[self.system.name] = self.own.model_dump(mode="json")
+        return found
 
     @cached_property
     def manifest(self) -> pd.DataFrame:
@@ -114,22 +126,19 @@ class Experiment:
     @cached_property
     def digests(self) -> dict[str, Digest]:
         """The digest of each extractor that the system reads."""
-        return {name: Digest.read(self.outputs.digest(name)) for name in EXTRACTORS[self.system]}
+        return {name: Digest.read(self.outputs.digest(name)) for name in self.system.reads}
 
     @property
     def arrays(self) -> dict[str, tuple[ArraySpec, ...]]:
-        """The arrays that the system reads of each extractor: of TEC the last, else all."""
-        of = {name: digest.arrays for name, digest in self.digests.items()}
-        return {name: arrays[-1:] if name == "tec" else arrays for name, arrays in of.items()}
+        """The arrays that the system reads, by extractor."""
+        digests = self.digests.items()
+        return {name: self.system.chosen(name, digest.arrays) for name, digest in digests}
 
     @property
-    def feature_bytes(self) -> int:
-        """Bytes of all rows that the system reads."""
-        return sum(
-            len(self.digests[name].rows) * row_bytes(array)
-            for name, arrays in self.arrays.items()
-            for array in arrays
-        )
+    def sizes(self) -> Sizes:
+        """What the system reads, counted."""
+        rows = {name: len(digest.rows) for name, digest in self.digests.items()}
+        return Sizes(self.arrays, rows, len(self.manifest))
 
     def refuse_unlike_frames(self) -> None:
         """Stop before any rows are read where SEC and TEC cannot be joined.
@@ -137,17 +146,10 @@ class Experiment:
         Raises:
             ConfigError: as `mfsn.models.frames.refuse_unlike_frames`.
         """
-        if joins_frames(self.system, self.model):
-            sec, tec = (self.arrays[name][-1].shape[0] for name in ("sec", "tec"))
-            refuse_unlike_frames(self.system, self.model, sec, tec)
-
-    @property
-    def held_bytes(self) -> int:
-        """Bytes that training holds of them: all, but of probes a mean a level and utterance."""
-        if self.system != "probe":
-            return self.feature_bytes
-        widths = (array.shape[-1] for array in self.arrays["sec"])
-        return len(self.manifest) * sum(4 * width for width in widths)
+        parts = self.system.network
+        if parts is not None:
+            frames = {str(n): self.digests[n].arrays[-1].shape[0] for n in parts.encoders}
+            refuse_unlike_frames(parts, self.model, frames)
 
     @cached_property
     def folds(self) -> list[Fold]:

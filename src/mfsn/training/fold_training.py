@@ -6,10 +6,10 @@ import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from mfsn.errors import ConfigError
-from mfsn.models.network import SerNetwork, build_network
+from mfsn.models.network import SerNetwork, build_network, choice_levels
 from mfsn.runs.checkpoint import epoch_weights
 from mfsn.runs.unit import Unit
 from mfsn.training.bilevel import require_every_class, split_for_alpha
@@ -20,6 +20,7 @@ from mfsn.training.data.labels import training_labels
 from mfsn.training.experiment import Experiment
 from mfsn.training.fit import Task, fit
 from mfsn.training.selection import Choice
+from mfsn.training.system import parts_of
 
 Fix = Callable[[SerNetwork], None]
 """Fixes the architecture of a fresh network."""
@@ -40,6 +41,12 @@ class Trained:
     refit_history: list[dict[str, Any]]
     """Of the training on training + development data; empty without refit."""
 
+    def scores(self, split: Literal["dev", "test"], rule: Rule) -> dict[str, float]:
+        """The scores of the epoch and level that a rule chose."""
+        choice = self.choices[rule]
+        found: dict[str, float] = self.history[choice.epoch - 1][split][choice.level]
+        return found
+
 
 def make_network(
     experiment: Experiment, data: TrainingData, fix: Fix | None = None, pretrained: bool = True
@@ -53,7 +60,7 @@ def make_network(
         pretrained: as in `build_network`; False where weights are loaded next.
     """
     network = build_network(
-        experiment.system, experiment.model, data.shapes, len(experiment.labels.classes),
+        parts_of(experiment.system), experiment.model, data.shapes, len(experiment.labels.classes),
         data.levels, dimensions=len(experiment.labels.rated),
         alpha_init_std=experiment.search.alpha_init_std, pretrained=pretrained,
     )  # fmt: skip
@@ -89,7 +96,7 @@ def train_on_fold(
         ConfigError: if last_epoch is to be evaluated at a level that is not there.
     """
     if levels is None:
-        levels = data.levels if experiment.system == "mfsn" else data.levels[-1:]
+        levels = choice_levels(parts_of(experiment.system), data.levels)
     work = unit.folder / WORK / "selection"
     task = _task(unit, experiment, data, fix, tuple(levels))
     fitted = fit(task, corrupted_rows(unit, experiment, data), data.device, work)
@@ -119,7 +126,7 @@ def _task(
     fold, optimisation = unit.fold, experiment.optimisation
     labels = training_labels(unit, data.labels, optimisation.shuffle_labels)
     weights, alpha = list(fold.train), list[str]()
-    if fix is None and experiment.system == "mfsn" and experiment.search.mode == "bilevel":
+    if fix is None and experiment.system.search and experiment.search.mode == "bilevel":
         weights, alpha = split_for_alpha(unit, experiment.speaker_of, experiment.search.alpha_share)
         for half, ids in (("the weights", weights), ("alpha", alpha)):
             require_every_class(unit, half, [labels[name] for name in ids], experiment.labels)

@@ -15,7 +15,7 @@ from mfsn.training.summary import describe_score
 RUN = "run.json"
 OF_MODEL = {"system", "classes", "segment", "fold", "seed", "dev"}
 """What prediction reads of model.json, at least."""
-OF_RUN = {"corpus", "features", "encoders", "optimisation"}
+OF_RUN = {"corpus", "features", "encoders", "parameters"}
 """The same of run.json."""
 
 
@@ -49,7 +49,7 @@ def doubts(run: Mapping[str, Any]) -> Iterator[str]:
     random = [n for n, e in run["encoders"].items() if e["weights"] == "random weights"]
     if random:
         yield f"{' and '.join(random)} have random weights: the model has no pretrained encoder"
-    if run["optimisation"]["shuffle_labels"]:
+    if run["parameters"].get("optimisation", {}).get("shuffle_labels"):
         yield "the model learnt shuffled labels, as a check; its predictions are chance"
 
 

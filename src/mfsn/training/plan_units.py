@@ -8,15 +8,12 @@ no unit ever finds the state of other parameters.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib.metadata import version
-from typing import Any, Literal
+from typing import Any
 
 from mfsn.config import sha256_of
 from mfsn.protocols.make import Fold
 from mfsn.runs.unit import Unit
-from mfsn.training.experiment import Experiment
-
-StageName = Literal["search", "train"]
+from mfsn.training.experiment import Experiment, StageName
 
 
 def plan_units(
@@ -45,18 +42,18 @@ def _decides(
     reads_test = stage == "train" or "oracle_test" in experiment.selection.rules
     splits = ("train", "dev", "test") if reads_test else ("train", "dev")
     corruption = experiment.corruption.seen(reads_test)
-    sections = ("labels", "segment", "model", "optimisation", "search", "selection")
+    common = ("labels", "segment", "selection")
     return {
-        "system": experiment.system,
+        "system": experiment.system.identity,
         "parameters": {
-            name: getattr(experiment, name).model_dump(mode="json") for name in sections
+            **{name: getattr(experiment, name).model_dump(mode="json") for name in common},
+            **experiment.parameters(stage),
         },
         # One rate of test corruption or another: the same search, unless it looks at test data.
         **({"corruption": corruption} if corruption else {}),
         "fold": [fold.name, fold.speaker_independent],
         "data": {split: [content[name] for name in fold.split(split)] for split in splits},
         "code": dict(experiment.code),
-        "libraries": {name: version(name) for name in ("torch", "scikit-learn")},
     }
 
 

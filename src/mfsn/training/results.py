@@ -25,7 +25,6 @@ from mfsn.manifest import (
 from mfsn.runs.unit import Unit
 from mfsn.training.config import Rule
 from mfsn.training.experiment import Experiment
-from mfsn.training.selection import Choice
 
 SCHEMA = 1
 MODEL = "model.json"
@@ -41,7 +40,10 @@ class Result:
 
     history: Sequence[Mapping[str, Any]]
     refit_history: Sequence[Mapping[str, Any]]
-    choices: Mapping[Rule, Choice]
+    chosen: Mapping[str, Any]
+    """What the rule that counts chose, such as epoch and level."""
+    dev: Mapping[str, float]
+    """Scores of the choice on development data; empty where there is none."""
     weights: bytes
     """safetensors of the rule that counts."""
     about: Mapping[str, Any]
@@ -59,21 +61,17 @@ def write_result(unit: Unit, experiment: Experiment, result: Result) -> None:
     Raises:
         TrainingError: if what is predicted is not finite.
     """
-    rule = experiment.selection.rule
-    choice = result.choices[rule]
     record = {
         "schema": SCHEMA,
         "run": unit.run,
         "fold": unit.fold.name,
         "seed": unit.seed,
-        "system": experiment.system,
+        "system": experiment.system.name,
         **predicted_names(experiment.labels),
-        "rule": rule,
+        "rule": experiment.selection.rule,
         "refit": experiment.selection.refit,
-        "epoch": choice.epoch,
-        "level": choice.level,
-        "dev": result.history[choice.epoch - 1]["dev"][choice.level],
-        "model": experiment.model.model_dump(mode="json"),
+        **result.chosen,
+        "dev": dict(result.dev),
         "segment": experiment.segment.model_dump(mode="json"),
         **result.about,
     }

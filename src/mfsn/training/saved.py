@@ -13,6 +13,7 @@ from mfsn.models.inputs import InputShapes
 from mfsn.models.network import SerNetwork, build_network
 from mfsn.runs.checkpoint import load_weights
 from mfsn.training.results import MODEL, WEIGHTS
+from mfsn.training.system import get_system, parts_of
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ def load_network(folder: Path) -> SavedNetwork:
 
     Args:
         folder: of the outputs, such as models/Ses01-seed0. The classical baseline has no network:
-            see `mfsn.systems.linear_model.LinearModel.load`.
+            see `mfsn.systems.linear.model.LinearModel.load`.
 
     Raises:
         TrainingError: if model.json is missing or the weights do not fit it.
@@ -42,7 +43,7 @@ def load_network(folder: Path) -> SavedNetwork:
         raise TrainingError(f"{folder} holds no trained model; run `dvc repro` to train one")
     record = read_json(folder / MODEL)
     network = build_network(
-        record["system"],
+        parts_of(get_system(record["system"])),
         ModelConfig.parse(record["model"], where=str(folder / MODEL)),
         InputShapes(**record["shapes"]),
         len(record["classes"]),

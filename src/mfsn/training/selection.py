@@ -25,7 +25,7 @@ of dimensions to {"ccc", "mse", "loss"}."""
 
 @dataclass(frozen=True)
 class Choice:
-    """The epoch (from 1) and SEC level that a rule chose."""
+    """The entry of a history (from 1; of networks an epoch) and the level that a rule chose."""
 
     epoch: int
     level: str
@@ -34,8 +34,8 @@ class Choice:
 def best(history: History, split: Literal["dev", "test"]) -> Choice:
     """The entry and level with the largest `merit`; of equally good ones the first."""
     scored = [
-        (merit(score), Choice(entry["epoch"], level))
-        for entry in history
+        (merit(score), Choice(number, level))
+        for number, entry in enumerate(history, start=1)
         for level, score in entry[split].items()
     ]
     return max(scored, key=lambda item: item[0])[1]

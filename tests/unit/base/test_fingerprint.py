@@ -33,7 +33,7 @@ def write(path: Path, text: str) -> None:
 
 
 def of(project: Path, roots: tuple[str, ...] = ()) -> dict[str, str]:
-    return fingerprint(project / "src", project / "stages" / "s.py", list(roots))
+    return fingerprint(project / "src", [project / "stages" / "s.py"], list(roots))
 
 
 def test_the_closure_follows_imports_inside_functions_and_relative_ones(project: Path) -> None:

@@ -32,7 +32,7 @@ def project(tmp_path: Path) -> Path:
 
 
 def of(project: Path) -> dict[str, str]:
-    return fingerprint(project / "src", project / "stages" / "s.py", [])
+    return fingerprint(project / "src", [project / "stages" / "s.py"], [])
 
 
 def test_data_of_the_closure_is_in_the_fingerprint(project: Path) -> None:

@@ -69,7 +69,9 @@ def test_scan_and_prepare_write_the_same_bytes_twice(workspace: Path, mine: Path
         written.append(outputs(workspace))
         shutil.rmtree(workspace / "data")
     assert written[0] == written[1]
-    keys = yaml.safe_load((workspace / "stages" / "roots.yaml").read_text())
+    extractors = ("sec", "tec", "spectrogram", "mfcc", "functionals")
+    stages = ("prepare", "segment", "search", "train", "evaluate", "report")
+    keys = [*stages, *(f"extract-{name}" for name in extractors)]
     assert set(written[0]) == {f"data/code/{key}.json" for key in keys} | {
         f"data/prepared/mine/{name}" for name in ("files.tsv", "manifest.parquet", "excluded.json")
     }

@@ -16,14 +16,13 @@ import pytest
 import yaml
 
 from mfsn.cli import main
-from mfsn.doctor import examine as examining
 from mfsn.doctor.examine import Examination, examine
 from mfsn.doctor.recordings import check_recordings
 from mfsn.doctor.size import corpus_size
 from mfsn.doctor.variables import check_variables
 from mfsn.doctor.wanted import wanted_spec
 from mfsn.manifest import SEGMENTS, UTTERANCES, write_table
-from mfsn.params import load_params, outputs_of
+from mfsn.params import Params, load_params, outputs_of
 from mfsn.segments.waves import segment_corpus
 from mfsn.store.digest import Digest
 
@@ -73,7 +72,7 @@ def workspace(tmp_path: Path, checkout: Path, monkeypatch: pytest.MonkeyPatch) -
 @pytest.fixture
 def no_encoders(monkeypatch: pytest.MonkeyPatch) -> None:
     """MFCC are quick; other extractors are left out."""
-    monkeypatch.setattr(examining, "EXTRACTORS", ("mfcc",))
+    monkeypatch.setattr(Params, "read", ("mfcc",))
 
 
 def set_params(root: Path, **sections: dict[str, Any]) -> None:
@@ -229,7 +228,7 @@ def test_memory_that_is_too_small_is_said_and_no_problem(
 def test_an_encoder_that_cannot_be_loaded_is_named(
     workspace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(examining, "EXTRACTORS", ("tec", "mfcc"))
+    monkeypatch.setattr(Params, "read", ("tec", "mfcc"))
     set_params(workspace, tec={"model": "random/nothing-of-the-kind"})
     assert doctor() == 1
     shown = capsys.readouterr().out
@@ -241,7 +240,7 @@ def test_a_store_that_cannot_be_made_is_one_sentence(
     workspace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (workspace / "file").write_text("")
-    monkeypatch.setattr(examining, "EXTRACTORS", ("tec",))
+    monkeypatch.setattr(Params, "read", ("tec",))
     monkeypatch.setenv("MFSN_STORE", str(workspace / "file" / "store"))
     assert doctor() == 1
     assert "the store cannot be reached (Not a directory)" in capsys.readouterr().out
@@ -414,7 +413,7 @@ def test_all_extractors_of_the_preset_are_estimated(
 ) -> None:
     assert doctor() == 0
     shown = capsys.readouterr().out
-    for name in ("waveform", "sec", "tec", "spectrogram", "mfcc", "functionals"):
+    for name in ("waveform", "sec", "tec", "spectrogram", "mfcc"):
         assert f"\n{name} " in shown
     assert shown.endswith("\nready to run\n")
 
@@ -429,10 +428,10 @@ def doctor() -> object:
 def test_encoders_that_cannot_be_fused_are_a_problem(
     workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(examining, "EXTRACTORS", ("sec", "tec"))
+    monkeypatch.setattr(Params, "read", ("sec", "tec"))
     set_params(workspace, sec={"frames": "mean"})
     problems = examine(workspace, tmp_path / "store").problems
-    assert [p for p in problems if "SEC has 1 frame a segment and TEC 149" in p.found]
+    assert [p for p in problems if "SEC has 1 frame per segment and TEC 149" in p.found]
     values = yaml.safe_load((workspace / "params.yaml").read_text()) | {"system": "sec_tec"}
     (workspace / "params.yaml").write_text(yaml.safe_dump(values, sort_keys=False))
     assert not examine(workspace, tmp_path / "store").problems

@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 import yaml
 
+from mfsn import plugins
 from mfsn.errors import ConfigError
 from mfsn.features.config import EncoderConfig, FunctionalsConfig, MfccConfig, SpectrogramConfig
-from mfsn.features.registry import EXTRACTORS, make_extractor
+from mfsn.features.extraction.config import ExtractConfig
+from mfsn.features.registry import make_extractor
 
 CONFIGS = {
     "sec": EncoderConfig(model="random/data2vec-audio-demo", levels={"low": 1, "high": -1}),
@@ -39,12 +41,13 @@ def test_every_extractor_carries_its_name_and_describes_its_rows(name: str, stor
 
 
 def test_the_registry_knows_what_the_pipeline_extracts(checkout: Path) -> None:
-    pipeline = yaml.safe_load((checkout / "dvc.yaml").read_text())
-    assert list(EXTRACTORS) == pipeline["stages"]["extract"]["matrix"]["extractor"]
+    params = yaml.safe_load((checkout / "params.yaml").read_text())
+    known = plugins.names("extractors")
+    assert known == params["extract"]["extractors"] == ExtractConfig().extractors
 
 
 def test_an_unknown_extractor_is_refused() -> None:
-    with pytest.raises(ConfigError, match="prosody is not an extractor; known are sec, tec"):
+    with pytest.raises(ConfigError, match="no extractor 'prosody'; choose one of sec, tec"):
         make_extractor("prosody", MfccConfig(), 16_000, 48_000)
 
 

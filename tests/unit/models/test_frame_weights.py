@@ -13,6 +13,7 @@ from mfsn.errors import ConfigError
 from mfsn.models.config import ModelConfig
 from mfsn.models.inputs import Features, InputShapes
 from mfsn.models.network import SerNetwork, build_network
+from mfsn.training.system import get_system, parts_of
 
 B, T, S, M = 3, 8, 20, 10
 SHAPES = InputShapes(T, 6, T, 6, S, 12, M, 5)
@@ -23,7 +24,9 @@ def made(system: Any, **values: Any) -> SerNetwork:
     torch.manual_seed(0)
     small = {"projection": 8, "hidden": 8, "alexnet_width": 0.05, "image_px": [63, 64]}
     config = ModelConfig.parse({**small, "mfcc_hidden": 4, **values}, where="test")
-    network = build_network(system, config, SHAPES, 4, LEVELS, pretrained=False).eval()
+    network = build_network(
+        parts_of(get_system(system)), config, SHAPES, 4, LEVELS, pretrained=False
+    ).eval()
     features = batch()
     network.fit_scaling(features.spectrogram_BSF, features.utterance_max_B, features.valid_B)
     return network

@@ -14,7 +14,7 @@ import yaml
 
 from mfsn.errors import ConfigError
 from mfsn.manifest import SEGMENTS, write_table
-from mfsn.models.config import ModelConfig, System
+from mfsn.models.config import ModelConfig, NetworkParts
 from mfsn.models.frames import joins_frames, refuse_unlike_frames
 from mfsn.params import Params, load_params
 from mfsn.protocols.config import ProtocolConfig
@@ -23,28 +23,33 @@ from mfsn.store.digest import Digest
 from mfsn.store.spec import ArraySpec, StoreSpec
 from mfsn.systems.search import run_search
 from mfsn.training.experiment import Experiment
+from mfsn.training.system import get_system
 from mfsn.workspace import Outputs
 
 DUAL, JOINT = ModelConfig(), ModelConfig(streams="joint")
+FUSED = NetworkParts(encoders=("sec", "tec"), fused=True)
+BOTH = NetworkParts(encoders=("sec", "tec"))
+ONE = NetworkParts(encoders=("sec",))
 
 
 @pytest.mark.parametrize(
-    ("system", "model", "joins"),
+    ("parts", "model", "joins"),
     [
-        ("mfsn", DUAL, True), ("mfsn", JOINT, True), ("sec_tec", JOINT, True),
-        ("sec_tec", DUAL, False), ("coattention", JOINT, False), ("probe", DUAL, False),
+        (FUSED, DUAL, True), (FUSED, JOINT, True), (BOTH, JOINT, True),
+        (BOTH, DUAL, False), (ONE, JOINT, False), (NetworkParts(), DUAL, False),
     ],
 )  # fmt: skip
-def test_only_systems_that_join_frames_ask_for_as_many(
-    system: System, model: ModelConfig, joins: bool
+def test_only_networks_that_join_frames_ask_for_as_many(
+    parts: NetworkParts, model: ModelConfig, joins: bool
 ) -> None:
-    assert joins_frames(system, model) is joins
-    refuse_unlike_frames(system, model, 149, 149)
+    unlike = {"sec": 150, "tec": 149, "spectrogram": 300}
+    assert joins_frames(parts, model) is joins
+    refuse_unlike_frames(parts, model, {"sec": 149, "tec": 149})
     if not joins:
-        refuse_unlike_frames(system, model, 150, 149)
+        refuse_unlike_frames(parts, model, unlike)
         return
-    with pytest.raises(ConfigError, match="SEC has 150 frames a segment and TEC 149") as error:
-        refuse_unlike_frames(system, model, 150, 149)
+    with pytest.raises(ConfigError, match="SEC has 150 frames per segment and TEC 149") as error:
+        refuse_unlike_frames(parts, model, unlike)
     assert "\n" not in str(error.value)
     assert "streams: dual" in str(error.value)
 
@@ -56,14 +61,14 @@ def test_a_search_is_refused_before_any_row_is_read(checkout: Path, tmp_path: Pa
             name, {}, (ArraySpec("last", (frames, 4), "float16", ("frame", "feature")),)
         )
         Digest.of(spec, {}, {"nowhere#0": "no such row"}).write(outputs.digest(name))
-    with pytest.raises(ConfigError, match="SEC has 150 frames a segment and TEC 149"):
+    with pytest.raises(ConfigError, match="SEC has 150 frames per segment and TEC 149"):
         run_search(_experiment(params, outputs, tmp_path / "store"))
     assert not outputs.search.exists()
 
 
 def _experiment(params: Params, outputs: Outputs, store: Path) -> Experiment:
     return Experiment(
-        system="mfsn", seeds=(0,), labels=params.labels, segment=SegmentConfig(),
+        system=get_system("mfsn"), seeds=(0,), labels=params.labels, segment=SegmentConfig(),
         protocol=ProtocolConfig(name="leave_one_session_out"), model=DUAL,
         optimisation=params.optimisation, search=params.search, selection=params.selection,
         outputs=outputs, store=store, code={},
@@ -73,7 +78,7 @@ def _experiment(params: Params, outputs: Outputs, store: Path) -> Experiment:
 def test_extraction_is_refused_before_a_row_is_computed(checkout: Path, tmp_path: Path) -> None:
     said = _extract(checkout, tmp_path, "sec")
     assert said.returncode == 2
-    assert said.stderr.startswith("extract@sec: SEC has 150 frames a segment and TEC 149")
+    assert said.stderr.startswith("extract@sec: SEC has 150 frames per segment and TEC 149")
     assert said.stderr.count("\n") == 1
 
 

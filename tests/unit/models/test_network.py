@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from mfsn.errors import ConfigError, TrainingError
 from mfsn.models.coattention import DualStreamCoAttention, JointStreamCoAttention
-from mfsn.models.config import ModelConfig, System
+from mfsn.models.config import ModelConfig, NetworkParts
 from mfsn.models.inputs import Features, InputShapes
 from mfsn.models.network import SerNetwork, build_network
 from mfsn.models.operations import OPERATIONS
@@ -30,7 +30,13 @@ SHAPES = InputShapes(
     mfcc_frames=M,
     mfcc_coefficients=5,
 )
-SYSTEMS: tuple[System, ...] = ("mfsn", "sec_tec", "coattention", "acoustic")
+PARTS = {
+    "mfsn": NetworkParts(encoders=("sec", "tec"), fused=True),
+    "sec_tec": NetworkParts(encoders=("sec", "tec")),
+    "coattention": NetworkParts(encoders=("sec",)),
+    "acoustic": NetworkParts(),
+}
+SYSTEMS = tuple(PARTS)
 ALPHA = [0.1 * i for i in range(8)]
 
 
@@ -65,11 +71,11 @@ def batch(shapes: InputShapes = SHAPES, seed: int = 0) -> Features:
 
 
 def network(
-    system: System = "mfsn", shapes: InputShapes = SHAPES, *, seed: int = 0, **values: Any
+    system: str = "mfsn", shapes: InputShapes = SHAPES, *, seed: int = 0, **values: Any
 ) -> SerNetwork:
     """A seeded, fitted network."""
     torch.manual_seed(seed)
-    built = build_network(system, config(**values), shapes, C, LEVELS, alpha_init_std=1.0)
+    built = build_network(PARTS[system], config(**values), shapes, C, LEVELS, alpha_init_std=1.0)
     features = batch(shapes, seed=9)
     built.fit_scaling(features.spectrogram_BSF, features.utterance_max_B, features.valid_B)
     return built
@@ -97,7 +103,7 @@ def pad_with(features: Features, value: float) -> Features:
 
 class TestForward:
     @pytest.mark.parametrize("system", SYSTEMS)
-    def test_every_system_gives_logits(self, system: System) -> None:
+    def test_every_system_gives_logits(self, system: str) -> None:
         logits = network(system)(batch())
         assert logits.shape == (B, C)
         assert logits.isfinite().all()
@@ -136,7 +142,7 @@ class TestForward:
         assert torch.equal(mfsn(batch()), mfsn(batch(), "high"))
 
     @pytest.mark.parametrize("system", SYSTEMS)
-    def test_all_levels_at_once_equal_one_by_one(self, system: System) -> None:
+    def test_all_levels_at_once_equal_one_by_one(self, system: str) -> None:
         built = network(system)
         logits = built.logits_per_level(batch())
         assert tuple(logits) == built.choice_levels
@@ -226,7 +232,7 @@ class TestForward:
         torch.testing.assert_close(built(alone, "mid"), built(features, "mid")[1:2])
 
     def test_an_unfitted_network_gives_no_score(self) -> None:
-        built = build_network("mfsn", config(), SHAPES, C, LEVELS)
+        built = build_network(PARTS["mfsn"], config(), SHAPES, C, LEVELS)
         assert built(batch()).isnan().all()
 
     def test_dropout_lies_where_the_published_code_has_it(self) -> None:
@@ -252,7 +258,7 @@ class TestForward:
 class TestPadding:
     @pytest.mark.parametrize("system", SYSTEMS)
     @pytest.mark.parametrize("value", [0.0, 25.0, math.nan])
-    def test_masked_padding_never_reaches_the_logits(self, system: System, value: float) -> None:
+    def test_masked_padding_never_reaches_the_logits(self, system: str, value: float) -> None:
         built, features = network(system, cells=2), batch()
         expected = built(features, "low")
         assert torch.equal(built(pad_with(features, value), "low"), expected)
@@ -270,7 +276,7 @@ class TestPadding:
             assert torch.equal(clean, padded)
 
     @pytest.mark.parametrize("system", SYSTEMS)
-    def test_published_padding_does(self, system: System) -> None:
+    def test_published_padding_does(self, system: str) -> None:
         built, features = network(system, mask="none"), batch()
         padded = built(pad_with(features, 25.0), "low")
         logits = built(features, "low")
@@ -328,7 +334,7 @@ class TestGradient:
     @pytest.mark.parametrize(
         "values", [{}, {"cells": 2, "align": True, "operation_norm": True, "cell_residual": True}]
     )
-    def test_every_parameter_is_trained(self, system: System, values: dict[str, Any]) -> None:
+    def test_every_parameter_is_trained(self, system: str, values: dict[str, Any]) -> None:
         built = network(system, **values)
         built(batch(), "low").square().sum().backward()
         dead = [
@@ -360,7 +366,7 @@ class TestArchitecture:
         assert sorted(alphas + weights) == sorted(id(p) for p in built.parameters())
 
     @pytest.mark.parametrize("system", ["sec_tec", "acoustic"])
-    def test_systems_without_search_have_no_alpha(self, system: System) -> None:
+    def test_systems_without_search_have_no_alpha(self, system: str) -> None:
         built = network(system)
         assert built.architecture_parameters() == []
         assert built.operation_weights() == []
@@ -436,7 +442,7 @@ class TestBuilding:
             assert all(torch.equal(value, state[name]) for state in states[1:])
 
     def test_the_scaling_travels_in_the_state(self) -> None:
-        built, loaded = network(), build_network("mfsn", config(), SHAPES, C, LEVELS)
+        built, loaded = network(), build_network(PARTS["mfsn"], config(), SHAPES, C, LEVELS)
         loaded.load_state_dict(built.state_dict())
         assert torch.equal(loaded(batch()), built(batch()))
 
@@ -448,17 +454,13 @@ class TestBuilding:
                 features.spectrogram_BSF, features.utterance_max_B, features.valid_B
             )
 
-    def test_classical_has_no_network(self) -> None:
-        with pytest.raises(ConfigError, match="system classical has no network"):
-            build_network("classical", config(), SHAPES, C, LEVELS)
-
     def test_a_level_is_needed(self) -> None:
         with pytest.raises(ConfigError, match="no SEC level"):
-            build_network("mfsn", config(), SHAPES, C, [])
+            build_network(PARTS["mfsn"], config(), SHAPES, C, [])
 
     def test_frames_that_differ_cannot_be_fused(self) -> None:
         shapes = dataclasses.replace(SHAPES, sec_frames=T + 1)
-        with pytest.raises(ConfigError, match="SEC has 9 frames a segment and TEC 8"):
+        with pytest.raises(ConfigError, match="SEC has 9 frames per segment and TEC 8"):
             network(shapes=shapes)
         assert network("sec_tec", shapes)(batch(shapes)).isfinite().all()
 
@@ -468,11 +470,11 @@ class TestBuilding:
         loaded: list[nn.Module] = []
         monkeypatch.setattr("mfsn.models.network.load_imagenet", loaded.append)
         asked = config(alexnet_weights="imagenet")
-        build_network("acoustic", asked, SHAPES, C, LEVELS, pretrained=False)
+        build_network(PARTS["acoustic"], asked, SHAPES, C, LEVELS, pretrained=False)
         assert loaded == []
-        built = build_network("acoustic", asked, SHAPES, C, LEVELS)
+        built = build_network(PARTS["acoustic"], asked, SHAPES, C, LEVELS)
         assert loaded == [built.acoustic.spectrogram.alexnet]
-        build_network("acoustic", config(), SHAPES, C, LEVELS)
+        build_network(PARTS["acoustic"], config(), SHAPES, C, LEVELS)
         assert len(loaded) == 1
 
     @pytest.mark.parametrize("side", [0, 1])
@@ -490,7 +492,7 @@ class TestPublishedSizes:
     def paper(self) -> SerNetwork:
         shapes = InputShapes(149, 768, 149, 768, 300, 200, 300, 40)
         with torch.device("meta"):
-            return build_network("mfsn", ModelConfig(projection=128), shapes, 4, LEVELS)
+            return build_network(PARTS["mfsn"], ModelConfig(projection=128), shapes, 4, LEVELS)
 
     @staticmethod
     def millions(module: nn.Module) -> float:

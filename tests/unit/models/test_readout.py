@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from mfsn.models.config import ModelConfig
+from mfsn.models.config import ModelConfig, NetworkParts
 from mfsn.models.inputs import InputShapes
 from mfsn.models.network import SerNetwork, build_network
 from mfsn.models.readout import Posteriors, Values
@@ -62,6 +62,9 @@ def test_the_loss_of_values_is_the_squared_error_of_standardised_ones() -> None:
     assert float(readout.loss(outputs, RATINGS)) == pytest.approx(expected)
 
 
+PARTS = NetworkParts(encoders=("sec", "tec"), fused=True)
+
+
 def test_the_scale_travels_with_the_weights() -> None:
     shapes = InputShapes(5, 4, 5, 4, 12, 8, 10, 3)
     config = ModelConfig(
@@ -69,7 +72,7 @@ def test_the_scale_travels_with_the_weights() -> None:
     )
 
     def build(dimensions: int) -> SerNetwork:
-        return build_network("mfsn", config, shapes, 4, ("low", "high"), dimensions=dimensions)
+        return build_network(PARTS, config, shapes, 4, ("low", "high"), dimensions=dimensions)
 
     first, second = build(2), build(2)
     assert isinstance(first.readout, Values)

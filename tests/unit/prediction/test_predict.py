@@ -22,14 +22,13 @@ from mfsn.errors import AudioError, ConfigError, PredictionError
 from mfsn.features.config import FunctionalsConfig
 from mfsn.features.extraction.extraction import extract
 from mfsn.features.extractors.functionals import FunctionalsExtractor
-from mfsn.features.registry import EXTRACTORS, make_extractor
+from mfsn.features.registry import make_extractor
 from mfsn.manifest import SEGMENTS, UTTERANCES, read_table, write_table
-from mfsn.params import Params, outputs_of
+from mfsn.params import Params, experiment_of, outputs_of
 from mfsn.prediction.predict import Predictor, best_model, predict
 from mfsn.segments.waves import segment_corpus
 from mfsn.systems.search import run_search
 from mfsn.systems.train import run_train
-from mfsn.training.experiment import Experiment
 
 RATE_HZ = 16_000
 CLASSES = ("angry", "sad")
@@ -108,21 +107,12 @@ def run_stages(params: Params, manifest: pd.DataFrame, corpus: Path, root: Path)
     segments = segment_corpus(manifest, corpus, params.segment, store)
     write_table(outputs.segments, segments, SEGMENTS)
     cut = (RATE_HZ, params.segment.samples, params.segment.reading)
-    for name in EXTRACTORS:
-        extractor = make_extractor(name, getattr(params, name), *cut)
+    for name in params.extract.extractors:
+        extractor = make_extractor(name, params.section(name), *cut)
         extract(extractor, segments, params.segment, store).write(outputs.digest(name))
-    sections = ("labels", "segment", "protocol", "model", "optimisation", "search", "selection")
-    experiment = Experiment(
-        system=params.system,
-        seeds=(0,),
-        outputs=outputs,
-        store=store,
-        code={},
-        **{name: getattr(params, name) for name in sections},
-    )
-    if params.system == "mfsn":
-        run_search(experiment, 1, lambda line: None)
-    run_train(experiment, params.train, params.classical, 1, lambda line: None)
+    experiment = experiment_of(params, outputs, code={})
+    run_search(experiment, 1, lambda line: None)
+    run_train(experiment, 1, lambda line: None)
 
 
 @pytest.fixture(scope="module")
@@ -291,7 +281,7 @@ def test_random_encoders_are_named(toy: Toy) -> None:
     ("change", "sentence"),
     [
         ({"corpus": "demo"}, "synthetic voices; it knows nothing about people"),
-        ({"optimisation": {"shuffle_labels": True}}, "learnt shuffled labels"),
+        ({"parameters": {"optimisation": {"shuffle_labels": True}}}, "learnt shuffled labels"),
     ],
 )
 def test_models_that_mean_nothing_say_so(

@@ -183,6 +183,11 @@ def make_run(searched: bool) -> dict[str, Any]:
     return {
         "schema": 1,
         "system": "mfsn" if searched else "acoustic",
+        "title": "MFSN" if searched else "acoustic",
+        "description": "searched fusion" if searched else "spectrogram and MFCC only",
+        "fitted": "a network",
+        "searched": searched,
+        "pieces": "segments",
         "corpus": "demo",
         "classes": CLASSES,
         "protocol": {"name": "leave_one_session_out", "speaker_independent": True},
@@ -191,9 +196,11 @@ def make_run(searched: bool) -> dict[str, Any]:
         "seeds": [0, 1],
         "folds": FOLDS,
         "segment": {"duration_s": 3.0},
-        "model": {"projection": 32, "alexnet_weights": "random"},
-        "optimisation": {"lr": 0.001, "class_weights": False, "shuffle_labels": False},
-        "train": {"network": "export"},
-        "search": {"mode": "joint", "levels": []},
+        "parameters": {
+            "model": {"projection": 32, "alexnet_weights": "random"},
+            "optimisation": {"lr": 0.001, "class_weights": False, "shuffle_labels": False},
+            **({"train": {"network": "export"}} if searched else {}),
+            **({"search": {"mode": "joint", "levels": []}} if searched else {}),
+        },
         "features": {"mfcc": digest},
     }

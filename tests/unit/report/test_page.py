@@ -80,6 +80,13 @@ def change(path: Path, **values: Any) -> None:
     write_json(path, read_json(path) | values)
 
 
+def change_parameter(path: Path, **sections: dict[str, Any]) -> None:
+    """Change what run.json says of params.yaml."""
+    parameters = read_json(path)["parameters"]
+    changed = {name: parameters.get(name, {}) | values for name, values in sections.items()}
+    change(path, parameters=parameters | changed)
+
+
 def test_the_page_has_every_section(page: Page) -> None:
     text = page.text
     for heading in (
@@ -138,7 +145,7 @@ def test_the_page_says_how_utterances_were_decided(
 
 def test_pretrained_alexnet_is_said(experiment: Outputs) -> None:
     path = experiment.models / "run.json"
-    change(path, model=read_json(path)["model"] | {"alexnet_weights": "imagenet"})
+    change_parameter(path, model={"alexnet_weights": "imagenet"})
     assert "AlexNet ImageNet weights before training" in page_of(experiment).text
 
 
@@ -182,7 +189,6 @@ def test_the_demo_is_marked_as_one(page: Page) -> None:
     ("section", "values", "warning"),
     [
         ("protocol", {"speaker_independent": False}, "Training and test share speakers"),
-        ("optimisation", {"shuffle_labels": True}, "Training labels were shuffled"),
         ("encoders", {}, "SEC comes from random weights"),
     ],
 )
@@ -192,6 +198,12 @@ def test_what_weakens_the_scores_is_said_at_the_top(
     path = experiment.models / "run.json"
     change(path, **{section: read_json(path)[section] | values})
     assert warning in page_of(experiment).text.partition("What ran")[0]
+
+
+def test_shuffled_labels_are_said_at_the_top(experiment: Outputs) -> None:
+    change_parameter(experiment.models / "run.json", optimisation={"shuffle_labels": True})
+    top = page_of(experiment).text.partition("What ran")[0]
+    assert "Training labels were shuffled" in top
 
 
 def test_choosing_on_the_test_fold_is_said_at_the_top(experiment: Outputs) -> None:
@@ -252,9 +264,14 @@ def test_the_classical_system_shows_its_cost_and_no_curves(
     classical = {"c": 0.01, "converged": True, "dev": {"ua": 0.511, "wa": 0.622}}
     for path in outputs.models.glob("*/model.json"):
         change(path, **classical, levels=[])
-    change(outputs.models / "run.json", system="classical", classical={"c_grid": [0.01, 1.0]})
+    about = {"system": "classical", "title": "classical", "pieces": "utterances"}
+    optimisation = {"class_weights": False}
+    parameters = {"classical": {"c_grid": [0.01, 1.0]}, "optimisation": optimisation}
+    path = outputs.models / "run.json"
+    change(path, **about, fitted="a linear SVM", parameters=parameters)
     text = page_of(outputs).text
     assert "classical on demo" in text
+    assert "C of a linear SVM, and its scores" in text
     assert "session1 0 0.01 51.1 62.2 converged" in text
     assert "classical.c_grid [0.01, 1.0]" in text
     assert "optimisation.class_weights false" in text
@@ -271,7 +288,7 @@ def test_the_classical_system_shows_its_cost_and_no_curves(
 def test_the_page_says_what_became_of_the_search(
     experiment: Outputs, network: str, words: str
 ) -> None:
-    change(experiment.models / "run.json", train={"network": network})
+    change_parameter(experiment.models / "run.json", train={"network": network})
     assert words in page_of(experiment).text
 
 
@@ -286,7 +303,7 @@ def test_the_page_says_what_became_of_the_search(
 def test_the_page_says_how_was_searched(
     experiment: Outputs, search: dict[str, Any], words: str
 ) -> None:
-    change(experiment.models / "run.json", search=search)
+    change_parameter(experiment.models / "run.json", search=search)
     assert words in page_of(experiment).text
 
 

@@ -136,6 +136,9 @@ def test_learning_curves_or_costs_are_of_ccc(
         for entry in history:
             entry["dev"] = dict.fromkeys(entry["dev"], score)
         write_json(folder / "history.json", history)
+    if classical:
+        path = outputs.models / "run.json"
+        write_json(path, read_json(path) | {"fitted": "ridge regression"})
     page = page_of(outputs)
     assert "mean CCC on development data for each SEC level" in page
     assert ("ridge regression" in page) == classical

@@ -14,11 +14,12 @@ import pytest
 from mfsn.corpora.config import LabelsConfig
 from mfsn.errors import TrainingError
 from mfsn.runs.unit import Unit
-from mfsn.systems.linear_model import LinearModel
-from mfsn.systems.probe import Means, Task, load_means, train_probe_unit
-from mfsn.systems.probe_fit import segment_means, utterance_means
+from mfsn.systems.linear.fits import Vectors
+from mfsn.systems.linear.model import LinearModel
+from mfsn.systems.linear.probe import ProbeFits
+from mfsn.systems.linear.probe_model import segment_means, utterance_means
 from mfsn.systems.train import run_train
-from mfsn.training.config import ClassicalConfig, OptimisationConfig, SelectionConfig, TrainConfig
+from mfsn.training.config import ClassicalConfig, OptimisationConfig, SelectionConfig
 from mfsn.training.experiment import Experiment
 from mfsn.training.plan_units import plan_units
 
@@ -35,9 +36,13 @@ def first_unit(experiment: Experiment) -> Unit:
     return plan_units(experiment, "train", "model.json")[0]
 
 
-def made(experiment: Experiment, data: Means, config: ClassicalConfig = GRID) -> Path:
+def load_means(experiment: Experiment) -> Vectors:
+    return ProbeFits(experiment, streaming=False).load()
+
+
+def made(experiment: Experiment, data: Vectors, config: ClassicalConfig = GRID) -> Path:
     unit = first_unit(experiment)
-    train_probe_unit(Task(unit, experiment, config, data))
+    ProbeFits(replace(experiment, classical=config), streaming=False).fit(unit, data)
     return unit.folder
 
 
@@ -45,7 +50,7 @@ def read(folder: Path, name: str) -> Any:
     return json.loads((folder / name).read_text())
 
 
-def garbled(data: Means, ids: tuple[str, ...]) -> Means:
+def garbled(data: Vectors, ids: tuple[str, ...]) -> Vectors:
     """Vectors and labels of some utterances replaced by what nothing should learn from."""
     index = [data.position[name] for name in ids]
     levels = {level: rows.copy() for level, rows in data.levels.items()}
@@ -83,12 +88,12 @@ def test_level_and_c_are_the_best_on_development_data(probing: Experiment) -> No
     folder = made(probing, load_means(probing))
     history, model = read(folder, "history.json"), read(folder, "model.json")
     merits = {
-        (entry["epoch"], level): score["ua"] + score["wa"]
+        (entry["c"], level): score["ua"] + score["wa"]
         for entry in history
         for level, score in entry["dev"].items()
     }
-    assert merits[model["epoch"], model["level"]] == max(merits.values())
-    assert model["c"] == GRID.c_grid[model["epoch"] - 1]
+    assert merits[model["c"], model["level"]] == max(merits.values())
+    assert "epoch" not in model
     assert "test" not in history[0]
 
 
@@ -138,14 +143,14 @@ def test_stored_means_give_what_all_frames_give() -> None:
 
 def test_only_means_are_held_in_memory(probing: Experiment) -> None:
     held = sum(rows.nbytes for rows in load_means(probing).levels.values())
-    assert probing.held_bytes == held < probing.feature_bytes
+    assert ProbeFits.held_bytes(probing.sizes) == held < probing.sizes.row_bytes
 
 
 def test_the_whole_stage_runs_and_runs_again_from_before(
     probing: Experiment, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for _ in range(2):
-        run_train(probing, TrainConfig(), GRID, jobs=1)
+        run_train(replace(probing, classical=GRID), jobs=1)
     said = capsys.readouterr().out.splitlines()
     assert said[-1] == "train: 3 units, 0 computed now, 3 from before"
     assert "level " in said[0]

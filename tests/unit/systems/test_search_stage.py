@@ -14,8 +14,8 @@ import torch
 from mfsn.errors import CacheError, ConfigError, TrainingError
 from mfsn.manifest import UTTERANCES, write_table
 from mfsn.runs.unit import Unit
-from mfsn.systems.architecture import architecture_of
 from mfsn.systems.search import RESULT, run_search
+from mfsn.systems.searching.architecture import architecture_of
 from mfsn.training import fit
 from mfsn.training.config import OptimisationConfig, SearchConfig, SelectionConfig
 from mfsn.training.data.fold_data import Part, TrainingData, load_data

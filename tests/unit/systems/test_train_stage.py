@@ -15,9 +15,9 @@ import torch
 from mfsn.errors import TrainingError
 from mfsn.manifest import read_table, segment_predictions_schema
 from mfsn.models.config import ModelConfig
-from mfsn.systems.genotype import strongest
-from mfsn.systems.linear_model import LinearModel
+from mfsn.systems.linear.model import LinearModel
 from mfsn.systems.search import run_search
+from mfsn.systems.searching.genotype import strongest
 from mfsn.systems.train import run_train
 from mfsn.training.config import (
     ClassicalConfig,
@@ -47,8 +47,10 @@ def quiet(line: str) -> None:
 
 def train(experiment: Any, network: Any = "export", **classical: Any) -> list[str]:
     lines: list[str] = []
-    config = ClassicalConfig(**classical)
-    run_train(experiment, TrainConfig(network=network), config, 1, lines.append)
+    changed = replace(
+        experiment, train=TrainConfig(network=network), classical=ClassicalConfig(**classical)
+    )
+    run_train(changed, 1, lines.append)
     return lines
 
 
@@ -156,7 +158,8 @@ def test_given_operations_are_what_every_network_has(toy: Any, network: str) -> 
     search = SearchConfig(mode="fixed", operations=("zero",))
     experiment = toy(optimisation=QUICK, search=search)
     run_search(experiment, 1, quiet)
-    run_train(experiment, TrainConfig(network=network, derive_zero=False), ClassicalConfig(), 1)
+    config = TrainConfig(network=network, derive_zero=False)
+    run_train(replace(experiment, train=config), 1, quiet)
     assert record_of(experiment)["operations"] == ["zero"]
     cell = load_network(experiment.outputs.models / "ses0-seed0").network.cells[0]
     assert cell.weights() == [1.0] + [0.0] * 7

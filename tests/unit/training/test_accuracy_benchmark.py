@@ -16,7 +16,8 @@ import pytest
 
 from mfsn.evaluation.config import EvaluateConfig
 from mfsn.protocols.fold import Fold
-from mfsn.systems.classical import Functionals
+from mfsn.systems.linear.classical import LEVEL
+from mfsn.systems.linear.fits import Vectors
 
 SCRIPT = Path(__file__).parents[3] / "benchmarks" / "accuracy.py"
 PARTS, EACH = 3, 12
@@ -39,45 +40,45 @@ def accuracy() -> Iterator[ModuleType]:
 
 
 @pytest.fixture
-def features(accuracy: ModuleType) -> dict[str, Functionals]:
+def features(accuracy: ModuleType) -> dict[str, Vectors]:
     """Two classes that one column tells apart, in all sets of features but ComParE."""
     random = np.random.default_rng(0)
     labels = np.arange(len(IDS)) % 2
     told = random.normal(size=(len(IDS), 6)) + 4 * labels[:, None] * (np.arange(6) == 1)
     position = {name: i for i, name in enumerate(IDS)}
     named = dict(zip(IDS, labels.tolist(), strict=True))
-    good = Functionals(told, [told + 0.1], [2, 4], position, named)
+    good = Vectors({LEVEL: told}, position, named, [told + 0.1], [2, 4])
     plain = accuracy.columns_of(replace(good, copies=[]), [1])
     return {name: plain if name == "ComParE" else good for name in accuracy.FEATURES}
 
 
-def mislabelled(features: dict[str, Functionals], part: int) -> dict[str, Functionals]:
+def mislabelled(features: dict[str, Vectors], part: int) -> dict[str, Vectors]:
     """The same, but for the labels of one part, of which each is the other class."""
     labels = {name: int(name in FOLDS[part].test) ^ i % 2 for i, name in enumerate(IDS)}
     return {name: replace(data, labels=labels) for name, data in features.items()}
 
 
-def spoilt(features: dict[str, Functionals], part: int) -> dict[str, Functionals]:
+def spoilt(features: dict[str, Vectors], part: int) -> dict[str, Vectors]:
     """The same, but for nonsense in one part, labels included."""
     found = {}
     for name, data in mislabelled(features, part).items():
-        rows = data.rows_UP.copy()
+        rows = data.levels[LEVEL].copy()
         rows[part * EACH : (part + 1) * EACH] = 1e3 * np.arange(EACH)[:, None]
-        found[name] = replace(data, rows_UP=rows, copies=[rows] * len(data.copies))
+        found[name] = replace(data, levels={LEVEL: rows}, copies=[rows] * len(data.copies))
     return found
 
 
 def test_columns_are_those_of_the_blocks_asked_for(accuracy: ModuleType) -> None:
     rows = np.arange(12).reshape(2, 6)
-    data = Functionals(rows, [rows + 100], [1, 3, 2], {"a": 0, "b": 1}, {"a": 0, "b": 1})
+    data = Vectors({LEVEL: rows}, {"a": 0, "b": 1}, {"a": 0, "b": 1}, [rows + 100], [1, 3, 2])
     kept = accuracy.columns_of(data, [0, 2])
-    assert kept.rows_UP.tolist() == [[0, 4, 5], [6, 10, 11]]
+    assert kept.levels[LEVEL].tolist() == [[0, 4, 5], [6, 10, 11]]
     assert kept.copies[0].tolist() == [[100, 104, 105], [106, 110, 111]]
     assert kept.blocks == [1, 2]
 
 
 def test_a_test_part_changes_nothing_of_its_own_choice(
-    accuracy: ModuleType, features: dict[str, Functionals]
+    accuracy: ModuleType, features: dict[str, Vectors]
 ) -> None:
     recipes = [accuracy.BASELINES[0], accuracy.RECIPES[-1]]
     before = accuracy.cross_validate(features, FOLDS, recipes)
@@ -89,7 +90,7 @@ def test_a_test_part_changes_nothing_of_its_own_choice(
 
 
 def test_an_opened_fold_is_predicted_without_its_labels(
-    accuracy: ModuleType, features: dict[str, Functionals]
+    accuracy: ModuleType, features: dict[str, Vectors]
 ) -> None:
     recipe = {"recipe": accuracy.asdict(accuracy.RECIPES[-1])}
     opened, blind = (
@@ -119,7 +120,7 @@ def test_folds_that_learn_from_all_other_parts_are_taken(accuracy: ModuleType) -
 
 
 def test_the_best_recipe_is_frozen_beside_the_best_baseline(
-    accuracy: ModuleType, features: dict[str, Functionals], tmp_path: Path
+    accuracy: ModuleType, features: dict[str, Vectors], tmp_path: Path
 ) -> None:
     path = tmp_path / "frozen.json"
     accuracy.freeze(path, FOLDS, accuracy.cross_validate(features, FOLDS))
@@ -130,7 +131,7 @@ def test_the_best_recipe_is_frozen_beside_the_best_baseline(
 
 
 def test_an_opened_fold_and_its_scores(
-    accuracy: ModuleType, features: dict[str, Functionals], capsys: pytest.CaptureFixture[str]
+    accuracy: ModuleType, features: dict[str, Vectors], capsys: pytest.CaptureFixture[str]
 ) -> None:
     def entry(recipe: object) -> dict[str, object]:
         return {"recipe": accuracy.asdict(recipe), "dev_ua": 0.5}

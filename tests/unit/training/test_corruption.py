@@ -18,15 +18,14 @@ from mfsn.runs.unit import Unit
 from mfsn.systems.search import run_search
 from mfsn.systems.train import run_train
 from mfsn.training.config import (
-    ClassicalConfig,
     CorruptionConfig,
     OptimisationConfig,
     SelectionConfig,
-    TrainConfig,
 )
 from mfsn.training.data.corruption import corrupted_rows, replaced
 from mfsn.training.data.fold_data import TrainingData, load_data
 from mfsn.training.plan_units import plan_units
+from mfsn.training.system import get_system
 
 KINDS = ("noise", "other_utterance", "zeros")
 SPLITS = ("train", "dev", "test")
@@ -64,7 +63,7 @@ def test_systems_lose_the_same_utterances_and_seeds_others(toy: Any) -> None:
     config = CorruptionConfig(kind="zeros", train=0.5, test=0.5)
     experiment = toy(seeds=(0, 1))
     first, second, *_ = plan_units(experiment, "train", "x")
-    other = plan_units(replace(experiment, system="sec_tec"), "train", "x")[0]
+    other = plan_units(replace(experiment, system=get_system("sec_tec")), "train", "x")[0]
     assert replaced(first, config) == replaced(other, config)
     assert replaced(first, config) != replaced(second, config)
 
@@ -219,7 +218,7 @@ def test_corruption_of_the_test_changes_scores_and_no_model(
         experiment = toy(optimisation=quick, folder=name, corruption=corruption, model=wide)
         lines: list[str] = []
         run_search(experiment, 1, lines.append)
-        run_train(experiment, TrainConfig(), ClassicalConfig(), 1, lines.append)
+        run_train(experiment, 1, lines.append)
         assert lines[-1].startswith("train: 3 units, 3 computed now")
         assert any("0 computed now" in line for line in lines) == (name == "test")
         results[name] = content(experiment.outputs.results)

@@ -15,9 +15,9 @@ import pytest
 from mfsn.errors import TrainingError
 from mfsn.protocols.config import ProtocolConfig
 from mfsn.runs.unit import Unit
-from mfsn.systems.classical import load_functionals, train_classical_unit
+from mfsn.systems.linear.classical import ClassicalFits
 from mfsn.systems.search import RESULT
-from mfsn.training.config import ClassicalConfig, OptimisationConfig, SearchConfig, SelectionConfig
+from mfsn.training.config import OptimisationConfig, SearchConfig, SelectionConfig
 from mfsn.training.data.fold_data import load_data
 from mfsn.training.fold_training import Trained, train_on_fold
 from mfsn.training.plan_units import plan_units
@@ -83,7 +83,8 @@ def test_the_baseline_standardises_and_chooses_without_the_test_corpus(toy: Any)
         experiment = toy(manifest=manifest, folder=folder, system="classical", protocol=CROSSED)
         units = plan_units(experiment, "train", MODEL)
         unit = next(unit for unit in units if unit.fold.name == "a-to-b")
-        train_classical_unit(unit, experiment, ClassicalConfig(), load_functionals(experiment))
+        fits = ClassicalFits(experiment, streaming=False)
+        fits.fit(unit, fits.load())
         found.append((unit.folder / WEIGHTS).read_bytes())
     assert found[0] == found[1]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,6 @@ from mfsn.models.config import ModelConfig
 from mfsn.systems.search import run_search
 from mfsn.systems.train import run_train
 from mfsn.training.config import (
-    ClassicalConfig,
     OptimisationConfig,
     SearchConfig,
     SelectionConfig,
@@ -62,7 +62,7 @@ def rated(toy: Any) -> Any:
 def run(experiment: Any, network: Any = "export") -> pd.DataFrame:
     lines: list[str] = []
     run_search(experiment, 1, lines.append)
-    run_train(experiment, TrainConfig(network=network), ClassicalConfig(), 1, lines.append)
+    run_train(replace(experiment, train=TrainConfig(network=network)), 1, lines.append)
     assert any("dev CCC" in line and "MSE" in line for line in lines)
     path = experiment.outputs.segment_predictions
     return read_table(path, segment_values_schema(DIMENSIONS))
@@ -224,7 +224,7 @@ def test_soft_labels_train_and_are_never_scored(toy: Any, system: Any, class_wei
     experiment = toy(manifest=manifest, system=system, optimisation=optimisation, search=search)
     lines: list[str] = []
     run_search(experiment, 1, lines.append)
-    run_train(experiment, TrainConfig(), ClassicalConfig(), 1, lines.append)
+    run_train(experiment, 1, lines.append)
     tested = set(read_table(experiment.outputs.segment_predictions)["utterance_id"])
     soft = set(manifest.loc[manifest["soft_label"].notna(), "utterance_id"])
     assert not tested & soft
@@ -243,7 +243,7 @@ def test_networks_learn_the_shares(toy: Any) -> None:
             manifest=manifest, system="acoustic", optimisation=QUICK, folder=str(number)
         )
         lines: list[str] = []
-        run_train(experiment, TrainConfig(), ClassicalConfig(), 1, lines.append)
+        run_train(experiment, 1, lines.append)
         history = experiment.outputs.models / "ses0-seed0" / "history.json"
         results.append(json.loads(history.read_text())[0]["train_loss"])
     assert results[0] != results[1]

@@ -10,6 +10,8 @@ import pytest
 
 from mfsn import runtime
 from mfsn.errors import ConfigError
+from mfsn.systems.linear.classical import ClassicalFits
+from mfsn.systems.networks.fits import NetworkFits
 from mfsn.training.data.memory import MemoryPlan, plan_memory
 
 # 48 segments of the toy: 12 x 8 float16 and a float32 of spectrogram, 10 x 3 float32 of MFCC.
@@ -27,7 +29,7 @@ def allow(monkeypatch: pytest.MonkeyPatch, count: float) -> None:
 
 
 def test_the_bytes_are_those_of_the_rows_that_are_read(toy: Any) -> None:
-    assert plan_memory(toy(system="acoustic"), 1).feature_bytes == ACOUSTIC_BYTES
+    assert plan_memory(toy(system="acoustic"), NetworkFits, 1).feature_bytes == ACOUSTIC_BYTES
 
 
 @pytest.mark.parametrize(
@@ -36,7 +38,7 @@ def test_the_bytes_are_those_of_the_rows_that_are_read(toy: Any) -> None:
 def test_units_run_at_once_as_there_are_processors(
     toy: Any, units: int, asked: int | None, jobs: int
 ) -> None:
-    assert plan_memory(toy(), units, asked).jobs == jobs
+    assert plan_memory(toy(), NetworkFits, units, asked).jobs == jobs
 
 
 @pytest.mark.parametrize(("allowed", "streaming"), [(3, False), (2.9, True), (0.1, True)])
@@ -44,7 +46,7 @@ def test_rows_stream_when_they_do_not_fit_for_every_process(
     toy: Any, monkeypatch: pytest.MonkeyPatch, allowed: float, streaming: bool
 ) -> None:
     allow(monkeypatch, allowed * ACOUSTIC_BYTES + 1)
-    plan = plan_memory(toy(system="acoustic"), 3)
+    plan = plan_memory(toy(system="acoustic"), NetworkFits, 3)
     assert (plan.jobs, plan.streaming) == (3, streaming)
 
 
@@ -53,20 +55,20 @@ def test_the_classical_baseline_never_streams_but_runs_fewer_units(
     toy: Any, monkeypatch: pytest.MonkeyPatch, share: float, jobs: int
 ) -> None:
     experiment = toy(system="classical")
-    allow(monkeypatch, share * experiment.feature_bytes + 1)
-    plan = plan_memory(experiment, 3)
+    allow(monkeypatch, share * experiment.sizes.row_bytes + 1)
+    plan = plan_memory(experiment, ClassicalFits, 3)
     assert (plan.jobs, plan.streaming) == (jobs, False)
 
 
 def test_nothing_to_compute_needs_no_plan_and_no_word(toy: Any, caplog: Any) -> None:
     caplog.set_level("INFO", "mfsn")
-    assert plan_memory(toy(), 0).jobs == 1
+    assert plan_memory(toy(), NetworkFits, 0).jobs == 1
     assert caplog.text == ""
 
 
 def test_what_was_decided_is_said(toy: Any, caplog: Any) -> None:
     caplog.set_level("INFO", "mfsn")
-    plan_memory(toy(), 2)
+    plan_memory(toy(), NetworkFits, 2)
     assert "of features are held in memory by each of 2 processes (" in caplog.text
     assert str(MemoryPlan(1, True, 9_150_000_000, 4_000_000_000)) == (
         "9.2 GB of features do not fit into memory for one process (4.0 GB allowed): batches are "

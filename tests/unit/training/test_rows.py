@@ -17,20 +17,20 @@ import torch
 from mfsn.errors import CacheError, DamagedRowError
 from mfsn.models.inputs import Features
 from mfsn.store.reader import FeatureReader
+from mfsn.systems.networks.fits import NetworkFits
 from mfsn.systems.search import run_search
 from mfsn.systems.train import run_train
 from mfsn.training.config import (
-    ClassicalConfig,
     OptimisationConfig,
     SearchConfig,
     SelectionConfig,
-    TrainConfig,
 )
 from mfsn.training.data.columns import Stopwatch, StoredArray
 from mfsn.training.data.fold_data import load_data
 from mfsn.training.data.memory import plan_memory
 from mfsn.training.data.rows import BATCHES_AHEAD, Request, Rows, saying_share
 from mfsn.training.plan_units import plan_units
+from mfsn.training.system import get_system
 
 QUICK = OptimisationConfig(epochs=2, batch_size=8, lr=0.01)
 TINY = "0.000001"
@@ -72,7 +72,7 @@ def content(folder: Path) -> dict[str, bytes]:
     [
         {"selection": SelectionConfig(compare=("oracle_test", "last_epoch"))},
         {"search": SearchConfig(mode="bilevel"), "selection": SelectionConfig(refit=True)},
-        {"system": "acoustic"},
+        {"system": get_system("acoustic")},
     ],
 )
 def test_streaming_leaves_the_bytes_that_memory_leaves(
@@ -86,7 +86,7 @@ def test_streaming_leaves_the_bytes_that_memory_leaves(
         experiment = replace(toy(optimisation=QUICK, folder=where), store=toy().store, **change)
         lines: list[str] = []
         run_search(experiment, 1, lines.append)
-        run_train(experiment, TrainConfig(), ClassicalConfig(), 1, lines.append)
+        run_train(experiment, 1, lines.append)
         assert any("of it reading features" in line for line in lines)
         results[where] = content(experiment.outputs.results)
         shutil.rmtree(experiment.store / "runs")
@@ -210,4 +210,4 @@ def test_the_bytes_of_a_plan_are_those_that_memory_holds(
     rows = load_data(experiment, "cpu").rows
     columns: Any = [*rows.sec.values(), rows.tec_NTD, rows.spectrogram_NSF, rows.mfcc_NMK]
     held = sum(column.nbytes for column in (*columns, rows.utterance_max_N))
-    assert plan_memory(experiment, 1).feature_bytes == held
+    assert plan_memory(experiment, NetworkFits, 1).feature_bytes == held

@@ -16,6 +16,7 @@ from mfsn.training.bilevel import require_every_class, split_for_alpha
 from mfsn.training.config import OptimisationConfig, SearchConfig, SelectionConfig
 from mfsn.training.data.labels import training_labels
 from mfsn.training.plan_units import plan_units
+from mfsn.training.system import get_system
 
 
 def units_of(experiment: Any, stage: Any = "search", **more: Any) -> list[Unit]:
@@ -41,7 +42,7 @@ def test_the_same_experiment_elsewhere_has_the_same_units(toy: Any) -> None:
     "change",
     [
         {"seeds": (1,)},
-        {"system": "sec_tec"},
+        {"system": get_system("sec_tec")},
         {"optimisation": OptimisationConfig(epochs=4, batch_size=8)},
         {"search": SearchConfig(alpha_lr=0.5)},
         {"selection": SelectionConfig(compare=("last_epoch",))},

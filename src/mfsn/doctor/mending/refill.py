@@ -12,11 +12,12 @@ from pathlib import Path
 
 import pandas as pd
 
+from mfsn import plugins
 from mfsn.base.quantities import counted
 from mfsn.errors import CacheError, CorpusError, ManifestError, MfsnError
 from mfsn.features.base import Extractor, store_spec
 from mfsn.features.extraction.extraction import extract
-from mfsn.features.registry import EXTRACTORS, remake_extractor
+from mfsn.features.registry import remake_extractor
 from mfsn.manifest import SEGMENTS, UTTERANCES, read_table
 from mfsn.params import load_params, outputs_of
 from mfsn.segments.config import SegmentConfig
@@ -82,7 +83,7 @@ def digest_rows(
     prepared = outputs_of(params, workspace).prepared.parent
     for table in sorted(prepared.glob("*/segments.parquet")):
         outputs = Outputs(workspace, table.parent.name, params.experiment)
-        digests = list(_readable(sorted(table.parent.glob("features/*.json")), unreadable))
+        digests = list(_readable(map(outputs.digest, outputs.extracted), unreadable))
         cuts = [SegmentConfig.of_recipe(digest.recipe["segment"]) for digest in digests]
         if extractor in (None, WAVEFORM):
             try:
@@ -146,7 +147,7 @@ def maker_of(named: DigestRows) -> Extractor:
         ConfigError, ModelLoadError: as `mfsn.features.registry.remake_extractor`.
     """
     digest, segment = named.digest, named.segment
-    if digest.extractor in EXTRACTORS:
+    if digest.extractor in plugins.names("extractors"):
         cut = (segment.sample_rate_hz, segment.samples, segment.reading)
         extractor = remake_extractor(digest.extractor, digest.about, *cut)
         if store_spec(extractor, segment_recipe(segment)).identity == digest.spec.identity:

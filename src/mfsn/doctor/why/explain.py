@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
-from mfsn.doctor.wanted import ALL, wanted_spec
+from mfsn.doctor.wanted import wanted_spec
 from mfsn.doctor.why.segment import explain_ids
 from mfsn.doctor.why.situation import Named, Situation
 from mfsn.errors import ModelLoadError
@@ -34,7 +34,7 @@ def why(asked: str, workspace: Path, store: Path) -> list[str]:
         MfsnError: if params.yaml, a digest, the segment table or the store cannot be read.
     """
     situation = Situation.of(workspace, store)
-    return list((_explain if asked in ALL else explain_ids)(asked, situation))
+    return list((_explain if asked in situation.kinds else explain_ids)(asked, situation))
 
 
 def _explain(extractor: str, situation: Situation) -> Iterator[str]:

@@ -11,9 +11,8 @@ import pandas as pd
 
 from mfsn.doctor.why.situation import Named, Situation
 from mfsn.errors import ConfigError
-from mfsn.features.registry import EXTRACTORS
 from mfsn.manifest import SEGMENTS, UTTERANCES, read_table
-from mfsn.store.messages import WAVEFORM, fill
+from mfsn.store.messages import fill
 from mfsn.store.store import Store
 from mfsn.workspace import corpus_root, recording
 
@@ -29,7 +28,7 @@ def explain_ids(asked: str, situation: Situation) -> Iterator[str]:
     is_segment, is_utterance = table["segment_id"] == asked, table["utterance_id"] == asked
     chosen = table[is_segment | is_utterance]
     if chosen.empty:
-        raise _unknown(asked, table, situation.outputs.corpus)
+        raise _unknown(asked, table, situation)
     yield from _recording(chosen.iloc[0], situation)
     kept = situation.at_head(situation.outputs.segments)
     before = read_table(kept, SEGMENTS) if kept else None
@@ -37,17 +36,17 @@ def explain_ids(asked: str, situation: Situation) -> Iterator[str]:
         yield f"{segment['segment_id']}: starts at sample {segment['start_sample']}"
         no_head = situation.no_head
         yield from [f"    {no_head}"] if no_head else _since_head(segment, before)
-    for extractor in (WAVEFORM, *EXTRACTORS):
+    for extractor in situation.kinds:
         yield from _rows(extractor, chosen, situation)
 
 
-def _unknown(asked: str, table: pd.DataFrame, corpus: str) -> ConfigError:
-    names = [WAVEFORM, *EXTRACTORS, *table["utterance_id"].unique(), *table["segment_id"]]
+def _unknown(asked: str, table: pd.DataFrame, situation: Situation) -> ConfigError:
+    names = [*situation.kinds, *table["utterance_id"].unique(), *table["segment_id"]]
     close = difflib.get_close_matches(asked, names, n=3)
     hint = f"; did you mean {', '.join(close)}?" if close else ""
     return ConfigError(
-        f"{asked} is no extractor ({', '.join([WAVEFORM, *EXTRACTORS])}), and no segment or "
-        f"utterance of corpus {corpus}{hint}"
+        f"{asked} is no extractor ({', '.join(situation.kinds)}), and no segment or "
+        f"utterance of corpus {situation.outputs.corpus}{hint}"
     )
 
 

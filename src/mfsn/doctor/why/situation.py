@@ -49,6 +49,11 @@ class Situation:
         params = load_params(workspace)
         return cls(params, outputs_of(params, workspace), store)
 
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Everything whose rows lie in the store: waves, and the extractors of params.yaml."""
+        return (WAVEFORM, *self.params.extract.extractors)
+
     def digest(self, extractor: str) -> Path:
         """The digest of an extractor; for waves the segment table."""
         waves = extractor == WAVEFORM
@@ -92,7 +97,7 @@ class Situation:
         Raises:
             MfsnError: if it cannot be read.
         """
-        if path is None or not path.is_file():
+        if path is None or not path.is_file() or not path.stat().st_size:
             return None
         if extractor != WAVEFORM:
             digest = Digest.read(path)

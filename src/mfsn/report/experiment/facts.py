@@ -7,16 +7,6 @@ from typing import Any
 
 from mfsn.report.experiment.run import Run
 
-SYSTEMS = {
-    "mfsn": "MFSN: searched fusion of SEC and TEC, co-attention with spectrogram and MFCC",
-    "sec_tec": "SEC + TEC: MFSN without search",
-    "coattention": "Co-attention: SEC's last level guided by spectrogram and MFCC",
-    "acoustic": "acoustic: spectrogram and MFCC only",
-    "classical": "classical: functionals with a linear model",
-    "probe": "probe: logistic regression on the mean of one SEC level",
-}
-LINEAR = ("classical", "probe")
-"""Systems without a network: a linear model reads whole utterances."""
 SEARCHES = {
     "joint": "alpha and weights on the same batches",
     "bilevel": "alpha on training data of its own",
@@ -31,7 +21,7 @@ NETWORKS = {
 RULES = {
     "held_out": "best UA + WA on development data, on which no model to choose from is trained",
     "oracle_test": "best UA + WA on the test fold itself, as the published code does: optimistic",
-    "last_epoch": "the last epoch (classical, probe: the C set beforehand); nothing is chosen",
+    "last_epoch": "the last epoch (of linear models the C set beforehand); nothing is chosen",
 }
 RULES_OF_DIMENSIONS = {
     "held_out": "best mean CCC on development data, on which no model to choose from is trained",
@@ -55,7 +45,7 @@ DECISIONS = {
 
 def title(run: Run) -> str:
     """System and corpus."""
-    return f"{SYSTEMS[run.about['system']].partition(':')[0]} on {run.about['corpus']}"
+    return f"{run.about['title']} on {run.about['corpus']}"
 
 
 def facts(run: Run) -> list[tuple[str, str]]:
@@ -67,7 +57,7 @@ def facts(run: Run) -> list[tuple[str, str]]:
         ("Licence", "; ".join(sorted(set(run.manifest["licence"])))),
         ("Utterances of" if run.dimensions else "Classes", ", ".join(run.classes)),
         *([("Target", target(run))] if run.dimensions else []),
-        ("System", _system(run)),
+        ("System", f"{about['title']}: {about['description']}"),
         *_searched(about),
         ("Protocol", _protocol(about["protocol"])),
         ("Selection", f"{run.scores['selection']}: {rule_text(run, run.scores['selection'])}"),
@@ -107,24 +97,17 @@ def warnings(run: Run) -> list[str]:
         found.append("Training and test share speakers: the scores do not carry to new ones.")
     if run.scores["selection"] == "oracle_test":
         found.append("The models were chosen on the test data: the scores are optimistic.")
-    if run.about["optimisation"]["shuffle_labels"]:
+    if run.about["parameters"].get("optimisation", {}).get("shuffle_labels"):
         near = "those of predicting the mean" if run.dimensions else "chance"
         found.append(f"Training labels were shuffled: scores must lie near {near}.")
     return found
 
 
-def _system(run: Run) -> str:
-    if run.dimensions and run.about["system"] == "classical":
-        return "classical: functionals with ridge regression"
-    if run.dimensions and run.about["system"] == "probe":
-        return "probe: ridge regression on the mean of one SEC level"
-    return SYSTEMS[run.about["system"]]
-
-
 def _searched(about: Mapping[str, Any]) -> list[tuple[str, str]]:
-    if about["system"] != "mfsn":
+    parameters = about["parameters"]
+    if not about["searched"] or not {"search", "train"} <= parameters.keys():
         return []
-    search, network = about["search"], NETWORKS[about["train"]["network"]]
+    search, network = parameters["search"], NETWORKS[parameters["train"]["network"]]
     levels = f"; levels drawn from {', '.join(search['levels'])}" if search["levels"] else ""
     return [("Search", SEARCHES[search["mode"]] + levels), ("Network", network)]
 
@@ -137,7 +120,7 @@ def _protocol(protocol: Mapping[str, Any]) -> str:
 
 def _decision(run: Run) -> tuple[str, str]:
     decision, term = run.scores["decision"], "Prediction" if run.dimensions else "Decision"
-    if run.about["system"] in LINEAR:
+    if run.about["pieces"] == "utterances":
         return term, "on the whole utterance; it has no segments to aggregate"
     weight = "by their valid samples" if decision["weigh_by_duration"] else "equally"
     rule = DECISIONS[decision["aggregation"]]
@@ -147,9 +130,8 @@ def _decision(run: Run) -> tuple[str, str]:
 
 
 def _alexnet(about: Mapping[str, Any]) -> list[tuple[str, str]]:
-    if about["system"] in LINEAR:
-        return []
-    return [("AlexNet", ALEXNET[about["model"]["alexnet_weights"]])]
+    model = about["parameters"].get("model", {})
+    return [("AlexNet", ALEXNET[model["alexnet_weights"]])] if "alexnet_weights" in model else []
 
 
 def _encoder(encoder: Mapping[str, Any]) -> str:

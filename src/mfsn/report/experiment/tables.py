@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from mfsn.evaluation.metrics import confusion_matrix
-from mfsn.report.experiment.facts import LINEAR, rule_text
+from mfsn.report.experiment.facts import rule_text
 from mfsn.report.experiment.run import Run, Unit
 
 INERT_ENTROPY = 0.995
@@ -135,7 +135,7 @@ def parameters(run: Run) -> list[tuple[str, str]]:
         "segment": about["segment"],
         **{name: digest["about"]["config"] for name, digest in about["features"].items()},
         "protocol": about["protocol"],
-        **_of_system(about),
+        **about["parameters"],
         "selection": about["selection"],
         "evaluate": run.scores["decision"],
     }
@@ -144,16 +144,6 @@ def parameters(run: Run) -> list[tuple[str, str]]:
     ]
     identities = [(f"run of {unit.name}", unit.model["run"]) for unit in run.units]
     return [("system", about["system"]), ("seeds", _text(about["seeds"])), *values, *identities]
-
-
-def _of_system(about: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    """The sections that decide what the system computes."""
-    if about["system"] in LINEAR:
-        names = ("class_weights", "shuffle_labels")  # the rest is about the training of networks
-        optimisation = {name: about["optimisation"][name] for name in names}
-        return {"optimisation": optimisation, "classical": about["classical"]}
-    searched = ("search", "train") if about["system"] == "mfsn" else ()
-    return {name: about[name] for name in ("model", "optimisation", *searched)}
 
 
 def _text(value: Any) -> str:

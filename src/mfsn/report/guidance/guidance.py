@@ -25,19 +25,16 @@ import torch
 
 from mfsn.base.arrays import Float64
 from mfsn.errors import ConfigError, TrainingError
-from mfsn.models.config import System
 from mfsn.models.network import SerNetwork
-from mfsn.params import Params, outputs_of
+from mfsn.params import Params, experiment_of, outputs_of
 from mfsn.protocols.fold import Fold
 from mfsn.report.guidance.contours import contours_of
 from mfsn.training.data.fold_data import TrainingData, load_data
 from mfsn.training.data.rows import Rows
 from mfsn.training.experiment import Experiment
 from mfsn.training.saved import load_network
-from mfsn.workspace import store_root
+from mfsn.training.system import get_system
 
-WITHOUT: tuple[System, ...] = ("acoustic", "classical", "probe")
-"""Systems that have no co-attention."""
 FRAMES = 10
 """A segment with fewer frames to correlate is left out."""
 BATCH = 128
@@ -62,12 +59,13 @@ def measure(workspace: Path, params: Params, sample: int | None = None) -> pd.Da
             fit.
         MfsnError: a subclass, if tables or rows are missing or damaged.
     """
-    if params.system in WITHOUT:
+    parts = get_system(params.system).network
+    if parts is None or not parts.encoders:
         raise ConfigError(
             f"system {params.system} has no co-attention, so that no frame has a weight; "
-            "`mfsn guidance` looks at mfsn, sec_tec and coattention"
+            "`mfsn guidance` looks at systems such as mfsn, sec_tec and coattention"
         )
-    experiment = _experiment(workspace, params)
+    experiment = experiment_of(params, outputs_of(params, workspace), code={})
     networks = {
         (fold.name, seed): _network(experiment, f"{fold.name}-seed{seed}")
         for fold in experiment.folds
@@ -190,21 +188,9 @@ def _segments_of(fold: Fold, data: TrainingData, sample: int | None) -> pd.DataF
 def _network(experiment: Experiment, name: str) -> SerNetwork:
     saved = load_network(experiment.outputs.models / name)
     trained = saved.record["system"]
-    if trained != experiment.system:
+    if trained != experiment.system.name:
         raise TrainingError(
             f"the models in {experiment.outputs.models} are of system {trained}, and params.yaml "
-            f"says {experiment.system}; run `dvc repro`, or set system: {trained}"
+            f"says {experiment.system.name}; run `dvc repro`, or set system: {trained}"
         )
     return saved.network
-
-
-def _experiment(workspace: Path, params: Params) -> Experiment:
-    sections = ("system", "labels", "segment", "protocol", "model", "optimisation", "search")
-    return Experiment(
-        seeds=tuple(params.seeds),
-        selection=params.selection,
-        outputs=outputs_of(params, workspace),
-        store=store_root(workspace),
-        code={},
-        **{name: getattr(params, name) for name in sections},
-    )

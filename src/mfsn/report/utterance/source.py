@@ -169,9 +169,9 @@ def open_source(workspace: Path, params: Params) -> Source:
 def _open_readers(outputs: Outputs, store: Path) -> tuple[dict[str, FeatureReader], dict[str, str]]:
     readers, troubles = {}, {}
     for name in EXTRACTORS:
-        if (path := outputs.digest(name)).is_file():
+        if name in outputs.extracted:
             try:
-                readers[name] = FeatureReader.open(path, store)
+                readers[name] = FeatureReader.open(outputs.digest(name), store)
             except CacheError as error:
                 troubles[name] = str(error)
     return readers, troubles

@@ -73,7 +73,8 @@ def extractor_named_by(digest: str) -> str:
 
 def digests_of(workspace: Path) -> list[Path]:
     """The digests and segment tables that lie in a workspace, those of all its corpora."""
-    return sorted(path for pattern in _PATTERNS for path in workspace.glob(pattern))
+    found = (path for pattern in _PATTERNS for path in workspace.glob(pattern))
+    return sorted(path for path in found if path.stat().st_size)  # an empty one names no row
 
 
 def is_readable(workspace: Path) -> bool:

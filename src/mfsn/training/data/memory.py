@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 from mfsn import runtime
 from mfsn.training.experiment import Experiment
+from mfsn.training.system import Fits
 
 log = logging.getLogger(__name__)
 
@@ -44,14 +45,16 @@ class MemoryPlan:
         return f"{size} of features are held in memory by {holders} ({allowed} allowed)"
 
 
-def plan_memory(experiment: Experiment, units: int, jobs: int | None = None) -> MemoryPlan:
+def plan_memory(
+    experiment: Experiment, fits: type[Fits], units: int, jobs: int | None = None
+) -> MemoryPlan:
     """Decide how units run, and say it in the log.
 
-    The linear systems need all of their rows at once (probes one vector a level and utterance):
-    where they do not fit, fewer units run.
+    Where rows cannot stay in the store and do not fit into memory, fewer units run.
 
     Args:
         experiment: whose rows are to be read.
+        fits: how its units are fitted.
         units: how many there are to compute.
         jobs: units at once; by default one on a GPU, else `mfsn.runtime.jobs`, but no more than
             there are units.
@@ -61,16 +64,16 @@ def plan_memory(experiment: Experiment, units: int, jobs: int | None = None) -> 
     """
     if not units:
         return MemoryPlan(1, False, 0, 0)
-    plan = _plan(experiment, units, jobs)
+    plan = _plan(experiment, fits, units, jobs)
     log.info("%s", plan)
     return plan
 
 
-def _plan(experiment: Experiment, units: int, jobs: int | None) -> MemoryPlan:
-    device, needed = runtime.device(), experiment.held_bytes
+def _plan(experiment: Experiment, fits: type[Fits], units: int, jobs: int | None) -> MemoryPlan:
+    device, needed = runtime.device(), fits.held_bytes(experiment.sizes)
     allowed = runtime.feature_memory_bytes(device)
     at_once = min(units, jobs or (runtime.jobs() if device == "cpu" else 1))
-    if experiment.system in ("classical", "probe"):
+    if not fits.streams:
         fitting = max(1, allowed // max(needed, 1))
         return MemoryPlan(jobs or min(at_once, fitting), False, needed, allowed)
     return MemoryPlan(at_once, needed * at_once > allowed, needed, allowed)

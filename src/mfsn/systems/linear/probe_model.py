@@ -17,7 +17,7 @@ import torch
 
 from mfsn.base.arrays import Float32, Float64, Int64
 from mfsn.features.pooling import mean_over_valid
-from mfsn.systems.linear_model import LinearModel
+from mfsn.systems.linear.model import LinearModel
 
 
 def segment_means(hidden_STD: npt.NDArray[Any], valid_S: Int64, samples: int) -> Float32:

@@ -11,11 +11,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import product
+from pathlib import Path
 
 import pandas as pd
 
 from mfsn.errors import ProtocolError
 from mfsn.protocols.config import ProtocolConfig
+from mfsn.protocols.division import Division
 from mfsn.protocols.fold import require_known
 from mfsn.protocols.speaker_groups import speaker_groups
 from mfsn.workspace import part_of
@@ -104,3 +106,17 @@ def _roles(name: str, own: pd.DataFrame, config: ProtocolConfig) -> Pair:
         )
     test, dev, *train = speaker_groups(own, groups, config.seed)
     return Pair(set().union(*train), dev, test)
+
+
+def cross_corpus(
+    manifest: pd.DataFrame,
+    config: ProtocolConfig,
+    workspace: Path,  # noqa: ARG001
+) -> Division:
+    """One fold for each ordered pair of corpora; see `cross_corpus_pairs`."""
+    pairs = cross_corpus_pairs(manifest, config).items()
+    return Division(
+        tests={name: pair.test for name, pair in pairs},
+        dev={name: pair.dev for name, pair in pairs},
+        train={name: pair.train for name, pair in pairs},
+    )

@@ -44,7 +44,7 @@ def describe_genotype(
         "run": unit.run,
         "fold": unit.fold.name,
         "seed": unit.seed,
-        "system": experiment.system,
+        "system": experiment.system.name,
         "mode": experiment.search.mode,
         "levels": list(levels),
         "rule": rule,

@@ -1,0 +1,32 @@
+"""Folds that a file names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from mfsn.errors import ProtocolError
+from mfsn.protocols.config import ProtocolConfig
+from mfsn.protocols.division import Division, Parts
+from mfsn.protocols.fold_file import check_coverage, read_fold_file, utterances_of
+
+
+def folds_from_file(manifest: pd.DataFrame, config: ProtocolConfig, workspace: Path) -> Division:
+    """The folds of `protocol.file`, shipped or in the workspace."""
+    if config.file is None:
+        raise ProtocolError("folds_from_file needs protocol.file, such as ravdess_emobox")
+    file = read_fold_file(config.file, workspace)
+    tests: Parts = {}
+    dev: Parts = {}
+    for number, entry in enumerate(file.folds, start=1):
+        name = entry.name or f"fold{number}"
+        where = f"{config.file}: {name}"
+        if name in tests:
+            raise ProtocolError(f"{where} is there twice; give every fold a name of its own")
+        tests[name] = utterances_of(entry.test_speakers, entry.test, manifest, where)
+        if entry.dev_speakers or entry.dev:
+            dev[name] = utterances_of(entry.dev_speakers, entry.dev, manifest, where)
+    if file.covers == "all":
+        check_coverage(list(tests.values()), manifest, config.file)
+    return Division(tests, dev, speaker_independent=file.speaker_independent)

@@ -1,0 +1,29 @@
+"""Speakers in k groups: each group is the test data of one fold."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from mfsn.errors import ProtocolError
+from mfsn.protocols.config import ProtocolConfig
+from mfsn.protocols.division import Division, numbered
+from mfsn.protocols.fold import require_known
+from mfsn.protocols.speaker_groups import speaker_groups
+
+
+def grouped_k_fold(
+    manifest: pd.DataFrame,
+    config: ProtocolConfig,
+    workspace: Path,  # noqa: ARG001
+) -> Division:
+    """Largest speaker first, each into the smallest group; the seed breaks ties."""
+    require_known(manifest, "speaker", config.name)
+    speakers = manifest["speaker"].nunique()
+    if speakers < config.folds:
+        raise ProtocolError(
+            f"{config.name}: {config.folds} folds need as many speakers, and the corpus has "
+            f"{speakers}; set protocol.folds lower"
+        )
+    return Division(numbered(speaker_groups(manifest, config.folds, config.seed)))

@@ -1,0 +1,32 @@
+"""The division into training, development and test data that a corpus comes with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from mfsn.errors import ProtocolError
+from mfsn.protocols.config import ProtocolConfig
+from mfsn.protocols.division import Division
+from mfsn.protocols.fold import SPLITS, require_known
+
+
+def official_split(
+    manifest: pd.DataFrame,
+    config: ProtocolConfig,
+    workspace: Path,  # noqa: ARG001
+) -> Division:
+    """One fold. Speaker-independent when every speaker is known and in one split only."""
+    require_known(manifest, "split", config.name)
+    ids = {split: set(part) for split, part in manifest.groupby("split")["utterance_id"]}
+    if set(ids) != set(SPLITS):
+        raise ProtocolError(
+            f"{config.name} needs the splits train, dev and test, and the corpus has "
+            f"{', '.join(sorted(map(str, ids)))}; name them in the corpus, or write a fold file"
+        )
+    speakers = manifest.drop_duplicates(["speaker", "split"])["speaker"]
+    independent = bool(speakers.notna().all() and speakers.is_unique)
+    return Division(
+        {"official": ids["test"]}, {"official": ids["dev"]}, speaker_independent=independent
+    )

@@ -1,0 +1,35 @@
+"""Utterances in k groups with equal shares of each class; speakers are in several."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from mfsn.errors import ProtocolError
+from mfsn.protocols.config import ProtocolConfig
+from mfsn.protocols.division import Division, numbered
+
+
+def stratified_k_fold(
+    manifest: pd.DataFrame,
+    config: ProtocolConfig,
+    workspace: Path,  # noqa: ARG001
+) -> Division:
+    """Speaker-dependent. The same audio under two ids goes to one fold, with the first's label."""
+    from sklearn.model_selection import StratifiedKFold
+
+    distinct = manifest.drop_duplicates("audio_sha256")
+    counts = distinct["emotion"].value_counts()
+    if counts.min() < config.folds:
+        raise ProtocolError(
+            f"{config.name}: class {counts.idxmin()} has {counts.min()} different clips, fewer "
+            f"than the {config.folds} folds; set protocol.folds lower or leave the class out"
+        )
+    splitter = StratifiedKFold(config.folds, shuffle=True, random_state=config.seed)
+    parts = [
+        set(manifest.loc[manifest["audio_sha256"].isin(distinct["audio_sha256"].iloc[test]),
+                         "utterance_id"])
+        for _, test in splitter.split(distinct, distinct["emotion"])
+    ]  # fmt: skip
+    return Division(numbered(parts), speaker_independent=False)

@@ -1,0 +1,1 @@
+"""Systems that fit a linear model on one vector per utterance."""

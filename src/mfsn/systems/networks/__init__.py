@@ -1,0 +1,1 @@
+"""Systems that train a network on cached features."""

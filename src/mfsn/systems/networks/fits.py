@@ -1,0 +1,114 @@
+"""Fitting networks: each unit trains one, predicts the test data with it, and writes its folder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, ClassVar
+
+from mfsn import runtime
+from mfsn.base.arrays import Float64
+from mfsn.models.network import SerNetwork
+from mfsn.runs.checkpoint import load_weights
+from mfsn.runs.parallel import Do
+from mfsn.runs.unit import Unit
+from mfsn.training.config import Rule
+from mfsn.training.data.corruption import corrupted_rows
+from mfsn.training.data.fold_data import Part, TrainingData, load_data
+from mfsn.training.data.rows import Rows, saying_share
+from mfsn.training.experiment import Experiment
+from mfsn.training.fold_training import Fix, Trained, make_network, tidy, train_on_fold
+from mfsn.training.loop import read_out
+from mfsn.training.results import Result, write_result
+from mfsn.training.summary import describe_network
+from mfsn.training.system import Sizes
+
+
+@dataclass(frozen=True)
+class Made:
+    """A trained network, and what its record says about it."""
+
+    trained: Trained
+    fix: Fix | None = None
+    """Gives a fresh network the architecture of the trained one."""
+    kind: str = "trained"
+    operations: list[str] = field(default_factory=list)
+    """The operation of each Fusion Cell, or the strongest of its mixture."""
+
+
+@dataclass(frozen=True)
+class NetworkFits:
+    """Networks trained on the cached rows of their fold."""
+
+    streams: ClassVar[bool] = True
+    experiment: Experiment
+    streaming: bool
+
+    @staticmethod
+    def held_bytes(sizes: Sizes) -> int:
+        """All rows: each of them is read in every epoch."""
+        return sizes.row_bytes
+
+    @staticmethod
+    def about(experiment: Experiment) -> dict[str, Any]:  # noqa: ARG004 (of every network alike)
+        """What is fitted."""
+        return {"fitted": "a network"}
+
+    @staticmethod
+    def jobs(experiment: Experiment) -> int | None:  # noqa: ARG004
+        """As many as the machine allows."""
+        return None
+
+    def open(self) -> Do:
+        """Read the rows of the corpus, or open the store."""
+        data = load_data(self.experiment, runtime.device(), self.streaming)
+        return saying_share(lambda unit: self.fit(unit, data), data.rows)
+
+    def fit(self, unit: Unit, data: TrainingData) -> str:
+        """Train a unit's network, predict its test data, and write its folder.
+
+        Returns:
+            A line for the terminal.
+
+        Raises:
+            TrainingError: if a loss or score is not finite, or a checkpoint is damaged.
+        """
+        made = self.make(unit, data)
+        network = make_network(self.experiment, data, made.fix, pretrained=False).to(data.device)
+        rule, test = self.experiment.selection.rule, data.part(unit.fold.test)
+        rows = corrupted_rows(unit, self.experiment, data)
+        result = Result(
+            history=made.trained.history,
+            refit_history=made.trained.refit_history,
+            chosen=asdict(made.trained.choices[rule]),
+            dev=made.trained.scores("dev", rule),
+            weights=made.trained.weights[rule].read_bytes(),
+            about={
+                "model": self.experiment.model.model_dump(mode="json"),
+                "network": made.kind,
+                "operations": made.operations,
+                "levels": list(data.levels),
+                "shapes": asdict(data.shapes),
+            },
+            segments=data.segments.iloc[test.rows_N.cpu().numpy()],
+            read=_predict(made.trained, network, rows, test),
+        )
+        write_result(unit, self.experiment, result)
+        tidy(unit)
+        choice = made.trained.choices[rule]
+        return describe_network(made.trained.history, choice, made.operations)
+
+    def make(self, unit: Unit, data: TrainingData) -> Made:
+        """Train the network from scratch."""
+        return Made(train_on_fold(unit, self.experiment, data))
+
+
+def _predict(
+    trained: Trained, network: SerNetwork, rows: Rows, test: Part
+) -> Mapping[Rule, Float64]:
+    found = {}
+    for rule, choice in trained.choices.items():
+        load_weights(trained.weights[rule], network)
+        of_level = read_out(network, rows, test.rows_N)
+        found[rule] = of_level[choice.level].numpy()
+    return found

@@ -1,0 +1,1 @@
+"""What MFSN searches for: operations and levels of its Fusion Cells."""

@@ -1,0 +1,117 @@
+"""Fitting MFSN: the search of stage `search`, and what stage `train` makes of its genotypes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mfsn.base.files import read_json, write_bytes, write_json
+from mfsn.runs.checkpoint import load_weights
+from mfsn.runs.unit import Unit
+from mfsn.systems.networks.fits import Made, NetworkFits
+from mfsn.systems.searching.architecture import architecture_of
+from mfsn.systems.searching.genotype import (
+    FILE,
+    describe_genotype,
+    is_given,
+    read_genotype,
+    strongest,
+)
+from mfsn.training.config import Rule, TrainConfig
+from mfsn.training.data.fold_data import TrainingData
+from mfsn.training.experiment import Experiment
+from mfsn.training.fold_training import Fix, Trained, derived, make_network, tidy, train_on_fold
+from mfsn.training.results import HISTORY, REFIT_HISTORY
+from mfsn.training.selection import Choice
+from mfsn.training.summary import describe_network
+
+Genotype = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class SearchFits(NetworkFits):
+    """Searches: the mixture of operations is trained together with its alpha."""
+
+    def fit(self, unit: Unit, data: TrainingData) -> str:
+        """Search a fold with a seed; its folder then holds all results.
+
+        Returns:
+            A line for the terminal: epochs, development scores, level and operation.
+
+        Raises:
+            ConfigError: as `mfsn.systems.searching.architecture.architecture_of`.
+            TrainingError: as `mfsn.training.fold_training.train_on_fold`.
+        """
+        experiment, rule = self.experiment, self.experiment.selection.rule
+        space = architecture_of(unit, experiment.search, experiment.model.cells, data.levels)
+        fix = derived(space.operations) if space.operations else None
+        trained = train_on_fold(unit, experiment, data, fix, space.levels)
+        network = make_network(experiment, data, fix, pretrained=False)
+        load_weights(trained.weights[rule], network)
+        for name, weights in trained.weights.items():
+            write_bytes(unit.folder / f"{name}.safetensors", weights.read_bytes())
+        write_json(unit.folder / HISTORY, trained.history)
+        if trained.refit_history:
+            write_json(unit.folder / REFIT_HISTORY, trained.refit_history)
+        genotype = describe_genotype(unit, experiment, network, trained.choices, space.levels)
+        write_json(unit.folder / FILE, genotype)
+        tidy(unit)
+        return describe_network(trained.history, trained.choices[rule], strongest(genotype))
+
+
+@dataclass(frozen=True)
+class SearchedFits(NetworkFits):
+    """Networks of what was found: exported from the search, or trained from scratch."""
+
+    @staticmethod
+    def jobs(experiment: Experiment) -> int | None:
+        """One where networks are exported: predicting is done sooner than workers are started."""
+        return 1 if experiment.train.network == "export" else None
+
+    def make(self, unit: Unit, data: TrainingData) -> Made:
+        """Export the network of the search, or train what it found.
+
+        Raises:
+            TrainingError: if the search's results are missing or do not fit.
+            ConfigError: if the genotype has another number of cells than the network.
+        """
+        config, search = self.experiment.train, self.experiment.outputs.search
+        genotype = read_genotype(search, unit)
+        fix = _fix(config, genotype)
+        if config.network == "export":
+            trained = _exported(search / unit.name, genotype)
+        else:
+            levels = [genotype["level"]] if config.network == "derived" else genotype["levels"]
+            trained = train_on_fold(unit, self.experiment, data, fix, levels)
+        # A network whose operations were given holds these alone, whatever is made of it.
+        kind = "derived" if is_given(genotype) else config.network
+        return Made(trained, fix, kind, _operations(config, genotype))
+
+
+def _exported(folder: Path, genotype: Genotype) -> Trained:
+    """The search's network is the trained network (the paper's single training process)."""
+    selected: Mapping[Rule, Any] = genotype["selected"]
+    refit_history = folder / REFIT_HISTORY
+    return Trained(
+        history=read_json(folder / HISTORY),
+        choices={rule: Choice(found["epoch"], found["level"]) for rule, found in selected.items()},
+        weights={rule: folder / f"{rule}.safetensors" for rule in selected},
+        refit_history=read_json(refit_history) if refit_history.is_file() else [],
+    )
+
+
+def _fix(config: TrainConfig, genotype: Genotype) -> Fix | None:
+    if is_given(genotype) or config.network == "derived":
+        return derived(_operations(config, genotype))
+    if config.network == "soft":
+        alphas = [cell["alpha"] for cell in genotype["cells"]]
+        return lambda network: network.freeze_architecture(alphas)
+    return None
+
+
+def _operations(config: TrainConfig, genotype: Genotype) -> list[str]:
+    """The operations to derive; of a mixture the strongest ones, for the reader."""
+    searched = config.network == "derived" and not is_given(genotype)
+    return strongest(genotype, zero=config.derive_zero or not searched)

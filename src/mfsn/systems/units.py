@@ -1,0 +1,46 @@
+"""Running the units of a system that are not finished yet: what stages search and train share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from mfsn.base.quantities import counted
+from mfsn.runs.parallel import run_units
+from mfsn.runs.unit import Unit
+from mfsn.training.data.memory import plan_memory
+from mfsn.training.experiment import Experiment
+from mfsn.training.system import Fits
+
+
+def run_waiting(
+    units: Sequence[Unit],
+    experiment: Experiment,
+    fits: type[Fits],
+    jobs: int | None,
+    say: Callable[[str], None],
+) -> int:
+    """Compute the units that are not finished, and say one line about each.
+
+    Args:
+        units: all of a stage.
+        experiment: what they belong to.
+        fits: how they are fitted.
+        jobs: units at once; by default what the system wants, else as many as fit this machine.
+        say: takes the lines.
+
+    Returns:
+        How many were computed.
+    """
+    waiting = [unit for unit in units if not unit.finished]
+    plan = plan_memory(experiment, fits, len(waiting), jobs or fits.jobs(experiment))
+    for unit, line in run_units(waiting, fits(experiment, plan.streaming), plan.jobs):
+        say(f"{unit.label}: {line}")
+    return len(waiting)
+
+
+def closing_line(stage: str, units: int, computed: int) -> str:
+    """The last line of a stage."""
+    return (
+        f"{stage}: {counted(units, 'unit')}, {computed} computed now, {units - computed} "
+        "from before"
+    )

@@ -1,0 +1,219 @@
+"""What a system is: one declaration, which the stages, the report and prediction follow.
+
+A declaration holds names and plain values, so that it costs nothing to read. The code that fits and
+scores is named as `module:class` and imported when it runs. A fit is identified by the code that
+its `fits` and `search` classes import, so that the code of other systems never runs it again.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
+
+from mfsn import plugins
+from mfsn.config import Config
+from mfsn.errors import ConfigError
+from mfsn.models.config import NetworkParts
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from mfsn.features.base import Extractor
+    from mfsn.runs.parallel import Do
+    from mfsn.store.spec import ArraySpec
+    from mfsn.training.experiment import Experiment
+    from mfsn.training.scorer import Scorer
+
+Arrays = Literal["all", "last"] | tuple[str, ...]
+"""Which arrays of an extractor are read: all, the last one, or those named."""
+
+Pieces = Literal["segments", "utterances"]
+"""What a model decides on: segments, whose scores are put together per utterance, or whole
+utterances."""
+
+
+@dataclass(frozen=True)
+class System:
+    """One system of `params.yaml: system`.
+
+    A plug-in declares its own: an entry point in the group `mfsn.systems` names an instance.
+    """
+
+    name: str
+    title: str
+    """Its name on pages and in tables, such as `SEC + TEC`."""
+    description: str
+    """What it does, in a few words, as `mfsn` prints them."""
+    reads: Mapping[str, Arrays]
+    """Extractor to the arrays that are read of it. Nothing else is extracted or loaded."""
+    parameters: tuple[str, ...]
+    """What of params.yaml decides a fit beside labels, segment, protocol and selection: sections
+    (`model`) or single parameters (`optimisation.class_weights`)."""
+    after_search: tuple[str, ...] = field(default=(), kw_only=True)
+    """The same, of what stage `train` alone reads."""
+    fits: str
+    """`module:class` of its `Fits` for stage `train`."""
+    scorer: str
+    """`module:class` of its `Scorer`: makes one from a model's folder and its extractors."""
+    search: str | None = None
+    """`module:class` of its `Fits` for stage `search`; None where nothing is searched."""
+    network: NetworkParts | None = None
+    """The parts of its network; None for a system without one of `mfsn.models.network`."""
+    pieces: Pieces = "segments"
+    config: type[Config] | None = None
+    """Type of a section of params.yaml that has the system's own name; for plug-ins."""
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What of the declaration decides a fit, as plain values."""
+        return {
+            "name": self.name,
+            "reads": {
+                name: list(a) if isinstance(a, tuple) else a for name, a in self.reads.items()
+            },
+            "network": None if self.network is None else asdict(self.network),
+            **plugins.origin("systems", self.name),
+        }
+
+    def chosen(self, extractor: str, arrays: tuple[ArraySpec, ...]) -> tuple[ArraySpec, ...]:
+        """The arrays that are read of an extractor, in their order.
+
+        Args:
+            extractor: one of `reads`.
+            arrays: all that it has.
+
+        Raises:
+            ConfigError: if an array that the system names is not among them.
+        """
+        wanted = self.reads[extractor]
+        if wanted == "all":
+            return arrays
+        if wanted == "last":
+            return arrays[-1:]
+        missing = sorted(set(wanted) - {array.name for array in arrays})
+        if missing:
+            raise ConfigError(
+                f"system {self.name} reads {', '.join(missing)} of {extractor}, which has only "
+                f"{', '.join(array.name for array in arrays)}; choose another system or extractor"
+            )
+        return tuple(array for array in arrays if array.name in wanted)
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """What a system reads, counted before it is read."""
+
+    arrays: Mapping[str, tuple[ArraySpec, ...]]
+    """Extractor to the arrays that are read."""
+    rows: Mapping[str, int]
+    """Extractor to its number of rows."""
+    utterances: int
+
+    @property
+    def row_bytes(self) -> int:
+        """Bytes of all rows."""
+        from mfsn.store.layout import row_bytes  # numpy, which `scan` does without
+
+        return sum(
+            self.rows[name] * row_bytes(array)
+            for name, arrays in self.arrays.items()
+            for array in arrays
+        )
+
+
+class Fits(Protocol):
+    """How a system's units are fitted; an instance travels to worker processes.
+
+    It is made from an experiment, and from whether large arrays stay in the store and are read
+    batch by batch (`streaming`).
+    """
+
+    streams: ClassVar[bool]
+    """Whether rows may stay in the store while units are fitted."""
+
+    def __init__(self, experiment: Experiment, streaming: bool) -> None: ...
+
+    def open(self) -> Do:
+        """Read what all units need, once per process; the result computes one unit.
+
+        A unit leaves the files that `mfsn.training.results` writes, or for a search those of
+        `mfsn.systems.search`.
+        """
+        ...
+
+    @staticmethod
+    def held_bytes(sizes: Sizes) -> int:
+        """Bytes of features that one process holds where rows do not stay in the store."""
+        ...
+
+    @staticmethod
+    def about(experiment: Experiment) -> dict[str, Any]:
+        """What run.json says beside what it says of every system; `model` names what is fitted."""
+        ...
+
+    @staticmethod
+    def jobs(experiment: Experiment) -> int | None:
+        """Units at once, where the system knows better than the machine's size; else None."""
+        ...
+
+
+def get_system(name: str) -> System:
+    """The declaration of a system.
+
+    Raises:
+        ConfigError: if there is no such system; the message names those that there are.
+    """
+    declared = plugins.load("systems", name)
+    if not isinstance(declared, System):
+        raise ConfigError(
+            f"the entry point of system {name} is no mfsn.training.system.System; "
+            "correct it in the plug-in"
+        )
+    return declared
+
+
+def parts_of(system: System) -> NetworkParts:
+    """The parts of a system's network.
+
+    Raises:
+        ConfigError: if it has no network of `mfsn.models.network`.
+    """
+    if system.network is None:
+        raise ConfigError(f"system {system.name} has no network; choose another one")
+    return system.network
+
+
+def fits_of(system: System) -> type[Fits]:
+    """The class that fits a system's units in stage `train`."""
+    found: type[Fits] = _named(system.fits)
+    return found
+
+
+def search_of(system: System) -> type[Fits] | None:
+    """The class that searches a system's units in stage `search`; None without a search."""
+    return None if system.search is None else _named(system.search)
+
+
+def make_scorer(system: System, folder: Path, extractors: Mapping[str, Extractor]) -> Scorer:
+    """A trained model of a system.
+
+    Args:
+        system: of the model.
+        folder: of the model, as stage `train` wrote it.
+        extractors: those that it reads, by name.
+    """
+    scorer: Scorer = _named(system.scorer)(folder, extractors)
+    return scorer
+
+
+def modules_of(system: System) -> list[str]:
+    """The modules whose imports are the code of a system's fits."""
+    named = (system.fits, system.search)
+    return [reference.partition(":")[0] for reference in named if reference]
+
+
+def _named(reference: str) -> Any:
+    module, _, name = reference.partition(":")
+    return getattr(importlib.import_module(module), name)

@@ -1,0 +1,72 @@
+"""The code that each stage's result depends on, beside what its script imports.
+
+Scripts import it after `_start`, which puts the mfsn of this workspace before the installed one.
+
+A stage chooses readers, extractors, protocols and systems by name: only those that params.yaml
+names are its code, so that adding another one reruns nothing.
+"""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from mfsn import plugins
+from mfsn.base.fingerprint import fingerprint, stage_code
+from mfsn.params import Params
+from mfsn.training.system import get_system, modules_of
+
+PLAIN = ("segment", "evaluate", "report")
+"""Stages whose scripts import all their code."""
+FITTING = ("search", "train")
+
+Chosen = list[tuple[plugins.Kind, str]]
+"""What params.yaml names: kinds and names of `mfsn.plugins`."""
+
+
+def code_keys(params: Params) -> list[str]:
+    """The files of data/code/ without `.json`, one per stage: `extract-NAME` for an extractor."""
+    extractors = [f"extract-{name}" for name in params.extract.extractors]
+    return ["prepare", *PLAIN, *extractors, *FITTING]
+
+
+def code_of(key: str, params: Params, workspace: Path) -> dict[str, Any]:
+    """What the code of a stage means at this moment, by module name.
+
+    Args:
+        key: one of `code_keys`.
+        params: what they name decides what is code.
+        workspace: the folder of src/ and stages/.
+
+    Raises:
+        ConfigError: if params.yaml names something unknown.
+    """
+    script, _, extractor = key.partition("-")
+    if extractor:
+        return _named(workspace, script, [("extractors", extractor)])
+    if key in FITTING:
+        system = get_system(params.system)
+        own = {} if system.config is None else params.section(system.name).model_dump(mode="json")
+        chosen: Chosen = [("systems", params.system), ("protocols", params.protocol.name)]
+        code = _named(workspace, script, chosen) | system_code(params.system, workspace)
+        return code | ({f"parameters of {system.name}": own} if own else {})
+    if key == "prepare":
+        readers: Chosen = [("corpora", member.reader) for member in params.corpus.members]
+        return _named(workspace, script, [*readers, ("protocols", params.protocol.name)])
+    return stage_code(workspace, script)
+
+
+def system_code(name: str, workspace: Path) -> dict[str, str]:
+    """What the code of a system's fits means at this moment: it is part of their identity."""
+    modules = modules_of(get_system(name))
+    own = [module for module in modules if module.partition(".")[0] == "mfsn"]
+    found = (find_spec(module) for module in modules if module not in own)
+    added = [Path(spec.origin) for spec in found if spec is not None and spec.origin]
+    return fingerprint(workspace / "src", added, own)
+
+
+def _named(workspace: Path, script: str, chosen: Chosen) -> dict[str, Any]:
+    own = [plugins.module_of(*each) for each in chosen if not plugins.origin(*each)]
+    added = {" ".join(each): o for each in chosen if (o := plugins.origin(*each))}
+    return stage_code(workspace, script, own) | added
