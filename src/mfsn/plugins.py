@@ -1,20 +1,30 @@
-"""Names of corpora, extractors, protocols and systems, to what they stand for.
+"""Names of corpora, extractors, protocols and systems, and what each name stands for.
 
-What mfsn brings stands in one table. A plug-in is a distribution with an entry point in the group
-`mfsn.corpora`, `mfsn.extractors`, `mfsn.protocols` or `mfsn.systems`; its name and version are part
-of the identity of what it makes. Nothing is imported before it is asked for.
+One table lists what mfsn itself brings. A plug-in is an installed distribution that adds names by
+entry points in the groups `mfsn.corpora`, `mfsn.extractors`, `mfsn.protocols` and `mfsn.systems`:
+
+    [project.entry-points."mfsn.corpora"]
+    mycorpus = "my_package.reader:MyCorpus"
+
+What an entry point must name is said by `mfsn.corpora.base.Reader`, `mfsn.features.base.Extractor`,
+`mfsn.protocols.division.Divide` and `mfsn.training.system.System`. The name and version of the
+distribution are part of the identity of what the plug-in makes. Installed distributions are looked
+at once per process, and nothing is imported before it is asked for.
 """
 
 from __future__ import annotations
 
 import difflib
 import importlib
+import re
 from collections.abc import Mapping
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from mfsn.errors import ConfigError
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 Kind = Literal["corpora", "extractors", "protocols", "systems"]
 
@@ -61,34 +71,43 @@ _ONE = {
     "protocols": "protocol",
     "systems": "system",
 }
+_RESERVED = {"corpora": ["joined"], "extractors": ["waveform"], "protocols": [], "systems": []}
+"""Names that mean something else in params.yaml or in the store."""
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
 def names(kind: Kind) -> list[str]:
-    """All names of a kind: what mfsn brings, then what plug-ins add."""
+    """All names of a kind: those of mfsn in its order, then those of plug-ins, sorted.
+
+    Raises:
+        ConfigError: if an installed plug-in uses a name that it may not use.
+    """
     return [*_BUILT_IN[kind], *_added(kind)]
 
 
 def require_known(kind: Kind, name: str) -> str:
-    """The name, if there is one of its kind.
+    """Return the name if it is one of its kind.
 
     Raises:
-        ConfigError: if there is none; it lists what there is and the nearest name.
+        ConfigError: if it is not; the message lists all names and the nearest one. If an installed
+            plug-in uses a name that it may not use.
     """
     known = names(kind)
     if name not in known:
         near = difflib.get_close_matches(name, known, 1)
         hint = f" (did you mean {near[0]}?)" if near else ""
         raise ConfigError(
-            f"there is no {_ONE[kind]} {name!r}{hint}; choose one of {', '.join(known)}"
+            f"there is no {_ONE[kind]} {name!r}{hint}; choose one of {', '.join(known)}, or "
+            "install the plug-in that adds it"
         )
     return name
 
 
 def load(kind: Kind, name: str) -> Any:
-    """What a name stands for.
+    """Import what a name stands for.
 
     Raises:
-        ConfigError: if there is no such name, or its plug-in cannot be imported.
+        ConfigError: as `require_known`; or if the plug-in cannot be imported.
     """
     require_known(kind, name)
     if name in _BUILT_IN[kind]:
@@ -97,47 +116,63 @@ def load(kind: Kind, name: str) -> Any:
     point = _added(kind)[name]
     try:
         return point.load()
-    except (ImportError, AttributeError, SyntaxError) as error:
+    except Exception as error:  # whatever the code of a plug-in does when it is imported
         raise ConfigError(
-            f"{_ONE[kind]} {name} of {_distribution(point)[0]} cannot be imported "
-            f"({type(error).__name__}: {error}); repair or uninstall that plug-in"
+            f"{_ONE[kind]} {name} cannot be imported from {point.value} of the distribution "
+            f"{_distribution(point)} ({type(error).__name__}: {error}); correct or uninstall it"
         ) from error
 
 
 def module_of(kind: Kind, name: str) -> str:
-    """The module that a name is defined in, such as `mfsn.corpora.readers.ravdess`.
+    """The module that defines a name, such as `mfsn.corpora.readers.ravdess`.
 
     Raises:
-        ConfigError: if there is no such name.
+        ConfigError: as `require_known`.
     """
     require_known(kind, name)
-    if name in _BUILT_IN[kind]:
-        return _BUILT_IN[kind][name].partition(":")[0]
-    return _added(kind)[name].module
+    reference = _BUILT_IN[kind].get(name) or _added(kind)[name].value
+    return reference.partition(":")[0].strip()
 
 
 def origin(kind: Kind, name: str) -> dict[str, str]:
-    """The distribution and version that a plug-in's name comes from; empty for those of mfsn."""
-    if name in _BUILT_IN[kind] or name not in _added(kind):
+    """Where a plug-in's name comes from, for the identity of what the plug-in makes.
+
+    Returns:
+        {"distribution": its name, "version": its version}; empty for a name of mfsn, and for a name
+        that nobody has.
+
+    Raises:
+        ConfigError: if an installed plug-in uses a name that it may not use.
+    """
+    point = _added(kind).get(name)
+    if point is None or point.dist is None:
         return {}
-    distribution, version = _distribution(_added(kind)[name])
-    return {"distribution": distribution, "version": version}
+    return {"distribution": point.dist.name, "version": point.dist.version}
 
 
 @cache
 def _added(kind: Kind) -> Mapping[str, EntryPoint]:
+    from importlib.metadata import entry_points
+
     found: dict[str, EntryPoint] = {}
-    for point in entry_points(group=f"mfsn.{kind}"):
-        if point.name in _BUILT_IN[kind]:
-            raise ConfigError(
-                f"{_distribution(point)[0]} names a {_ONE[kind]} {point.name}, which mfsn has "
-                "already; rename it in that plug-in, or uninstall it"
-            )
+    for point in sorted(entry_points(group=f"mfsn.{kind}"), key=lambda point: point.name):
+        _refuse_name(kind, point, found)
         found[point.name] = point
     return found
 
 
-def _distribution(point: EntryPoint) -> tuple[str, str]:
-    if point.dist is None:
-        return point.value, "unknown"
-    return point.dist.name, point.dist.version
+def _refuse_name(kind: Kind, point: EntryPoint, found: Mapping[str, EntryPoint]) -> None:
+    what = f"the distribution {_distribution(point)} adds the {_ONE[kind]} {point.name!r}"
+    advice = "rename it in that distribution, or uninstall it"
+    if point.name in _BUILT_IN[kind] or point.name in _RESERVED[kind]:
+        raise ConfigError(f"{what}, but mfsn uses this name itself; {advice}")
+    if point.name in found:
+        other = _distribution(found[point.name])
+        raise ConfigError(f"{what}, and so does the distribution {other}; uninstall one of them")
+    if not _NAME.fullmatch(point.name):
+        allowed = "small letters, digits and _, a letter first"
+        raise ConfigError(f"{what}, but a name has only {allowed}; {advice}")
+
+
+def _distribution(point: EntryPoint) -> str:
+    return point.dist.name if point.dist else "unknown"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from mfsn import plugins
 from mfsn.corpora.config import LabelsConfig
 from mfsn.manifest import SEGMENTS, UTTERANCES, write_table
 from mfsn.models.config import ModelConfig
@@ -48,6 +50,7 @@ ARRAYS = {
 WEIGHTS = {"sec": "random weights", "tec": "random weights"}
 
 ToyMaker = Callable[..., Experiment]
+MakePlugin = Callable[..., None]
 
 
 def toy_manifest(sessions: int = 3, speakers: int = 2, takes: int = 3) -> pd.DataFrame:
@@ -177,3 +180,29 @@ def _defaults(outputs: Outputs, store: Path) -> Experiment:
         store=store,
         code={"module": "hash"},
     )  # fmt: skip
+
+
+@pytest.fixture
+def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MakePlugin]:
+    """Puts a distribution with entry points on the path, as an installer would; once per name."""
+    modules = set(sys.modules)
+
+    def make(name: str, entry_points: str, version: str = "1.0", **sources: str) -> None:
+        site = tmp_path / f"site of {name}"
+        about = site / f"{name.replace('-', '_')}-{version}.dist-info"
+        about.mkdir(parents=True)
+        (about / "METADATA").write_text(
+            f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+        )
+        (about / "entry_points.txt").write_text(entry_points)
+        for module, source in sources.items():
+            (site / f"{module}.py").write_text(source)
+        monkeypatch.syspath_prepend(site)
+        plugins._added.cache_clear()
+
+    plugins._added.cache_clear()
+    yield make
+    plugins._added.cache_clear()
+    for module in set(sys.modules) - modules:
+        if str(getattr(sys.modules[module], "__file__", "")).startswith(str(tmp_path)):
+            del sys.modules[module]
