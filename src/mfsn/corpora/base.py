@@ -1,4 +1,4 @@
-"""What a corpus reader is, and where to find each."""
+"""What a corpus reader is, and how readers are found by name."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Protocol, runtime_checkable
 
 from mfsn import plugins
 from mfsn.corpora.facts import CorpusFacts, load_facts
-from mfsn.errors import CorpusError
+from mfsn.errors import ConfigError, CorpusError
 
 
 @dataclass(frozen=True)
 class Utterance:
-    """What a corpus says about one utterance; the columns of the manifest, audio left out."""
+    """What a corpus says about one utterance: the columns of the manifest except those on audio."""
 
     utterance_id: str
     path: str
@@ -30,22 +30,47 @@ class Utterance:
     dominance: float | None = None
     transcript: str | None = None
     split: str | None = None
-    """The official one: `train`, `dev`, `test` or None."""
+    """The split that the corpus was published with: `train`, `dev`, `test` or None."""
     congruent: bool | None = None
-    """Demo only: whether words and prosody express the same emotion."""
+    """For the demo only: whether words and prosody express the same emotion."""
     soft_label: Mapping[str, float] | None = None
-    """Where the raters did not agree: the share of each emotion in their votes, adding up to 1."""
+    """If the raters did not agree: the share of each emotion in their votes; the sum is 1."""
 
 
+@runtime_checkable
 class Reader(Protocol):
-    """Understands the layout and the labels of one corpus."""
+    """Understands the layout and the labels of one corpus; stage `prepare` asks it for utterances.
+
+    A plug-in adds a reader by an entry point in the group `mfsn.corpora`. The entry point names a
+    class, or a function, that takes no arguments and gives the reader:
+
+        class MyCorpus:
+            facts = CorpusFacts(title="My corpus", licence="CC BY 4.0", obtain="ask me for it")
+
+            def files(self, root):
+                return audio_below(root, (".wav",))
+
+            def utterances(self, root, files):
+                return [Utterance(Path(f).stem, f, "angry", self.facts.licence) for f in files]
+
+    `corpus.reader` in params.yaml then names the entry point. A reader only lists files and
+    understands labels: mfsn decodes the recordings, leaves out the silent ones, merges emotions and
+    checks the corpus against its facts. All three members are needed; `votes` of `RatedReader` is
+    for a corpus that publishes what each rater said.
+    """
 
     @property
     def facts(self) -> CorpusFacts:
-        """What is published about the corpus."""
+        """What is published about the corpus: title, licence and how to get it, at least.
+
+        mfsn compares what it finds with the counts that are given here, and does without those that
+        are left out.
+        """
 
     def files(self, root: Path) -> list[str]:
-        """Every file that the corpus consists of, annotations included.
+        """List every file that the corpus consists of, including its annotations.
+
+        Stage `scan` hashes these files to see whether the corpus has changed.
 
         Args:
             root: the corpus folder, which exists.
@@ -58,7 +83,7 @@ class Reader(Protocol):
         """
 
     def utterances(self, root: Path, files: Sequence[str]) -> list[Utterance]:
-        """The utterances with their labels.
+        """List the utterances with their labels; no recording is decoded here.
 
         Args:
             root: the corpus folder.
@@ -66,7 +91,7 @@ class Reader(Protocol):
 
         Raises:
             CorpusError: if a file name or an annotation cannot be understood, or if a label is
-                unknown; all of them in one message.
+                unknown; one message names all of them (`refuse` writes it).
         """
 
 
@@ -75,27 +100,38 @@ class RatedReader(Reader, Protocol):
     """The reader of a corpus that publishes what each rater said."""
 
     def votes(self, root: Path) -> dict[str, dict[str, float]]:
-        """Utterance id to the share of each emotion in the raters' votes, adding up to 1.
+        """Give the share of each emotion in the raters' votes, for each utterance id.
+
+        The shares of one utterance add up to 1.
 
         Args:
             root: the corpus folder.
 
         Raises:
-            CorpusError: if an annotation cannot be understood; all of them in one message.
+            CorpusError: if an annotation cannot be understood; one message names all of them.
         """
 
 
 def get_reader(name: str) -> Reader:
-    """The reader of a corpus layout.
+    """Make the reader of a corpus layout.
+
+    A reader of mfsn is made with its facts, which are in data/NAME.yaml beside it; the reader of a
+    plug-in brings its own.
 
     Args:
         name: one of those that `corpus.reader` may name, such as `ravdess`.
 
     Raises:
-        ConfigError: if there is no such reader.
+        ConfigError: if there is no such reader, or a plug-in's reader lacks what a reader needs.
     """
-    made = plugins.load("corpora", name)
-    reader: Reader = made() if plugins.origin("corpora", name) else made(load_facts(name))
+    make, added = plugins.load("corpora", name), plugins.origin("corpora", name)
+    reader = make() if added else make(load_facts(name))
+    if not isinstance(reader, Reader) or not isinstance(reader.facts, CorpusFacts):
+        raise ConfigError(
+            f"corpus reader {name} of the distribution {added.get('distribution', 'mfsn')} is not "
+            "complete: a reader has facts (mfsn.corpora.facts.CorpusFacts), files and utterances; "
+            "correct it there"
+        )
     return reader
 
 
@@ -107,15 +143,17 @@ def file_name(path: PurePath) -> str:
 def audio_below(
     root: Path, suffixes: Sequence[str], name_of: Callable[[PurePath], str] = file_name
 ) -> list[str]:
-    """The audio files in a folder and its subfolders, one a name.
+    """List the audio files in a folder and its subfolders, one per name.
 
-    Hidden files are left out (macOS adds `._*` beside every file). Of files with the same name the
-    first of the least nested ones is taken, because some copies of RAVDESS hold it twice.
+    Hidden files are left out, because macOS adds `._*` beside every file. If several files have the
+    same name, the one in the fewest folders is taken (of several such files the first by path),
+    because some copies of RAVDESS contain every file twice.
 
     Args:
         root: the corpus folder.
         suffixes: lower-case endings, such as ".wav".
-        name_of: path relative to `root` to the name that tells recordings apart.
+        name_of: gives the name of a recording from its path relative to `root`; two recordings
+            with one name are the same.
 
     Returns:
         Paths relative to `root` with forward slashes, sorted.
@@ -132,10 +170,10 @@ def refuse(problems: Sequence[str], what: str, advice: str, shown: int = 20) -> 
     """Raise one error for a list of problems, if there are any.
 
     Args:
-        problems: one line each.
-        what: the sentence before the list.
-        advice: what to do next.
-        shown: how many are listed; the rest is counted.
+        problems: one line per problem.
+        what: what is wrong; it stands before the list.
+        advice: what to do next; it stands after the list.
+        shown: how many problems are listed; the others are counted.
 
     Raises:
         CorpusError: if `problems` is not empty.
@@ -145,6 +183,6 @@ def refuse(problems: Sequence[str], what: str, advice: str, shown: int = 20) -> 
 
 
 def enumerate_first(names: Sequence[str], shown: int = 20) -> str:
-    """The first names, separated by commas, and a count of the others."""
+    """Join the first names with commas, and add how many others there are."""
     others = len(names) - shown
     return ", ".join(names[:shown]) + (f" and {others} more" if others > 0 else "")

@@ -1,4 +1,4 @@
-"""What is published about a corpus, as data: label map, counts, licence, known bad clips."""
+"""What is published about a corpus, as data: labels, counts, licence, clips known to be bad."""
 
 from __future__ import annotations
 
@@ -12,39 +12,44 @@ from mfsn.config import Config
 
 
 class CorpusFacts(Config):
-    """The published facts of one corpus (data/<reader>.yaml)."""
+    """The published facts of one corpus.
+
+    The facts of mfsn's own readers are in readers/data/NAME.yaml. A plug-in makes an instance, or
+    reads its own file with `CorpusFacts.parse`. Counts are those of a complete corpus; `prepare`
+    compares them with what it finds, and an empty mapping is not compared.
+    """
 
     title: str
     licence: str
     citation: str | None = None
     obtain: str
-    """What to do to have the corpus: a clause that follows a semicolon."""
+    """How to get the corpus, as a clause that follows a semicolon in messages."""
     labels: Mapping[str, str] = {}
-    """Label code of the file names to emotion; empty where the corpus may hold any emotion."""
+    """Label code of the file names to emotion; empty if the corpus may contain any emotion."""
     utterances: Mapping[str, int] = {}
-    """Emotion to the number of utterances of a complete corpus; empty where none is published."""
+    """Emotion to its number of utterances."""
     speakers: Mapping[str, int] = {}
-    """Speaker to the number of utterances of a complete corpus."""
+    """Speaker to the number of utterances."""
     speakers_count: tuple[str, ...] = ()
-    """Emotions that `speakers` counts; empty: all."""
+    """The emotions that are counted in `speakers`; empty: all of them."""
     sessions: Mapping[str, int] = {}
-    """Session to the number of utterances of a complete corpus, of all emotions."""
+    """Session to its number of utterances of all emotions."""
     splits: Mapping[str, int] = {}
-    """Official split to the number of utterances of a complete corpus."""
+    """Official split to its number of utterances."""
     parts: Mapping[str, str] = {}
-    """Name of a part of the corpus to the text that the ids of its utterances hold."""
+    """Name of a part of the corpus to a text that the ids of all its utterances contain."""
     votes: Mapping[str, str] = {}
-    """Word of a rater to emotion."""
+    """Word that a rater uses to emotion."""
     genders: Mapping[str, str] = {}
     """Speaker to `female` or `male`."""
     sentences: Mapping[str, str] = {}
     """Sentence code of the file names to transcript."""
     bad_clips: Mapping[str, str] = {}
-    """Id of an utterance that is known to be unusable, to the reason; these are excluded."""
+    """Id of an utterance that is known to be unusable to the reason; these are left out."""
 
 
 def read_data(name: str) -> Any:
-    """The values of a packaged YAML file.
+    """Read a YAML file that comes with the readers.
 
     Args:
         name: its name without `.yaml`.
@@ -54,9 +59,9 @@ def read_data(name: str) -> Any:
 
 
 def load_facts(reader: str) -> CorpusFacts:
-    """The published facts of the corpus that a reader understands.
+    """Read the published facts for a reader of mfsn.
 
     Args:
-        reader: a reader's name, such as `ravdess`.
+        reader: its name, such as `ravdess`.
     """
     return CorpusFacts.parse(read_data(reader), where=f"data/{reader}.yaml")

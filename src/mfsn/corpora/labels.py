@@ -18,11 +18,12 @@ def select_classes(
 ) -> tuple[list[Utterance], dict[str, int]]:
     """Rename emotions by `labels.merge`, then keep those that are in `labels.classes`.
 
-    An utterance with a soft label gets the class with the largest share, of equal ones the first
-    in `labels.classes`; shares of other emotions are left out, and the rest add up to 1 again.
+    An utterance with a soft label gets the class with the largest share. If several classes have
+    the same share, it gets the first of them in `labels.classes`. Shares of other emotions are left
+    out, and the remaining shares are scaled so that they add up to 1 again.
 
     Returns:
-        The utterances that are kept, and for each other emotion its number of utterances.
+        The utterances that are kept, and the number of utterances of each emotion that is not.
     """
     renamed = [_rename(utterance, labels) for utterance in utterances]
     kept = [utterance for utterance in renamed if utterance.emotion in labels.classes]
@@ -33,10 +34,10 @@ def select_classes(
 def select_rated(
     utterances: Sequence[Utterance], labels: LabelsConfig
 ) -> tuple[list[Utterance], list[str]]:
-    """Where dimensions are predicted, keep the utterances that have a rating of each.
+    """Keep the utterances that have a rating for every dimension that is to be predicted.
 
     Returns:
-        The utterances that are kept, and the ids of the others, sorted.
+        The utterances that are kept, and the sorted ids of the others.
     """
     rated = [u for u in utterances if None not in {getattr(u, name) for name in labels.rated}]
     kept = {u.utterance_id for u in rated}
@@ -46,12 +47,15 @@ def select_rated(
 def rating_problems(
     utterances: Sequence[Utterance], rated: Sequence[Utterance], labels: LabelsConfig
 ) -> list[str]:
-    """One sentence where a class has no utterance with the ratings that are to be predicted.
+    """Say in one sentence which classes have no utterance with the ratings to be predicted.
 
     Args:
-        utterances: of the classes.
-        rated: those of them that `select_rated` keeps.
+        utterances: all utterances of the classes.
+        rated: the utterances that `select_rated` keeps.
         labels: what is asked for.
+
+    Returns:
+        The sentence, or nothing if there is no such class.
     """
     without = sorted({u.emotion for u in utterances} - {u.emotion for u in rated})
     if not without:
@@ -66,7 +70,7 @@ def rating_problems(
 def soften(
     utterances: Sequence[Utterance], votes: Mapping[str, Mapping[str, float]]
 ) -> list[Utterance]:
-    """Give the utterances that have no label the shares of their raters' votes.
+    """Give each utterance without a label the shares of its raters' votes as a soft label.
 
     Args:
         utterances: all utterances of a corpus.
@@ -81,12 +85,15 @@ def soften(
 def label_problems(
     utterances: Sequence[Utterance], labels: LabelsConfig, known: Collection[str]
 ) -> list[str]:
-    """What is wrong with the classes and renamings asked for; nothing when all is well.
+    """Say what is wrong with the classes and the renamings that are asked for.
 
     Args:
         utterances: all utterances that can be used.
         labels: what is asked for.
-        known: emotions that the corpus can hold, whether or not an utterance does.
+        known: emotions that the corpus can contain, even if no utterance has them.
+
+    Returns:
+        One sentence per problem.
     """
     emotions = sorted({u.emotion for u in utterances} | set(known))
     present = {u.emotion for u in select_classes(utterances, labels)[0]}
@@ -102,10 +109,10 @@ def label_problems(
 
 
 def unknown_renamed(emotions: Collection[str], labels: LabelsConfig) -> list[str]:
-    """One sentence for each emotion that is renamed and that no utterance can have.
+    """Say in one sentence per emotion which emotions are renamed although no utterance has them.
 
     Args:
-        emotions: those that utterances can have.
+        emotions: the emotions that utterances can have.
         labels: what is renamed.
     """
     return [

@@ -1,4 +1,4 @@
-"""Which licences let anybody pass on what was made from a recording."""
+"""Which licences allow everybody to share what was computed from a recording."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ _FREE = re.compile(r"(cc0|cc[ -]by(-sa)?|public domain)([ -]\d(\.\d)?)?", re.IGN
 
 
 def is_free_to_share(licence: str) -> bool:
-    """Whether anybody may pass on what was made from a recording: made here, CC0, BY or BY-SA.
+    """Whether everybody may share what was computed from a recording under this licence.
 
-    Everything else is not: a licence that forbids commercial use or derivatives, a text that this
-    function does not know, or none.
+    That is so for the demo, which is made here, for the public domain and for CC0, CC BY and CC
+    BY-SA. It is not so for a licence that forbids commercial use or derivatives, for a text that
+    this function does not know, and for an empty one.
     """
     return licence == load_facts("demo").licence or bool(_FREE.fullmatch(licence.strip()))

@@ -191,11 +191,11 @@ def test_the_licence_of_every_part_counts(place: Place) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"parts": []}, "needs two parts or more"),
-        ({"parts": [{"name": "one", "reader": "table"}]}, "needs two parts or more"),
-        ({"parts": [{"name": "one", "reader": "table"}] * 2}, "holds a name twice"),
-        ({"reader": "table"}, "parts are for the reader joined, and the reader is table"),
-        ({"part": "improvised"}, "with each of its parts"),
+        ({"parts": []}, "needs two or more parts"),
+        ({"parts": [{"name": "one", "reader": "table"}]}, "needs two or more parts"),
+        ({"parts": [{"name": "one", "reader": "table"}] * 2}, "two parts have the same name"),
+        ({"reader": "table"}, "parts are only for the reader joined, and the reader is table"),
+        ({"part": "improvised"}, "set part for the corpora in parts instead"),
         ({"parts": [{"name": "../x", "reader": "table"}] * 2}, "parts.0.name"),
         ({"parts": [{"name": "x", "reader": "joined"}] * 2}, "parts.0.reader"),
     ],

@@ -166,7 +166,7 @@ def test_published_counts_add_up(name: str) -> None:
 
 
 def test_an_unknown_reader_is_an_error() -> None:
-    with pytest.raises(ConfigError, match="no reader msp; known are demo, ravdess"):
+    with pytest.raises(ConfigError, match="no corpus reader 'msp'; choose one of demo, ravdess"):
         get_reader("msp")
 
 

@@ -79,7 +79,7 @@ def params(checkout: Path) -> dict[str, Any]:
             {"name": "one", "reader": "demo"}, {"name": "other", "reader": "ravdess"}]}},
          "needs one corpus.* so that there is no common unit"),
         ({"labels": {"dimensions": []}}, "dimensions"),
-        ({"labels": {"dimensions": ["valence", "valence"]}}, "dimensions holds a name twice"),
+        ({"labels": {"dimensions": ["valence", "valence"]}}, "dimensions contains a name twice"),
         ({"labels": {"dimensions": ["activation"]}}, "dimensions"),
     ],
 )  # fmt: skip
