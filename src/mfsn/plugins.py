@@ -6,7 +6,7 @@ entry points in the groups `mfsn.corpora`, `mfsn.extractors`, `mfsn.protocols` a
     [project.entry-points."mfsn.corpora"]
     mycorpus = "my_package.reader:MyCorpus"
 
-What an entry point must name is said by `mfsn.corpora.base.Reader`, `mfsn.features.base.Extractor`,
+What an entry point must name is described by `mfsn.corpora.base.Reader`, `mfsn.features.registry`,
 `mfsn.protocols.division.Divide` and `mfsn.training.system.System`. The name and version of the
 distribution are part of the identity of what the plug-in makes. Installed distributions are looked
 at once per process, and nothing is imported before it is asked for.

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Literal, Protocol
 
 import numpy.typing as npt
 
+from mfsn import plugins
 from mfsn.base.arrays import Float32, Int64
 from mfsn.store.spec import ArraySpec, StoreSpec
 
@@ -74,10 +75,12 @@ def store_spec(extractor: Extractor, segment: Mapping[str, Any]) -> StoreSpec:
     Args:
         segment: the recipe of the waves, from `mfsn.segments.waves.segment_recipe`.
     """
+    added = plugins.origin("extractors", extractor.name)
     recipe = {
         "extractor": extractor.name,
         "version": extractor.version,
         "parameters": dict(extractor.parameters),
         "segment": dict(segment),
+        **({"plugin": added} if added else {}),
     }
     return StoreSpec(extractor.name, recipe, extractor.arrays)

@@ -1,47 +1,44 @@
 """Extractors by name.
 
-Modules are imported by name, only when asked for: a stage then depends on the code of its own
-extractor and on no other's .
+A plug-in adds an extractor by an entry point in the group `mfsn.extractors`. The entry point names
+a class with the members of `mfsn.features.base.Extractor`, and with these:
+
+    config_type: ClassVar[type[Config]]    the type of its section of params.yaml
+    __init__(config, sample_rate_hz, samples)    without `samples` if the scope is `utterance`
+    as_published()    optional class method: the class for `segment.reading: as_published`
+
+Its name in params.yaml is the name of the entry point, and `name` is the same. Classes are imported
+only when they are asked for, so that importing this module imports no tensors, and a stage depends
+on the code of its own extractor only.
 """
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from mfsn import plugins
 from mfsn.config import Config
-from mfsn.features.config import EncoderConfig, FunctionalsConfig, MfccConfig, SpectrogramConfig
+from mfsn.errors import ConfigError
 from mfsn.segments.config import Reading
 
 if TYPE_CHECKING:
     from mfsn.features.base import Extractor
-
-_PUBLISHED = {
-    "spectrogram": "PublishedSpectrogramExtractor",
-    "mfcc": "PublishedMfccExtractor",
-}
-"""Classes of `segment.reading: as_published`; the others differ in what they hear alone."""
-
-_CONFIGS: Mapping[str, type[Config]] = {
-    "sec": EncoderConfig,
-    "tec": EncoderConfig,
-    "spectrogram": SpectrogramConfig,
-    "mfcc": MfccConfig,
-    "functionals": FunctionalsConfig,
-}
 
 
 def config_type(name: str) -> type[Config]:
     """The type of an extractor's section of params.yaml.
 
     Raises:
-        ConfigError: if there is no such extractor.
+        ConfigError: as `mfsn.plugins.load`; or if the extractor does not declare the type.
     """
-    if name in _CONFIGS:
-        return _CONFIGS[name]
-    found: type[Config] = plugins.load("extractors", name).config_type
+    found = getattr(plugins.load("extractors", name), "config_type", None)
+    if not (isinstance(found, type) and issubclass(found, Config)):
+        origin = plugins.origin("extractors", name).get("distribution", "mfsn")
+        raise ConfigError(
+            f"extractor {name} of the distribution {origin} has no config_type that is a subclass "
+            "of mfsn.config.Config; add it there"
+        )
     return found
 
 
@@ -51,20 +48,20 @@ def make_extractor(
     """Make an extractor.
 
     Args:
-        name: an extractor.
+        name: an extractor of mfsn or of a plug-in.
         config: its section of params.yaml.
-        sample_rate_hz: of the waves that it will be given.
-        samples: length of a segment; extractors of whole utterances take any length.
+        sample_rate_hz: sample rate of the waves that it will be given.
+        samples: length of a segment. An extractor of scope `utterance` is made without it.
         reading: how segments become features.
 
     Raises:
-        ConfigError: if there is no such extractor, or its parameters contradict each other or the
-            segment.
+        ConfigError: if there is no such extractor, or if its parameters contradict each other or
+            the segment.
         ModelLoadError: if its encoder cannot be loaded.
     """
     cls = plugins.load("extractors", name)
-    if reading == "as_published" and name in _PUBLISHED:
-        cls = getattr(importlib.import_module(cls.__module__), _PUBLISHED[name])
+    if reading == "as_published" and hasattr(cls, "as_published"):
+        cls = cls.as_published()
     if cls.scope == "utterance":
         return cast("Extractor", cls(config, sample_rate_hz))
     return cast("Extractor", cls(config, sample_rate_hz, samples))
@@ -77,12 +74,12 @@ def remake_extractor(
     samples: int,
     reading: Reading = "fixed",
 ) -> Extractor:
-    """Make an extractor again from what it said about itself, as digests and models keep it.
+    """Make an extractor again from its own description, as digests and models keep it.
 
     Args:
-        name: an extractor.
-        about: its `about`, as JSON gives it back.
-        sample_rate_hz: of the waves that it will be given.
+        name: an extractor of mfsn or of a plug-in.
+        about: its `about`, as read from JSON.
+        sample_rate_hz: sample rate of the waves that it will be given.
         samples: length of a segment.
         reading: how segments become features.
 

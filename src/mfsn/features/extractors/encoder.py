@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from mfsn import runtime
 from mfsn.base.arrays import Float32, Int64
+from mfsn.config import Config
 from mfsn.encoders.bfloat16 import in_bfloat16
 from mfsn.encoders.loading import load_encoder
 from mfsn.encoders.transformers_logging import quiet_masks
@@ -50,6 +51,7 @@ class EncoderExtractor:
     """
 
     name: ClassVar[str]
+    config_type: ClassVar[type[Config]] = EncoderConfig
     version: ClassVar[int] = 1
     scope: ClassVar[Literal["segment", "utterance"]] = "segment"
     batch_rows = 8

@@ -13,6 +13,7 @@ import torchaudio
 from torch import Tensor
 
 from mfsn.base.arrays import Float32, Int64
+from mfsn.config import Config
 from mfsn.errors import ConfigError
 from mfsn.features.base import Scope
 from mfsn.features.casting import TOLERANCE, to_storage
@@ -36,6 +37,7 @@ class FunctionalsExtractor:
     """
 
     name: ClassVar[str] = "functionals"
+    config_type: ClassVar[type[Config]] = FunctionalsConfig
     version: ClassVar[int] = 1
     scope: ClassVar[Scope] = "utterance"
     batch_rows = 1

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from mfsn import runtime
 from mfsn.base.arrays import Float32, Int64
+from mfsn.config import Config
 from mfsn.features.base import Scope
 from mfsn.features.casting import TOLERANCE, to_storage
 from mfsn.features.config import MfccConfig
@@ -81,6 +82,7 @@ class MfccExtractor:
     """MFCC of a segment: 300 frames by 40 coefficients for 3 s."""
 
     name: ClassVar[str] = "mfcc"
+    config_type: ClassVar[type[Config]] = MfccConfig
     version: ClassVar[int] = 1
     scope: ClassVar[Scope] = "segment"
     batch_rows = 16
@@ -98,6 +100,11 @@ class MfccExtractor:
             self.batch_rows = BATCH_ROWS
         self._transform = MfccTransform(config, sample_rate_hz, self._device)
         self._frames = whole_frames(samples, self._transform.hop, "mfcc.hop_ms")
+
+    @classmethod
+    def as_published(cls) -> type[MfccExtractor]:
+        """The class to use when `segment.reading` is as_published."""
+        return PublishedMfccExtractor
 
     @property
     def parameters(self) -> Mapping[str, Any]:

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from mfsn import runtime
 from mfsn.base.arrays import Float32, Int64
+from mfsn.config import Config
 from mfsn.features.base import Scope
 from mfsn.features.casting import TOLERANCE, to_storage
 from mfsn.features.config import SpectrogramConfig
@@ -37,6 +38,7 @@ class SpectrogramExtractor:
     """
 
     name: ClassVar[str] = "spectrogram"
+    config_type: ClassVar[type[Config]] = SpectrogramConfig
     version: ClassVar[int] = 1
     scope: ClassVar[Scope] = "segment"
     batch_rows = 16
@@ -73,6 +75,11 @@ class SpectrogramExtractor:
             power=1.0,
             pad_mode="constant",
         ).to(self._device)
+
+    @classmethod
+    def as_published(cls) -> type[SpectrogramExtractor]:
+        """The class to use when `segment.reading` is as_published."""
+        return PublishedSpectrogramExtractor
 
     @property
     def parameters(self) -> Mapping[str, Any]:
