@@ -15,7 +15,7 @@ from mfsn.errors import PredictionError
 from mfsn.evaluation.classes import summarise
 from mfsn.evaluation.config import EvaluateConfig
 from mfsn.protocols.fold import Fold, some
-from mfsn.protocols.kinds.cross_corpus import corpora_of, pair_name
+from mfsn.protocols.joined import corpora_of, pair_name
 
 
 def check_folds(predictions: pd.DataFrame, manifest: pd.DataFrame, folds: Sequence[Fold]) -> None:

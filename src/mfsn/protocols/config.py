@@ -9,18 +9,19 @@ from mfsn.config import Config
 
 
 class ProtocolConfig(Config):
-    """How folds are made."""
+    """How the corpus is divided into folds."""
 
     name: str
-    """How the corpus is divided; see docs/systems.md."""
+    """The protocol: one of mfsn or of a plug-in."""
     folds: int = Field(5, ge=2)
-    """Number of folds of the k-fold protocols. cross_corpus: the speakers of each corpus are parted
-    into as many groups, of which one is for development and one for the test within the corpus.
-    The others ignore it."""
+    """Number of folds of the k-fold protocols. cross_corpus divides the speakers of each corpus
+    into this number of groups; one group is for development, and one for the test within the
+    corpus. Other protocols do not use it."""
     seed: int = Field(0, ge=0)
-    """Seed of the shuffle of the k-fold protocols and of cross_corpus."""
+    """Seed for the k-fold protocols and cross_corpus, which shuffle."""
     file: str | None = None
-    """For folds_from_file: `ravdess_emobox` (shipped) or a path relative to the workspace."""
+    """The file that folds_from_file reads: a path relative to the workspace, or `ravdess_emobox`,
+    which comes with mfsn."""
 
     @field_validator("name")
     @classmethod

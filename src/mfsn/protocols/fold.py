@@ -1,4 +1,4 @@
-"""What a fold is, and what must hold for it before anything is trained."""
+"""What a fold is, and what is checked before anything is trained."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ SPLITS = ("train", "dev", "test")
 
 @dataclass(frozen=True)
 class Fold:
-    """One division of a corpus into training, development and test utterances.
+    """One division of a corpus into utterances for training, development and test.
 
-    Ids stand in the order of the manifest.
+    Utterance ids are in the order of the manifest.
     """
 
     name: str
@@ -26,7 +26,7 @@ class Fold:
     dev: tuple[str, ...]
     test: tuple[str, ...]
     speaker_independent: bool
-    """No speaker is in two of the splits. Folds that are not are marked in every table."""
+    """Whether no speaker is in two splits. Every table marks the results of other folds."""
 
     @property
     def title(self) -> str:
@@ -45,11 +45,11 @@ def fold_title(name: str) -> str:
 
 
 def describe(folds: Sequence[Fold], manifest: pd.DataFrame) -> pd.DataFrame:
-    """Count what each split of each fold holds.
+    """Count the utterances, speakers and classes of each split of each fold.
 
     Returns:
-        One row a fold and split: `fold`, `split`, `utterances` (count), `speakers` (their names
-        with commas between), `classes` (such as "angry 24, sad 23").
+        One row per fold and split: `fold`, `split`, `utterances` (their number), `speakers` (names
+        separated by commas), `classes` (such as "angry 24, sad 23").
     """
     by_id = manifest.set_index("utterance_id")
     rows = []
@@ -70,22 +70,24 @@ def describe(folds: Sequence[Fold], manifest: pd.DataFrame) -> pd.DataFrame:
 
 
 def check_fold(fold: Fold, manifest: pd.DataFrame) -> None:
-    """Refuse a fold that leaks or that cannot be learnt from.
+    """Refuse a fold in which splits share something, or that a system cannot learn from.
 
     Args:
-        fold: its ids must be in the manifest.
+        fold: all its ids are in the manifest.
         manifest: all utterances of the corpus.
 
     Raises:
-        ProtocolError: if a split is empty; if training lacks a class of the manifest; if two
-            splits share an utterance, the same audio under two ids or, in a speaker-independent
-            fold, a speaker; or if a speaker of such a fold is unknown.
+        ProtocolError: if a split is empty; if a class of the manifest is missing in training; if
+            two splits share an utterance, or audio under two ids; or, in a speaker-independent
+            fold, if two splits share a speaker or a speaker is unknown.
     """
     by_id = manifest.set_index("utterance_id")
     parts = {split: by_id.loc[list(fold.split(split))] for split in SPLITS}
     for split, part in parts.items():
         if part.empty:
-            raise ProtocolError(f"{fold.title}: {split} has no utterances; give it some")
+            raise ProtocolError(
+                f"{fold.title}: {split} has no utterances; choose another protocol or other folds"
+            )
     _refuse_shared(fold.name, "utterance", {s: part.index for s, part in parts.items()})
     _refuse_shared_audio(fold.name, parts)
     if fold.speaker_independent:
@@ -95,20 +97,21 @@ def check_fold(fold: Fold, manifest: pd.DataFrame) -> None:
     missing = sorted(set(manifest["emotion"]) - set(parts["train"]["emotion"]))
     if missing:
         raise ProtocolError(
-            f"{fold.title}: no training utterance is {' or '.join(missing)}; use fewer or "
-            "other folds, or leave the class out of labels.classes"
+            f"{fold.title}: no training utterance is {' or '.join(missing)}; choose fewer or other "
+            "folds, or leave the class out of labels.classes"
         )
 
 
 def require_known(manifest: pd.DataFrame, column: str, who: str) -> None:
-    """Refuse utterances whose speaker or session is unknown.
+    """Refuse a corpus with utterances whose speaker, session or split is unknown.
 
     Args:
+        manifest: the utterances.
         column: `speaker`, `session` or `split`.
-        who: the protocol or fold that needs it, for the message.
+        who: the protocol or fold that needs the column, for the message.
 
     Raises:
-        ProtocolError: if the column is empty for an utterance.
+        ProtocolError: if the column is empty for some utterance.
     """
     unknown = manifest.loc[manifest[column].isna(), "utterance_id"]
     if len(unknown):
@@ -119,7 +122,7 @@ def require_known(manifest: pd.DataFrame, column: str, who: str) -> None:
 
 
 def some(names: Collection[str], limit: int = 3) -> str:
-    """The first few names, and how many more there are."""
+    """List the first few names, and say how many more there are."""
     first = ", ".join(sorted(names)[:limit])
     return first if len(names) <= limit else f"{first} and {len(names) - limit} more"
 
@@ -129,8 +132,8 @@ def _refuse_shared(fold: str, what: str, names: Mapping[str, Collection[str]]) -
         shared = set(names[one]) & set(names[other])
         if shared:
             raise ProtocolError(
-                f"{fold_title(fold)}: {what} {some(shared)} is in both {one} and {other}; each may "
-                "be in one of them only"
+                f"{fold_title(fold)}: {what} {some(shared)} is in both {one} and {other}; choose "
+                "folds in which each is in one of them only"
             )
 
 
@@ -141,6 +144,6 @@ def _refuse_shared_audio(fold: str, parts: Mapping[str, pd.DataFrame]) -> None:
             both = pd.concat([parts[one], parts[other]])
             ids = both.index[both["audio_sha256"] == min(shared)]
             raise ProtocolError(
-                f"{fold_title(fold)}: {' and '.join(ids)} hold the same audio but are in {one} and "
-                f"{other}; leave all but one of them out of the corpus, or keep them together"
+                f"{fold_title(fold)}: {' and '.join(ids)} have the same audio but are in {one} and "
+                f"{other}; leave all but one of them out of the corpus, or put them in one split"
             )

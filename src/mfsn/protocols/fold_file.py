@@ -1,4 +1,4 @@
-"""Folds that a file names: by test speakers or by test utterances."""
+"""Files of folds, which name test speakers or test utterances."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ from mfsn.protocols.fold import some
 from mfsn.workspace import local_path
 
 SHIPPED = Path(__file__).parent / "folds"
-"""Fold files that come with the package; `ravdess_emobox` is one."""
+"""The fold files that come with mfsn, such as `ravdess_emobox`."""
 
 
 class FoldEntry(Config):
-    """The test part of a fold, and its development part where the file names one."""
+    """The test data of one fold, and its development data if the file names them."""
 
     model_config = ConfigDict(coerce_numbers_to_str=True)
 
     name: str | None = Field(None, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
-    """Default: fold1, fold2, ..."""
+    """Name of the fold; by default fold1, fold2 and so on."""
     test_speakers: tuple[str, ...] = ()
     test: tuple[str, ...] = ()
-    """Utterance ids, instead of speakers."""
+    """Utterance ids; instead of test_speakers."""
     dev_speakers: tuple[str, ...] = ()
     dev: tuple[str, ...] = ()
 
     @model_validator(mode="after")
     def _speakers_or_utterances(self) -> FoldEntry:
         if bool(self.test_speakers) == bool(self.test):
-            raise ValueError("name either test_speakers or test (utterance ids)")
+            raise ValueError("name either test_speakers or test (utterance ids), not both")
         if self.dev_speakers and self.dev:
-            raise ValueError("name either dev_speakers or dev (utterance ids)")
+            raise ValueError("name either dev_speakers or dev (utterance ids), not both")
         return self
 
 
@@ -46,11 +46,11 @@ class FoldFile(Config):
     """A YAML or JSON file of folds."""
 
     source: str = ""
-    """Where the folds were published."""
+    """Where these folds were published."""
     speaker_independent: bool = True
-    """What the file claims; a shared speaker then is an error. false: the folds are marked."""
+    """true: a speaker in two splits is an error. false: tables mark the results of these folds."""
     covers: Literal["all", "part"] = "all"
-    """all: every utterance of the corpus is tested in exactly one fold. part: need not be."""
+    """all: every utterance of the corpus has to be tested in exactly one fold. part: not so."""
     folds: tuple[FoldEntry, ...] = Field(min_length=1)
 
 
@@ -58,7 +58,8 @@ def read_fold_file(name: str, workspace: Path) -> FoldFile:
     """Read a fold file.
 
     Args:
-        name: a shipped file (`ravdess_emobox`), or a path relative to the workspace.
+        name: a file that comes with mfsn (`ravdess_emobox`), or a path relative to the workspace.
+        workspace: the folder that the path starts from.
 
     Raises:
         ProtocolError: if the file is missing or is not YAML.
@@ -71,8 +72,8 @@ def read_fold_file(name: str, workspace: Path) -> FoldFile:
     except OSError:
         known = ", ".join(sorted(file.stem for file in SHIPPED.glob("*.yaml")))
         raise ProtocolError(
-            f"protocol.file: {name} cannot be read; give a path below the workspace, or one of the "
-            f"shipped files ({known})"
+            f"protocol.file: {name} cannot be read; give a path relative to the workspace, or one "
+            f"of the files that come with mfsn ({known})"
         ) from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ProtocolError(f"protocol.file: {name} is not valid YAML or JSON: {error}") from None
@@ -82,10 +83,16 @@ def read_fold_file(name: str, workspace: Path) -> FoldFile:
 def utterances_of(
     speakers: Sequence[str], ids: Sequence[str], manifest: pd.DataFrame, where: str
 ) -> set[str]:
-    """The utterances that an entry names by speaker or by id.
+    """Find the utterances that an entry names by speaker or by id.
+
+    Args:
+        speakers: names of speakers, or nothing.
+        ids: utterance ids, if no speakers are named.
+        manifest: the utterances of the corpus.
+        where: file and fold, for the message.
 
     Raises:
-        ProtocolError: if the corpus does not have one of them.
+        ProtocolError: if the corpus lacks one of the speakers or utterances.
     """
     column, names = ("speaker", speakers) if speakers else ("utterance_id", ids)
     unknown = set(names) - set(manifest[column].dropna())
@@ -100,16 +107,21 @@ def utterances_of(
 def check_coverage(tests: Sequence[set[str]], manifest: pd.DataFrame, where: str) -> None:
     """Refuse folds that do not test every utterance exactly once.
 
+    Args:
+        tests: the utterance ids that each fold tests.
+        manifest: the utterances of the corpus.
+        where: the file, for the message.
+
     Raises:
-        ProtocolError: if an utterance is in no test part, or in two.
+        ProtocolError: if an utterance is tested in no fold, or in several.
     """
     times = manifest["utterance_id"].map(
         pd.Series([i for test in tests for i in test]).value_counts()
     )
-    for wrong, how in ((times.isna(), "in no test part"), (times > 1, "tested more than once")):
+    for wrong, how in ((times.isna(), "tested in no fold"), (times > 1, "tested more than once")):
         ids = manifest.loc[wrong, "utterance_id"]
         if len(ids):
             raise ProtocolError(
-                f"{where}: {counted(len(ids), 'utterance')} {how} ({some(ids)}); mend the "
-                "folds, or say `covers: part` if that is meant"
+                f"{where}: {counted(len(ids), 'utterance')} {how} ({some(ids)}); correct "
+                "the folds, or write `covers: part` if they are meant to be like this"
             )

@@ -1,10 +1,10 @@
-"""Protocols: how a corpus is divided into folds.
+"""Make the folds of a corpus as a protocol divides it.
 
-Each fold's development set is the test part of the fold after it (the first after the last), so
-that development speakers are new wherever test speakers are, and every utterance is development
-data exactly once. A protocol may name development data of its own, and what is left trains; or it
-names all splits.
-Utterances that the raters did not agree on (with a soft label) train, and are never scored.
+By default, the development data of a fold are the test data of the next fold (for the last fold,
+those of the first), and all other utterances train. Then development speakers are new to the model
+if test speakers are, and every utterance is development data exactly once. A protocol may also
+decide the development data, or all splits.
+Utterances with a soft label, whose raters did not agree, train; they are never scored.
 """
 
 from __future__ import annotations
@@ -14,45 +14,69 @@ from pathlib import Path
 import pandas as pd
 
 from mfsn import plugins
-from mfsn.errors import ProtocolError
+from mfsn.errors import ConfigError, ProtocolError
 from mfsn.manifest import scored
 from mfsn.protocols.config import ProtocolConfig
 from mfsn.protocols.division import Divide, Division
-from mfsn.protocols.fold import Fold, check_fold, describe
+from mfsn.protocols.fold import Fold, check_fold, describe, some
 
 __all__ = ["Fold", "describe", "make_folds"]
 
 
 def make_folds(manifest: pd.DataFrame, config: ProtocolConfig, workspace: Path) -> list[Fold]:
-    """Divide a corpus as a protocol says, and check every fold.
+    """Divide a corpus by a protocol, and check every fold.
 
     Args:
-        manifest: the utterances (`mfsn.manifest.UTTERANCES`), labels already merged and chosen.
-        config: the protocol.
-        workspace: where a fold file's relative path starts.
+        manifest: the utterances (`mfsn.manifest.UTTERANCES`); their labels are already merged and
+            chosen.
+        config: the protocol and its parameters.
+        workspace: the folder that a fold file's relative path starts from.
 
     Raises:
-        ProtocolError: if the corpus lacks the speakers, sessions or splits that the protocol
-            needs, has too few of them or too few utterances of a class; if a fold file is
-            missing or names what the corpus does not have; or if a fold is refused by
-            `mfsn.protocols.fold.check_fold`.
-        ConfigError: if a fold file has unknown or wrong entries.
+        ProtocolError: if the corpus lacks speakers, sessions or splits that the protocol needs, or
+            has too few of them, or too few utterances of a class; if a fold file is missing, or
+            names something that the corpus does not have; if the protocol names unknown utterances;
+            or as `mfsn.protocols.fold.check_fold`.
+        ConfigError: if a fold file has unknown or wrong entries; if the protocol's plug-in cannot
+            be imported, or its result is not a `Division`.
     """
     if manifest.empty:
-        raise ProtocolError("the corpus has no utterances; look at excluded.json of `prepare`")
+        raise ProtocolError(
+            "the corpus has no utterances; excluded.json, which `prepare` wrote, says why"
+        )
     divide: Divide = plugins.load("protocols", config.name)
-    folds = _folds_of(divide(manifest, config, workspace), manifest)
+    division = divide(manifest, config, workspace)
+    _refuse_unusable(division, manifest, config.name)
+    folds = _folds_of(division, manifest)
     for fold in folds:
         check_fold(fold, manifest)
     return folds
+
+
+def _refuse_unusable(division: object, manifest: pd.DataFrame, name: str) -> None:
+    if not isinstance(division, Division):
+        origin = plugins.origin("protocols", name).get("distribution", "mfsn")
+        raise ConfigError(
+            f"protocol {name} of the distribution {origin} returns no Division of "
+            f"mfsn.protocols.division, but {type(division).__name__}; correct it there"
+        )
+    parts = (division.tests, division.dev, division.train)
+    named = {name for part in parts for ids in part.values() for name in ids}
+    unknown = named - set(manifest["utterance_id"])
+    if unknown:
+        raise ProtocolError(
+            f"protocol {name} names utterances that the corpus does not have ({some(unknown)}); "
+            "choose another protocol, or correct this one"
+        )
 
 
 def _folds_of(division: Division, manifest: pd.DataFrame) -> list[Fold]:
     names = list(division.tests)
     if len(names) < 3 and not set(names) <= set(division.dev):
         raise ProtocolError(
-            f"{len(names)} folds ({', '.join(names)}) are too few: one tests, the next is for "
-            "development and a third must train; make three or more, or name development data"
+            f"{len(names)} folds ({', '.join(names)}) are too few: one is for test, the next for "
+            "development, and a third has to train; choose a protocol that makes three or more, or "
+            "name development data in a fold file"
         )
     everything = set(manifest["utterance_id"])
     labelled = set(scored(manifest)["utterance_id"])

@@ -8,12 +8,15 @@ import pandas as pd
 
 
 def speaker_groups(manifest: pd.DataFrame, count: int, seed: int) -> list[set[str]]:
-    """Part the utterances by speaker: largest speaker first, each into the smallest group.
+    """Divide the utterances into groups, so that all utterances of a speaker are in one group.
+
+    The speaker with the most utterances comes first, and each speaker goes to the group that is the
+    smallest at this moment.
 
     Args:
-        manifest: utterances, all of known speakers.
-        count: how many groups; at most the number of speakers.
-        seed: breaks ties.
+        manifest: utterances whose speakers are all known.
+        count: number of groups, at most the number of speakers.
+        seed: decides the order of speakers with equally many utterances.
 
     Returns:
         The utterance ids of each group.

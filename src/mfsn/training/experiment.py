@@ -19,7 +19,7 @@ from mfsn.models.config import ModelConfig
 from mfsn.models.frames import refuse_unlike_frames
 from mfsn.protocols.config import ProtocolConfig
 from mfsn.protocols.fold import some
-from mfsn.protocols.kinds.cross_corpus import own_name
+from mfsn.protocols.joined import own_name
 from mfsn.protocols.make import Fold, make_folds
 from mfsn.segments.config import SegmentConfig
 from mfsn.store.digest import Digest

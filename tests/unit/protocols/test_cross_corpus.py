@@ -101,10 +101,13 @@ def test_the_number_of_groups_decides_how_many_speakers_are_held_out() -> None:
 @pytest.mark.parametrize(
     ("manifest", "message"),
     [
-        (joined(speakers=2), r"a into three groups or more .* there can be 2 \(speakers: 2"),
+        (
+            joined(speakers=2),
+            r"of a into three or more groups .* only 2 are possible \(speakers: 2",
+        ),
         (joined().assign(path="x.wav"), "needs several corpora; set corpus.reader to joined"),
         (joined().assign(speaker=None), "cross_corpus needs the speaker of every utterance"),
-        (joined().assign(audio_sha256="same"), "hold the same audio but are in train and"),
+        (joined().assign(audio_sha256="same"), "have the same audio but are in train and"),
     ],
 )
 def test_what_cannot_be_crossed_is_refused(manifest: pd.DataFrame, message: str) -> None:
@@ -113,7 +116,7 @@ def test_what_cannot_be_crossed_is_refused(manifest: pd.DataFrame, message: str)
 
 
 def test_names_that_make_two_pairs_one_are_refused() -> None:
-    with pytest.raises(ProtocolError, match="both called a-to-a-to-a; rename a part"):
+    with pytest.raises(ProtocolError, match="both called a-to-a-to-a; rename one corpus"):
         folds_of(joined(corpora=("a", "a-to-a")))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,10 @@ import pytest
 
 from mfsn.errors import ConfigError, ProtocolError
 from mfsn.protocols.config import ProtocolConfig
+from mfsn.protocols.division import Division
 from mfsn.protocols.make import Fold, describe, make_folds
+
+MakePlugin = Callable[..., None]
 
 
 def corpus(sessions: int = 3, speakers: int = 2, emotions: str = "angry sad") -> pd.DataFrame:
@@ -226,7 +230,7 @@ def test_the_same_audio_in_train_and_test_is_refused() -> None:
     refused(
         manifest,
         "leave_one_session_out",
-        "3a-sad-1 and 1a-sad-1 hold the same audio but are in train and",
+        "3a-sad-1 and 1a-sad-1 have the same audio but are in train and",
     )
 
 
@@ -241,7 +245,11 @@ def test_a_training_fold_without_a_class_is_refused() -> None:
     [
         ("leave_one_session_out", corpus(2), "2 folds .S1, S2. are too few"),
         ("leave_one_speaker_out", corpus(1), "are too few"),
-        ("grouped_k_fold", corpus(1), "5 folds need as many speakers, and the corpus has 2"),
+        (
+            "grouped_k_fold",
+            corpus(1),
+            "5 folds need at least as many speakers, and the corpus has 2",
+        ),
         ("stratified_k_fold", corpus(1, 1), "class angry has 2 different clips, fewer than the 5"),
         ("official_split", corpus(), "needs the split of every utterance"),
         ("official_split", corpus().assign(split="train"), "and the corpus has train"),
@@ -258,9 +266,9 @@ def test_too_little_is_refused(name: str, manifest: pd.DataFrame, match: str) ->
     [
         ({"folds": [{"test_speakers": ["1a", "9z"]}]}, "fold1: the corpus has no speaker 9z"),
         ({"folds": [{"test": ["nobody"]}]}, "the corpus has no utterance_id nobody"),
-        ({"folds": [{"test_speakers": ["1a"]}]}, "20 utterances in no test part"),
+        ({"folds": [{"test_speakers": ["1a"]}]}, "20 utterances tested in no fold"),
         ({"folds": [{"test_speakers": EVERYBODY}] * 2}, "24 utterances tested more than once"),
-        ({"folds": [{"name": "x", "test_speakers": ["1a"]}] * 2}, "x is there twice"),
+        ({"folds": [{"name": "x", "test_speakers": ["1a"]}] * 2}, "x is the name of two folds"),
         (
             {"covers": "part", "folds": [{"test_speakers": ["1a"], "dev": ["1a-sad-1"]}]},
             "utterance 1a-sad-1 is in both dev and test",
@@ -303,6 +311,59 @@ def test_a_missing_or_broken_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "bad.yaml").write_text("folds: [")
     with pytest.raises(ProtocolError, match="not valid YAML"):
         folds_of(corpus(), "folds_from_file", tmp_path, file="bad.yaml")
+
+
+FROM_OUTSIDE = """
+from mfsn.protocols.division import Division
+
+def shares(manifest, config, workspace):
+    ids = sorted(manifest["utterance_id"])
+    tests = {str(i): set(ids[i::config.folds]) for i in range(config.folds)}
+    return Division(tests, speaker_independent=False)
+
+def stranger(manifest, config, workspace):
+    return Division({"a": {"1a-sad-1", "nobody"}}, {"a": {"1a-sad-2"}})
+
+def plain(manifest, config, workspace):
+    return {"a": ["1a-sad-1"]}
+"""
+
+
+def test_a_plugin_adds_a_protocol(plugin: MakePlugin) -> None:
+    plugin("more-folds", "[mfsn.protocols]\nshares = outside:shares", outside=FROM_OUTSIDE)
+    folds = folds_of(corpus(), "shares", folds=3)
+    assert [fold.name for fold in folds] == ["0", "1", "2"]
+    assert folds[1].test == folds[0].dev
+    assert not any(fold.speaker_independent for fold in folds)
+
+
+def test_a_protocol_of_a_plugin_may_name_only_what_the_corpus_has(plugin: MakePlugin) -> None:
+    plugin("more-folds", "[mfsn.protocols]\nstranger = outside:stranger", outside=FROM_OUTSIDE)
+    refused(corpus(), "stranger", r"names utterances that the corpus does not have \(nobody\)")
+
+
+def test_a_protocol_of_a_plugin_returns_a_division(plugin: MakePlugin) -> None:
+    plugin("more-folds", "[mfsn.protocols]\nplain = outside:plain", outside=FROM_OUTSIDE)
+    with pytest.raises(ConfigError, match=r"plain of the distribution more-folds returns no Div"):
+        folds_of(corpus(), "plain")
+
+
+@pytest.mark.parametrize(
+    ("parts", "match"),
+    [
+        ({"tests": {"../x": {"1"}}}, r"'\.\./x' cannot be the name of a fold"),
+        ({"tests": {"": {"1"}}}, "'' cannot be the name of a fold"),
+        ({"tests": {"a": {"1"}}, "dev": {"b": {"2"}}}, "b has no test data"),
+    ],
+)
+def test_a_division_has_names_fit_for_folders(parts: dict[str, Any], match: str) -> None:
+    with pytest.raises(ProtocolError, match=match):
+        Division(**parts)
+
+
+def test_an_unknown_protocol_is_refused_with_the_nearest() -> None:
+    with pytest.raises(ConfigError, match=r"protocol: name: .*\(did you mean grouped_k_fold\?\)"):
+        ProtocolConfig.parse({"name": "grouped_kfold"}, where="params.yaml: protocol")
 
 
 def test_describe_counts_each_split() -> None:

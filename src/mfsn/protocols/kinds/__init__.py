@@ -1,1 +1,1 @@
-"""One module for each protocol."""
+"""The protocols of mfsn; protocols that differ in one word share a module."""

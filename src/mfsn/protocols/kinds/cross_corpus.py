@@ -1,9 +1,10 @@
-"""Train on one corpus, test on another: the folds of the protocol cross_corpus.
+"""Train on one corpus and test on another: the folds of the protocol cross_corpus.
 
-Every corpus of a joined one trains, and every corpus is tested with each: a fold is an ordered
-pair. Of the training corpus one group of speakers is for development and one is kept for the test
-within the corpus; the others train, the same in all pairs of that corpus, so that but for chance
-pairs of one training corpus differ in what is tested alone.
+There is one fold per ordered pair of the corpora in a joined corpus: the first corpus trains, the
+second is tested; a corpus is paired with itself, too. The speakers of the training corpus are
+divided into groups. One group is for development, and one is kept for the test within the corpus.
+The other speakers train, and they are the same in all pairs of this training corpus. Therefore such
+pairs differ only in what is tested, apart from chance.
 """
 
 from __future__ import annotations
@@ -19,17 +20,18 @@ from mfsn.errors import ProtocolError
 from mfsn.protocols.config import ProtocolConfig
 from mfsn.protocols.division import Division
 from mfsn.protocols.fold import require_known
+from mfsn.protocols.joined import pair_name
 from mfsn.protocols.speaker_groups import speaker_groups
 from mfsn.workspace import part_of
 
 CROSS_CORPUS = "cross_corpus"
 FEWEST_GROUPS = 3
-"""One for each of training, development and the test within the corpus."""
+"""One each for training, for development and for the test within the corpus."""
 
 
 @dataclass(frozen=True)
 class Pair:
-    """The utterance ids of one fold."""
+    """The utterance ids of one pair of corpora."""
 
     train: set[str]
     dev: set[str]
@@ -37,19 +39,23 @@ class Pair:
 
 
 def cross_corpus_pairs(manifest: pd.DataFrame, config: ProtocolConfig) -> dict[str, Pair]:
-    """Name of every ordered pair to its parts; a corpus with itself is one, too.
+    """Divide a joined corpus into one fold per ordered pair of its corpora.
 
-    The test part of two different corpora is the whole other corpus; within one it is the first of
-    its groups of speakers. The second is for development. Groups are those of grouped_k_fold over
-    that corpus: `folds` of them, or as many as it has speakers.
+    For two different corpora, the whole second corpus is tested. For a corpus and itself, its first
+    group of speakers is tested. The second group of the training corpus is for development. The
+    groups are those that grouped_k_fold makes of the training corpus: `folds` groups, or as many as
+    the corpus has speakers.
 
     Args:
         manifest: the utterances of a joined corpus.
-        config: `folds` and `seed` count.
+        config: `folds` and `seed` are used.
+
+    Returns:
+        Name of each pair to its utterances.
 
     Raises:
-        ProtocolError: if the corpus is not a joined one, a speaker is unknown, a part has fewer
-            than three speakers, or two pairs would have the same name.
+        ProtocolError: if the corpus is not a joined corpus, a speaker is unknown, a corpus has
+            fewer than three speakers, or two pairs would have the same name.
     """
     corpora = _corpora(manifest)
     roles = {name: _roles(name, own, config) for name, own in corpora.items()}
@@ -60,49 +66,34 @@ def cross_corpus_pairs(manifest: pd.DataFrame, config: ProtocolConfig) -> dict[s
         name = pair_name(train, test)
         if name in pairs:
             raise ProtocolError(
-                f"{CROSS_CORPUS}: two pairs of corpora are both called {name}; rename a part"
+                f"{CROSS_CORPUS}: two pairs of corpora are both called {name}; rename one corpus "
+                "in corpus.parts"
             )
         pairs[name] = Pair(role.train, role.dev, tested)
     return pairs
-
-
-def pair_name(train: str, test: str) -> str:
-    """The name of the fold that trains on one corpus and tests on another."""
-    return f"{train}-to-{test}"
-
-
-def own_name(name: str) -> str:
-    """What a speaker of a joined corpus is called in the corpus that it comes from."""
-    return name.partition("/")[2] or name
-
-
-def corpora_of(manifest: pd.DataFrame) -> list[str]:
-    """The parts of a joined corpus, sorted; none of any other."""
-    parts = {part_of(path) for path in manifest["path"]}
-    return sorted(part for part in parts if part is not None)
 
 
 def _corpora(manifest: pd.DataFrame) -> Mapping[str, pd.DataFrame]:
     own = manifest["path"].map(part_of)
     if own.isna().any():
         raise ProtocolError(
-            f"{CROSS_CORPUS} needs several corpora; set corpus.reader to joined and name them in "
+            f"{CROSS_CORPUS} needs several corpora; set corpus.reader to joined, and name them in "
             "corpus.parts (`mfsn preset ravdess_emodb` is an example)"
         )
     return {str(name): part for name, part in manifest.groupby(own)}
 
 
 def _roles(name: str, own: pd.DataFrame, config: ProtocolConfig) -> Pair:
-    """Who of a corpus trains, who is for development, and who is tested within it."""
+    """The utterances that train, are for development, and are tested within a corpus."""
     require_known(own, "speaker", CROSS_CORPUS)
     speakers = own["speaker"].nunique()
     groups = min(speakers, config.folds)
     if groups < FEWEST_GROUPS:
         raise ProtocolError(
-            f"{CROSS_CORPUS} parts the speakers of {name} into three groups or more (training, "
-            f"development, test within the corpus), and there can be {groups} (speakers: "
-            f"{speakers}, protocol.folds: {config.folds}); take a corpus with more speakers, or "
-            "raise protocol.folds"
+            f"{CROSS_CORPUS} divides the speakers of {name} into three or more groups (for "
+            f"training, development and the test within the corpus), but only {groups} are "
+            f"possible (speakers: {speakers}, protocol.folds: {config.folds}); choose a corpus "
+            "with more speakers, or raise protocol.folds"
         )
     test, dev, *train = speaker_groups(own, groups, config.seed)
     return Pair(set().union(*train), dev, test)
@@ -113,7 +104,7 @@ def cross_corpus(
     config: ProtocolConfig,
     workspace: Path,  # noqa: ARG001
 ) -> Division:
-    """One fold for each ordered pair of corpora; see `cross_corpus_pairs`."""
+    """Make one fold per ordered pair of corpora; see `cross_corpus_pairs`."""
     pairs = cross_corpus_pairs(manifest, config).items()
     return Division(
         tests={name: pair.test for name, pair in pairs},

@@ -1,4 +1,4 @@
-"""Folds that a file names."""
+"""Take the folds that a file names."""
 
 from __future__ import annotations
 
@@ -13,9 +13,11 @@ from mfsn.protocols.fold_file import check_coverage, read_fold_file, utterances_
 
 
 def folds_from_file(manifest: pd.DataFrame, config: ProtocolConfig, workspace: Path) -> Division:
-    """The folds of `protocol.file`, shipped or in the workspace."""
+    """Read `protocol.file`, which comes with mfsn or is a path relative to the workspace."""
     if config.file is None:
-        raise ProtocolError("folds_from_file needs protocol.file, such as ravdess_emobox")
+        raise ProtocolError(
+            "folds_from_file needs protocol.file; set it to ravdess_emobox, for example"
+        )
     file = read_fold_file(config.file, workspace)
     tests: Parts = {}
     dev: Parts = {}
@@ -23,7 +25,7 @@ def folds_from_file(manifest: pd.DataFrame, config: ProtocolConfig, workspace: P
         name = entry.name or f"fold{number}"
         where = f"{config.file}: {name}"
         if name in tests:
-            raise ProtocolError(f"{where} is there twice; give every fold a name of its own")
+            raise ProtocolError(f"{where} is the name of two folds; give each fold its own name")
         tests[name] = utterances_of(entry.test_speakers, entry.test, manifest, where)
         if entry.dev_speakers or entry.dev:
             dev[name] = utterances_of(entry.dev_speakers, entry.dev, manifest, where)

@@ -1,4 +1,4 @@
-"""Speakers in k groups: each group is the test data of one fold."""
+"""Divide the speakers into k groups; each group is the test data of one fold."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ def grouped_k_fold(
     config: ProtocolConfig,
     workspace: Path,  # noqa: ARG001
 ) -> Division:
-    """Largest speaker first, each into the smallest group; the seed breaks ties."""
+    """Make groups of about the same size; see `speaker_groups`."""
     require_known(manifest, "speaker", config.name)
     speakers = manifest["speaker"].nunique()
     if speakers < config.folds:
         raise ProtocolError(
-            f"{config.name}: {config.folds} folds need as many speakers, and the corpus has "
-            f"{speakers}; set protocol.folds lower"
+            f"{config.name}: {config.folds} folds need at least as many speakers, and the corpus "
+            f"has {speakers}; lower protocol.folds"
         )
     return Division(numbered(speaker_groups(manifest, config.folds, config.seed)))

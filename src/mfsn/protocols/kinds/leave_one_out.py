@@ -1,4 +1,4 @@
-"""Leave one session or one speaker out: each is the test data of one fold."""
+"""Leave out one session, or one speaker, per fold; it is the test data of that fold."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def leave_one_session_out(
     config: ProtocolConfig,
     workspace: Path,  # noqa: ARG001
 ) -> Division:
-    """One fold per session."""
+    """Make one fold per session."""
     return Division(one_part_per_value(manifest, "session", config.name))
 
 
@@ -24,5 +24,5 @@ def leave_one_speaker_out(
     config: ProtocolConfig,
     workspace: Path,  # noqa: ARG001
 ) -> Division:
-    """One fold per speaker."""
+    """Make one fold per speaker."""
     return Division(one_part_per_value(manifest, "speaker", config.name))

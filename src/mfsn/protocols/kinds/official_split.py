@@ -1,4 +1,4 @@
-"""The division into training, development and test data that a corpus comes with."""
+"""Use the division into train, dev and test that the corpus was published with."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ def official_split(
     config: ProtocolConfig,
     workspace: Path,  # noqa: ARG001
 ) -> Division:
-    """One fold. Speaker-independent when every speaker is known and in one split only."""
+    """Make one fold; it is speaker-independent if all speakers are known and in one split each."""
     require_known(manifest, "split", config.name)
     ids = {split: set(part) for split, part in manifest.groupby("split")["utterance_id"]}
     if set(ids) != set(SPLITS):
         raise ProtocolError(
             f"{config.name} needs the splits train, dev and test, and the corpus has "
-            f"{', '.join(sorted(map(str, ids)))}; name them in the corpus, or write a fold file"
+            f"{', '.join(sorted(map(str, ids)))}; name all three there, or write a fold file"
         )
     speakers = manifest.drop_duplicates(["speaker", "split"])["speaker"]
     independent = bool(speakers.notna().all() and speakers.is_unique)

@@ -1,4 +1,4 @@
-"""Utterances in k groups with equal shares of each class; speakers are in several."""
+"""Divide the utterances into k groups with equal shares of each class."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ def stratified_k_fold(
     config: ProtocolConfig,
     workspace: Path,  # noqa: ARG001
 ) -> Division:
-    """Speaker-dependent. The same audio under two ids goes to one fold, with the first's label."""
+    """Make folds that are not speaker-independent: a speaker may be in several of them.
+
+    Utterances with the same audio go to the same fold; the first of them decides the class.
+    """
     from sklearn.model_selection import StratifiedKFold
 
     distinct = manifest.drop_duplicates("audio_sha256")
@@ -24,7 +27,8 @@ def stratified_k_fold(
     if counts.min() < config.folds:
         raise ProtocolError(
             f"{config.name}: class {counts.idxmin()} has {counts.min()} different clips, fewer "
-            f"than the {config.folds} folds; set protocol.folds lower or leave the class out"
+            f"than the {config.folds} folds; lower protocol.folds, or leave the class out of "
+            "labels.classes"
         )
     splitter = StratifiedKFold(config.folds, shuffle=True, random_state=config.seed)
     parts = [
