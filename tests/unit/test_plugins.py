@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import subprocess
 import sys
@@ -12,7 +13,9 @@ from typing import get_args
 import pytest
 
 from mfsn import plugins
+from mfsn.base.fingerprint import fingerprint, module_path
 from mfsn.errors import ConfigError
+from mfsn.training.system import get_system, modules_of
 
 KINDS: tuple[plugins.Kind, ...] = get_args(plugins.Kind)
 BUILT_IN = [(kind, name) for kind in KINDS for name in plugins._BUILT_IN[kind]]
@@ -151,3 +154,25 @@ def test_importing_the_module_looks_at_no_distribution() -> None:
     code = "import mfsn.plugins, sys; print('importlib.metadata' in sys.modules)"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "False"
+
+
+@pytest.mark.parametrize("system", plugins.names("systems"))
+def test_the_code_of_a_fit_holds_nothing_that_is_chosen_by_name(
+    system: str, checkout: Path
+) -> None:
+    source = checkout / "src"
+    code = fingerprint(source, [], modules_of(get_system(system)))
+    modules = {name for name in code if module_path(source, name)}
+    assert "mfsn.runs.unit" in modules
+    of_names = {plugins.module_of(kind, name) for kind, name in BUILT_IN if kind != "systems"}
+    assert not modules & {*of_names, "mfsn.plugins"}
+    for name in modules:
+        words = constants(module_path(source, name))
+        for kind in ("corpora", "protocols", "systems"):
+            assert len(words & set(plugins._BUILT_IN[kind])) < 2, (name, kind)
+
+
+def constants(path: Path | None) -> set[str]:
+    assert path is not None
+    nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+    return {n.value for n in nodes if isinstance(n, ast.Constant) and isinstance(n.value, str)}
