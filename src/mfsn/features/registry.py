@@ -34,11 +34,7 @@ def config_type(name: str) -> type[Config]:
     """
     found = getattr(plugins.load("extractors", name), "config_type", None)
     if not (isinstance(found, type) and issubclass(found, Config)):
-        origin = plugins.origin("extractors", name).get("distribution", "mfsn")
-        raise ConfigError(
-            f"extractor {name} of the distribution {origin} has no config_type that is a subclass "
-            "of mfsn.config.Config; add it there"
-        )
+        raise _incomplete(name, "has no config_type that is a subclass of mfsn.config.Config")
     return found
 
 
@@ -55,13 +51,15 @@ def make_extractor(
         reading: how segments become features.
 
     Raises:
-        ConfigError: if there is no such extractor, or if its parameters contradict each other or
-            the segment.
+        ConfigError: if there is no such extractor, it has another name than its entry point, or its
+            parameters contradict each other or the segment.
         ModelLoadError: if its encoder cannot be loaded.
     """
     cls = plugins.load("extractors", name)
     if reading == "as_published" and hasattr(cls, "as_published"):
         cls = cls.as_published()
+    if getattr(cls, "name", None) != name:  # the identity of its rows names it by its own name
+        raise _incomplete(name, f"has the name {getattr(cls, 'name', None)!r}, not {name!r}")
     if cls.scope == "utterance":
         return cast("Extractor", cls(config, sample_rate_hz))
     return cast("Extractor", cls(config, sample_rate_hz, samples))
@@ -92,3 +90,8 @@ def remake_extractor(
         values["levels"] = {level: values["levels"][level] for level in about["levels"]}
     config = config_type(name).parse(values, where=f"the model's {name}")
     return make_extractor(name, config, sample_rate_hz, samples, reading)
+
+
+def _incomplete(name: str, what: str) -> ConfigError:
+    origin = plugins.origin("extractors", name).get("distribution", "mfsn")
+    return ConfigError(f"extractor {name} of the distribution {origin} {what}; correct it there")

@@ -128,6 +128,14 @@ def test_a_plugin_without_a_type_of_its_parameters_is_named(plugin: MakePlugin) 
         config_type("loudness")
 
 
+def test_a_plugin_whose_extractor_has_another_name_is_named(plugin: MakePlugin) -> None:
+    plugin("more-speech", "[mfsn.extractors]\nquiet = outside:Loudness", outside=FROM_OUTSIDE)
+    with pytest.raises(
+        ConfigError, match="quiet of the distribution more-speech has the name 'lou"
+    ):
+        make_extractor("quiet", config_type("quiet")(), 16_000, 48_000)
+
+
 @pytest.mark.parametrize("name", CONFIGS)
 def test_every_extractor_declares_its_parameters(name: str) -> None:
     assert config_type(name) is type(CONFIGS[name])
