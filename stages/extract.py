@@ -15,7 +15,7 @@ from mfsn.manifest import SEGMENTS, read_table
 from mfsn.params import Stage, load_params
 from mfsn.segments.waves import waveform_store
 from mfsn.store.owners import note_use, register_owner
-from mfsn.workspace import main_checkout, store_root
+from mfsn.workspace import NOTHING, main_checkout, store_root
 
 
 def extract_one(stage: Stage) -> None:
@@ -26,7 +26,7 @@ def extract_one(stage: Stage) -> None:
     path = outputs.digest(name)
     # The system decides no row, so dvc.yaml declares it for `scan`, which notes it in data/code.
     if name not in load_params(outputs.workspace).read:
-        write_text(path, "")
+        write_text(path, NOTHING)
         print(f"extract: the system does not read {name}; nothing is extracted")
         return
     config = stage.params.section(name)

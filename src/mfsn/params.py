@@ -132,7 +132,14 @@ class Params(Config):
     @field_validator("system")
     @classmethod
     def _system_is_known(cls, name: str) -> str:
-        return plugins.require_known("systems", name)
+        return get_system(plugins.require_known("systems", name)).name
+
+    @field_validator("extract")
+    @classmethod
+    def _extractors_are_known(cls, extract: ExtractConfig) -> ExtractConfig:
+        for name in extract.extractors:
+            plugins.require_known("extractors", name)
+        return extract
 
     @model_validator(mode="after")
     def _corruption_meets_tec(self) -> Self:
@@ -187,14 +194,25 @@ def _sections_of_plugins(values: Any) -> dict[str, type[Config]]:
     extract = values.get("extract")
     named = extract.get("extractors") if isinstance(extract, Mapping) else None
     for name in named if isinstance(named, list) else ():
-        if isinstance(name, str) and name not in Params.model_fields:
-            found[name] = config_type(name)
+        if isinstance(name, str) and plugins.origin("extractors", name):
+            found[_free(name, "extractors")] = config_type(name)
     system = values.get("system")
     if isinstance(system, str) and system in plugins.names("systems"):
         config = get_system(system).config
         if config is not None:
-            found[system] = config
+            found[_free(system, "systems")] = config
     return found
+
+
+def _free(name: str, kind: plugins.Kind) -> str:
+    """The name, unless a section of mfsn has it."""
+    if name in Params.model_fields:
+        distribution = plugins.origin(kind, name).get("distribution", "mfsn")
+        raise ConfigError(
+            f"{distribution} adds {name}, which is already the name of a section of params.yaml; "
+            "rename it in that plug-in"
+        )
+    return name
 
 
 class StageParams(Params):

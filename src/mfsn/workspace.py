@@ -144,13 +144,22 @@ def corpus_variable(name: str) -> str:
     return "MFSN_CORPUS_" + "".join(c if c.isalnum() else "_" for c in name.upper())
 
 
+NOTHING = "{}\n"
+"""The digest of an extractor whose rows the system does not read."""
+
+
+def names_rows(digest: Path) -> bool:
+    """Whether a digest, or another list of rows, names any: it is there and is not `NOTHING`."""
+    return digest.is_file() and digest.stat().st_size > len(NOTHING)
+
+
 def extracted_in(features: Path) -> list[str]:
     """Extractors whose digests name rows, sorted.
 
     Args:
         features: a folder of digests.
     """
-    return sorted(path.stem for path in features.glob("*.json") if path.stat().st_size)
+    return sorted(path.stem for path in features.glob("*.json") if names_rows(path))
 
 
 @dataclass(frozen=True)
@@ -184,7 +193,7 @@ class Outputs:
     def digest(self, extractor: str) -> Path:
         """The digest of an extractor: segment id to row key (written by `extract@NAME`).
 
-        It is empty where nothing was extracted, because the system does not read it.
+        It is `NOTHING` where nothing was extracted, because the system does not read it.
         """
         return self.features / f"{extractor}.json"
 

@@ -17,7 +17,7 @@ from mfsn.sharing.hdf5 import H5Source
 from mfsn.store.digest import Digest
 from mfsn.store.messages import WAVEFORM
 from mfsn.store.store import Store
-from mfsn.workspace import Outputs
+from mfsn.workspace import Outputs, names_rows
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def _refuse_other_outputs(exported: ExportedCorpus, workspace: Path, source: Pat
         and (workspace / path).read_bytes() != content
     ]
     for path, digest in _digests(exported, workspace).items():
-        if path.is_file() and path.stat().st_size and Digest.read(path) != digest:
+        if names_rows(path) and Digest.read(path) != digest:
             differing.append(path.relative_to(workspace).as_posix())
     if differing:
         raise ExportError(

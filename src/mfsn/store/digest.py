@@ -15,6 +15,7 @@ from mfsn.base import files
 from mfsn.errors import CacheError
 from mfsn.store.layout import described_array, parse_array
 from mfsn.store.spec import ArraySpec, StoreSpec
+from mfsn.workspace import names_rows
 
 SCHEMA = 1
 
@@ -62,11 +63,11 @@ class Digest:
         """Read what `write` wrote.
 
         Raises:
-            CacheError: if the file is missing, is empty because nothing was extracted, cannot be
+            CacheError: if the file is missing, says that nothing was extracted, cannot be
                 read, has another schema, or contradicts itself.
         """
         try:
-            if not path.stat().st_size:
+            if path.is_file() and not names_rows(path):
                 raise CacheError(
                     f"{path.stem} was not extracted, because the system of params.yaml does not "
                     "read it; set extract.unread: true there, then run `dvc repro`"

@@ -171,6 +171,11 @@ def get_system(name: str) -> System:
             f"the entry point of system {name} is no mfsn.training.system.System; "
             "correct it in the plug-in"
         )
+    if declared.name != name:  # else its distribution would be missing from its identity
+        raise ConfigError(
+            f"system {name} calls itself {declared.name}; give the entry point and the declaration "
+            "one name in the plug-in"
+        )
     return declared
 
 

@@ -17,7 +17,7 @@ from mfsn.store.gc.git_history import has_history, lock_at_head
 from mfsn.store.messages import WAVEFORM
 from mfsn.store.owners import rows_named
 from mfsn.store.spec import StoreSpec
-from mfsn.workspace import Outputs
+from mfsn.workspace import Outputs, names_rows
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ class Situation:
         Raises:
             MfsnError: if it cannot be read.
         """
-        if path is None or not path.is_file() or not path.stat().st_size:
+        if path is None or not names_rows(path):
             return None
         if extractor != WAVEFORM:
             digest = Digest.read(path)

@@ -13,6 +13,7 @@ import yaml
 
 from mfsn.errors import CacheError
 from mfsn.store.messages import WAVEFORM
+from mfsn.workspace import names_rows
 
 _PATTERNS = ("data/prepared/*/features/*.json", "data/prepared/*/segments.parquet")
 
@@ -74,7 +75,7 @@ def extractor_named_by(digest: str) -> str:
 def digests_of(workspace: Path) -> list[Path]:
     """The digests and segment tables that lie in a workspace, those of all its corpora."""
     found = (path for pattern in _PATTERNS for path in workspace.glob(pattern))
-    return sorted(path for path in found if path.stat().st_size)  # an empty one names no row
+    return sorted(path for path in found if names_rows(path))
 
 
 def is_readable(workspace: Path) -> bool:

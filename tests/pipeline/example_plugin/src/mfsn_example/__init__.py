@@ -1,0 +1,1 @@
+"""A plug-in of mfsn: what an outside developer would write."""

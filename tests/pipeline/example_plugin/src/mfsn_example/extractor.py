@@ -1,0 +1,57 @@
+"""Extractor `loudness`: the level of equal stretches of a segment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field
+
+from mfsn.base.arrays import Float32, Int64
+from mfsn.config import Config
+from mfsn.features.base import Scope
+from mfsn.store.spec import ArraySpec
+
+
+class LoudnessConfig(Config):
+    """Parameters of the extractor (params.yaml: loudness)."""
+
+    stretches: int = Field(4, ge=1)
+    """Into how many equal stretches a segment is cut."""
+
+
+class LoudnessExtractor:
+    """Root mean square of each stretch, in dB relative to full scale."""
+
+    name: ClassVar[str] = "loudness"
+    config_type: ClassVar[type[Config]] = LoudnessConfig
+    version: ClassVar[int] = 1
+    scope: ClassVar[Scope] = "segment"
+    batch_rows = 8
+    tolerance = 1e-4
+
+    def __init__(self, config: LoudnessConfig, sample_rate_hz: int, samples: int) -> None:
+        self._stretches = config.stretches
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        """What decides the rows."""
+        return {"stretches": self._stretches}
+
+    @property
+    def about(self) -> Mapping[str, Any]:
+        """For people and for prediction."""
+        return {"config": {"stretches": self._stretches}, "weights": "none"}
+
+    @property
+    def arrays(self) -> tuple[ArraySpec, ...]:
+        """One value per stretch."""
+        return (ArraySpec("level_db", (self._stretches,), "float32", ("stretch",)),)
+
+    def extract(self, waves_BT: Float32, valid_B: Int64) -> dict[str, npt.NDArray[Any]]:
+        """Compute the rows of a batch of segments."""
+        parts = np.array_split(waves_BT.astype(np.float64), self._stretches, axis=1)
+        power_BP = np.stack([np.square(part).mean(axis=1) for part in parts], axis=1)
+        return {"level_db": (10 * np.log10(power_BP + 1e-10)).astype(np.float32)}
