@@ -1,4 +1,4 @@
-"""The command `mfsn`, one module a group of commands.
+"""The command `mfsn`: one module per group of commands.
 
 Every command imports what it needs when it runs, so that `mfsn --help` answers at once.
 """
@@ -41,7 +41,10 @@ __all__ = [
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line; a known error is one sentence on stderr and its exit status."""
+    """Run the command line.
+
+    A known error is printed on stderr as one sentence and decides the exit status.
+    """
     try:
         with explain_denied():
             app(args=arguments, prog_name="mfsn")

@@ -1,4 +1,4 @@
-"""What all commands share: the applications they register at, and how they print."""
+"""What all commands share: the applications to which they are added, and how they print."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from mfsn.errors import ConfigError
 _SETTINGS: dict[str, Any] = {"no_args_is_help": True, "add_completion": False}
 _SETTINGS |= {"rich_markup_mode": None, "pretty_exceptions_enable": False}
 app = typer.Typer(help="Speech emotion recognition from cached features.", **_SETTINGS)
-corpus_app = typer.Typer(help="Look at a corpus before anything runs.", **_SETTINGS)
-cache_app = typer.Typer(help="Look at the feature cache, check it, mend it, share it.", **_SETTINGS)
+corpus_app = typer.Typer(help="Check a corpus before you run the pipeline.", **_SETTINGS)
+cache_app = typer.Typer(help="List, check, repair and share the cached features.", **_SETTINGS)
 app.add_typer(corpus_app, name="corpus")
 app.add_typer(cache_app, name="cache")
 
 
 def finish(lines: Sequence[str], good: bool) -> None:
-    """Print lines and exit with status 0, or 1 where something is wrong."""
+    """Print lines and exit with status 0, or with 1 if `good` is false."""
     typer.echo("\n".join(lines))
     raise typer.Exit(0 if good else 1)
 
 
 def refuse_unknown(extractors: Iterable[str]) -> None:
-    """Stop at a name that no extractor has; `waveform` stands for the segments' waves.
+    """Check that each name is an extractor or `waveform`, which stands for the segments' waves.
 
     Raises:
-        ConfigError: if there is one.
+        ConfigError: if a name is neither.
     """
     from mfsn import plugins
     from mfsn.store.messages import WAVEFORM
@@ -38,12 +38,13 @@ def refuse_unknown(extractors: Iterable[str]) -> None:
     for name in extractors:
         if name not in known:
             raise ConfigError(
-                f"--extractor {name}: there is none; choose one of {', '.join(known)}"
+                f"--extractor {name}: there is no extractor of this name; choose one of "
+                f"{', '.join(known)}"
             )
 
 
 def show(rows: Sequence[Sequence[object]]) -> None:
-    """Print rows as columns, each as wide as its widest cell."""
+    """Print rows as a table; each column is as wide as its widest cell."""
     cells = [[str(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     for row in cells:

@@ -14,10 +14,11 @@ from mfsn.errors import ConfigError
 @corpus_app.command("check")
 def corpus_check(
     root: Annotated[
-        Path | None, typer.Option(help="Corpus folder; by default where `dvc repro` reads it.")
+        Path | None,
+        typer.Option(help="The corpus folder; by default the one that `dvc repro` reads."),
     ] = None,
 ) -> None:
-    """Count the corpus in params.yaml and list all problems."""
+    """Count what the corpus in params.yaml holds, and list all problems."""
     from mfsn.corpora.preparing.check import check_corpus
     from mfsn.params import load_params
     from mfsn.workspace import corpus_root, find_workspace
@@ -25,8 +26,8 @@ def corpus_check(
     params = load_params(find_workspace())
     if root is not None and params.corpus.parts:
         raise ConfigError(
-            "--root takes the folder of one corpus, and corpus.parts names several; say where each "
-            "is with MFSN_CORPUS_<NAME>"
+            "--root takes the folder of one corpus, but corpus.parts names several; set "
+            "MFSN_CORPUS_<NAME> to the folder of each"
         )
     folder = root or corpus_root(params.corpus.name)
     report = check_corpus(params.corpus, params.labels, params.prepare, folder)
@@ -35,7 +36,7 @@ def corpus_check(
 
 @app.command()
 def folds() -> None:
-    """Show what each fold trains and tests on."""
+    """Show which data each fold trains on and which it tests on."""
     from mfsn.manifest import UTTERANCES, read_table
     from mfsn.params import load_params, outputs_of
     from mfsn.protocols.make import describe, make_folds

@@ -17,16 +17,20 @@ if TYPE_CHECKING:
 def guidance(
     sample: Annotated[
         int | None,
-        typer.Option(min=2, metavar="N", help="N test utterances of each fold; else all."),
+        typer.Option(
+            min=2, metavar="N", help="Measure N test utterances per fold; by default all."
+        ),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="Folder of table and picture.", show_default="data/inspect/")
+        Path | None,
+        typer.Option(help="Folder for the table and the picture.", show_default="data/inspect/"),
     ] = None,
 ) -> None:
-    """How far co-attention's frame weights follow level and pitch in the test utterances.
+    """Measure how closely the frame weights of co-attention follow sound level and pitch.
 
-    Beside each correlation stands that with the weights of another utterance. Pitch takes about
-    0.15 s a segment and librosa (pip install "mfsn[pitch]").
+    They are correlated in the test utterances. For comparison, each correlation is also computed
+    with the frame weights of another utterance. Pitch needs librosa (pip install "mfsn[pitch]")
+    and about 0.15 s per segment.
     """
     from mfsn.base.files import write_bytes, write_text
     from mfsn.params import load_params, outputs_of
@@ -43,7 +47,7 @@ def guidance(
     title = f"{params.system} on {params.corpus.name}: {correlations['fold'].nunique()} test folds"
     write_text(folder / "guidance.csv", correlations.to_csv(index=False))
     write_bytes(folder / "guidance.png", draw_guidance(correlations, title))
-    typer.echo(f"{folder / 'guidance.png'}, and each utterance in guidance.csv beside it")
+    typer.echo(f"{folder / 'guidance.png'}; guidance.csv beside it has one row per utterance")
 
 
 def _show_summary(summary: pd.DataFrame) -> None:
@@ -57,4 +61,4 @@ def _show_summary(summary: pd.DataFrame) -> None:
         )
         for row in summary.to_dict("records")
     ]
-    show([("stream", "follows", "correlation", "of another's weights", "utterances"), *lines])
+    show([("stream", "quantity", "correlation", "another's weights", "utterances"), *lines])

@@ -17,36 +17,46 @@ if TYPE_CHECKING:
 @app.command()
 def inspect(
     utterances: Annotated[
-        list[str] | None, typer.Argument(metavar="UTTERANCE...", help="Ids, as in the manifest.")
+        list[str] | None,
+        typer.Argument(metavar="UTTERANCE...", help="Utterance ids, as in the manifest."),
     ] = None,
     *,
     sample: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="N random ones of each class instead.")
+        int | None,
+        typer.Option(min=1, metavar="N", help="Show N random utterances per class instead."),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of --sample.")] = 0,
+    seed: Annotated[int, typer.Option(help="Random seed of --sample.")] = 0,
     wrong: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="The N most confident mistakes instead.")
+        int | None,
+        typer.Option(min=1, metavar="N", help="Show the N most confident mistakes instead."),
     ] = None,
     html: Annotated[
-        bool, typer.Option("--html", help="One page to look around in; without ids, of all.")
+        bool,
+        typer.Option(
+            "--html", help="Write one page for the browser; without ids it shows all utterances."
+        ),
     ] = False,
     with_audio: Annotated[
-        bool, typer.Option("--with-audio", help="Take licensed recordings into the page.")
+        bool,
+        typer.Option("--with-audio", help="Put recordings that need a licence into the page too."),
     ] = False,
     out: Annotated[
-        Path | None, typer.Option(help="PNG, folder or page.", show_default="in data/inspect/")
+        Path | None,
+        typer.Option(
+            help="The PNG file, the folder or the page to write.", show_default="in data/inspect/"
+        ),
     ] = None,
 ) -> None:
-    """Look at utterances: audio, features, prediction; as PNG or as a page.
+    """Show the audio, features and prediction of utterances, as PNG pictures or as a page.
 
-    The page plays recordings that are free to share; --with-audio says that you may have others
-    in it.
+    The page contains only recordings that are free to share. Use --with-audio if your licence
+    allows the others in it too.
     """
     asked = sum(bool(choice) for choice in (utterances, sample, wrong))
     if asked > 1 or (not asked and not html):
-        raise typer.BadParameter("name utterances, or use one of --sample N, --wrong N and --html")
+        raise typer.BadParameter("name utterances, or use one of --sample N, --wrong N or --html")
     if with_audio and not html:
-        raise typer.BadParameter("--with-audio belongs to --html; a picture has no sound")
+        raise typer.BadParameter("--with-audio works with --html only, since a PNG has no sound")
     from mfsn.params import load_params
     from mfsn.report.utterance.source import open_source
     from mfsn.workspace import find_workspace
@@ -94,6 +104,6 @@ def _write_page(source: Source, ids: Sequence[str], with_audio: bool, out: Path 
 
 
 def _short(path: Path) -> Path:
-    """Relative to the current folder where it lies below."""
+    """The path relative to the current folder, if it lies in it; else the path as it is."""
     here = Path.cwd()
     return path.relative_to(here) if path.is_absolute() and path.is_relative_to(here) else path

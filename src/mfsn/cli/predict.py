@@ -15,15 +15,16 @@ if TYPE_CHECKING:
 
 @app.command()
 def predict(
-    files: Annotated[list[str], typer.Argument(help="Audio of any length, rate, channels.")],
+    files: Annotated[list[str], typer.Argument(help="Audio files of any length and rate.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, with each segment.")] = False,
     model: Annotated[
-        Path | None, typer.Option(help="Folder of a trained model; by default the best one.")
+        Path | None, typer.Option(help="The folder of a trained model; by default the best one.")
     ] = None,
 ) -> None:
-    """Tell the emotions of audio files, or their valence, arousal and dominance.
+    """Predict the emotions of audio files, or their valence, arousal and dominance.
 
-    Files that cannot be decoded are named, with status 1; the others are predicted all the same.
+    Files that cannot be decoded are named on stderr and the exit status is 1; the others are
+    predicted all the same.
     """
     import json
 

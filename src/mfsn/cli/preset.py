@@ -15,10 +15,12 @@ if TYPE_CHECKING:
 
 @app.command()
 def preset(
-    name: Annotated[str | None, typer.Argument(help="Preset; without it all are listed.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(help="The preset; without it, all are listed.")
+    ] = None,
     size: Annotated[str | None, typer.Option(help="demo, small or paper.")] = None,
 ) -> None:
-    """Rewrite params.yaml for a corpus, or list what there is."""
+    """Rewrite params.yaml for a corpus, or list all presets and sizes."""
     from mfsn.presets import apply_preset, presets, sizes
     from mfsn.workspace import find_workspace
 
@@ -37,7 +39,13 @@ def _shown(value: Any) -> Any:
 def _tell_applied(applied: Applied) -> None:
     for change in applied.changes:
         typer.echo(f"{change.name}: {_shown(change.old)} -> {_shown(change.new)}")
-    typer.echo(f"params.yaml: {len(applied.changes)} parameters changed; `dvc repro` runs them")
+    typer.echo(
+        f"params.yaml: {len(applied.changes)} parameters changed; next: run them with `dvc repro`"
+    )
     if applied.lost:
         mine = ", ".join(f"{change.name}: {change.old}" for change in applied.lost)
-        typer.echo(f"mfsn: values that no preset has were replaced: {mine}", err=True)
+        typer.echo(
+            f"mfsn: warning: values that are in no preset were replaced: {mine}; use git if you "
+            "need them again",
+            err=True,
+        )

@@ -19,16 +19,23 @@ if TYPE_CHECKING:
 
 @app.command()
 def reproduce(
-    table: Annotated[str | None, typer.Argument(help="Table; without it all are listed.")] = None,
+    table: Annotated[
+        str | None, typer.Argument(help="The table; without it, all are listed.")
+    ] = None,
     listing: Annotated[
         bool, typer.Option("--list", help="Show the rows of the table and run nothing.")
     ] = False,
-    short: Annotated[bool, typer.Option("--short", help="Fits of seconds.")] = False,
+    short: Annotated[
+        bool, typer.Option("--short", help="Train for seconds only, to see that all rows run.")
+    ] = False,
     seeds: Annotated[
         str, typer.Option(help="Seeds such as 0,1,2; by default those of params.yaml.")
     ] = "",
 ) -> None:
-    """Run a table of experiments on the corpus in params.yaml, ours beside the published."""
+    """Run a table of experiments on the corpus in params.yaml.
+
+    The result is a page that shows our scores beside the published ones.
+    """
     from mfsn.params import load_params
     from mfsn.reproduce.plan import labelled, table_named
     from mfsn.workspace import find_workspace
@@ -112,5 +119,5 @@ def _show_scores(rows: pd.DataFrame) -> None:
 def _seeds(text: str) -> tuple[int, ...]:
     parts = [part for part in text.split(",") if part.strip()]
     if not all(part.strip().isdecimal() for part in parts):
-        raise ConfigError(f"--seeds {text}: it takes whole numbers with commas between, as 0,1,2")
+        raise ConfigError(f"--seeds {text}: give whole numbers separated by commas, such as 0,1,2")
     return tuple(int(part) for part in parts)

@@ -20,16 +20,19 @@ def cache_export(
     file: Annotated[Path, typer.Argument(help="The file to write, such as demo.h5.")],
     extractor: Annotated[
         list[str] | None,
-        typer.Option(help="Only this one's features; repeat it for more. `waveform`: the waves."),
+        typer.Option(
+            help="Write the features of this extractor only; repeat it for more. `waveform` stands "
+            "for the segments' waves."
+        ),
     ] = None,
     force: Annotated[
-        bool, typer.Option("--force", help="Write a file that is there already anew.")
+        bool, typer.Option("--force", help="Overwrite the file if it exists.")
     ] = False,
 ) -> None:
-    """Write the corpus's features as one HDF5 file.
+    """Write the features of the corpus to one HDF5 file.
 
-    It holds the features with their checksums, the segment table, labels, parameters and the
-    recordings' licences, and opens in plain h5py.
+    The file holds the features with their checksums, the segment table, the labels, the
+    parameters and the licences of the recordings. Plain h5py can open it.
     """
     from mfsn.sharing.corpus import PreparedCorpus
     from mfsn.sharing.export import export_corpus
@@ -40,46 +43,50 @@ def cache_export(
     absent = [folder for folder in file.parents if not folder.exists()]
     rows = export_corpus(file, corpus, store_root(), extractor or (), force)
     for folder in reversed(absent):
-        typer.echo(f"made the folder {folder}")
+        typer.echo(f"created the folder {folder}")
     counts = ", ".join(f"{count} of {name}" for name, count in rows.items())
     typer.echo(f"{file}: {file.stat().st_size / 1e6:.1f} MB; rows: {counts}")
     for clause in corpus.restrictions():
-        typer.echo(f"not free to share: {clause}; hand the file on as the licence allows")
+        typer.echo(f"not free to share: {clause}; give the file only to whom the licence allows")
 
 
 @cache_app.command("import")
 def cache_import(
-    file: Annotated[Path, typer.Argument(help="What `mfsn cache export` wrote.")],
+    file: Annotated[Path, typer.Argument(help="A file that `mfsn cache export` wrote.")],
     rows_only: Annotated[
-        bool, typer.Option("--rows-only", help="Leave the workspace's stage outputs alone.")
+        bool,
+        typer.Option("--rows-only", help="Write to the store only; the workspace stays as it is."),
     ] = False,
 ) -> None:
-    """Bring an exported file's rows into the store, and its stage outputs into the workspace.
+    """Copy the rows of an exported file into the store, and its stage outputs into the workspace.
 
-    Manifest, segment table and digests are written where they are absent. `dvc commit --force
-    prepare segment extract` tells DVC of them; then search and training run without the
-    recordings: `dvc repro --downstream search`.
+    The manifest, the segment table and the digests are written if they do not exist yet. Then
+    `dvc commit --force prepare segment extract` tells DVC about them, and `dvc repro --downstream
+    search` runs search and training without the recordings.
     """
     from mfsn.sharing.restore import import_corpus
     from mfsn.workspace import find_workspace, store_root
 
     brought = import_corpus(file, store_root(), None if rows_only else find_workspace())
     for name, (rows, new) in brought.rows.items():
-        typer.echo(f"{name}: {rows} rows, {new} new, {rows - new} there already")
+        typer.echo(f"{name}: {rows} rows, {new} new, {rows - new} already in the store")
     for path in brought.outputs:
         typer.echo(f"wrote {path}")
     typer.echo(f"corpus {brought.corpus}; licences: {brought.licences}")
     if brought.outputs:
         typer.echo("next: dvc commit --force prepare segment extract; dvc repro")
-        typer.echo("without the recordings: dvc repro --downstream search")
+        typer.echo("without the recordings, use dvc repro --downstream search")
 
 
 _Address = Annotated[
     str | None,
-    typer.Argument(help="A folder or s3://bucket/folder; by default the one pushed to before."),
+    typer.Argument(help="A folder or s3://bucket/folder; by default the one that is noted."),
 ]
 _Waves = Annotated[
-    bool, typer.Option("--waves", help="The segments' waves too, to extract more features later.")
+    bool,
+    typer.Option(
+        "--waves", help="Copy the segments' waves too, so that more features can be extracted."
+    ),
 ]
 
 
@@ -88,24 +95,25 @@ def cache_push(
     address: _Address = None,
     waves: _Waves = False,
     everything: Annotated[
-        bool, typer.Option("--all", help="The whole store, not this corpus's features alone.")
+        bool, typer.Option("--all", help="Copy the whole store, not only this corpus's features.")
     ] = False,
     licensed: Annotated[
         bool,
         typer.Option(
             "--i-hold-the-licence",
-            help="Push features of recordings that are not free to share; who can read there "
-            "needs the licence too.",
+            help="Copy features of recordings that are not free to share. Everybody who can read "
+            "the address needs the licence too.",
         ),
     ] = False,
 ) -> None:
-    """Copy features to an address, those that are not there yet.
+    """Copy features to an address, except those that are there already.
 
-    Any address that fsspec knows. For S3 and what speaks its language, `pip install "mfsn[s3]"`;
-    credentials come from AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, another
-    endpoint from AWS_ENDPOINT_URL or FSSPEC_S3_ENDPOINT_URL. The first address that takes features
-    is noted in .mfsn-remote: commit it, and every clone knows where to pull from; MFSN_REMOTE goes
-    before it.
+    Every address that fsspec knows will do. S3 and compatible services need `pip install
+    "mfsn[s3]"`. Credentials are read from AWS_PROFILE, or from AWS_ACCESS_KEY_ID and
+    AWS_SECRET_ACCESS_KEY; another endpoint is read from AWS_ENDPOINT_URL or
+    FSSPEC_S3_ENDPOINT_URL. The first address that features are copied to is noted in
+    .mfsn-remote. Commit this file, so that every clone knows the address. MFSN_REMOTE takes
+    precedence over it.
     """
     from mfsn.sharing.copying import push
     from mfsn.sharing.corpus import PreparedCorpus
@@ -122,7 +130,7 @@ def cache_push(
 
     def note() -> None:
         if note_remote(remote.address):
-            typer.echo("noted the address in .mfsn-remote; commit it, so that clones know it")
+            typer.echo("noted the address in .mfsn-remote; commit this file for other clones")
 
     _report(digests, lambda digest: push(remote, root, digest, note))
 
@@ -132,14 +140,15 @@ def cache_pull(
     address: _Address = None,
     waves: _Waves = False,
     everything: Annotated[
-        bool, typer.Option("--all", help="All that is there, not this corpus's features alone.")
+        bool,
+        typer.Option("--all", help="Copy all that is there, not only this corpus's features."),
     ] = False,
 ) -> None:
-    """Copy features from an address into the store, those that are missing.
+    """Copy features from an address into the store, except those that are there already.
 
-    What `mfsn cache push` says about addresses holds here too. The digests, which name the rows,
-    come with `dvc pull`, `dvc repro` or `mfsn cache import`. Every row is compared with its
-    checksum before it counts.
+    `mfsn cache push --help` explains addresses. The digests, which name the rows, come from
+    `dvc pull`, `dvc repro` or `mfsn cache import`. Every row is compared with its checksum before
+    it is used.
     """
     from mfsn.sharing.bundles import refuse_empty
     from mfsn.sharing.copying import pull
@@ -158,7 +167,7 @@ def cache_pull(
 
 
 def _report(digests: Sequence[Digest], copy: Callable[[Digest], Copied]) -> None:
-    """Copy the rows of each digest and say what became of them; status 1 if some are lost."""
+    """Copy the rows of each digest and print the results; exit with status 1 if rows are lost."""
     done = []
     for digest in digests:
         done.append(copy(digest))

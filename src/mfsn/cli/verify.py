@@ -19,24 +19,27 @@ if TYPE_CHECKING:
 @cache_app.command("verify")
 def cache_verify(
     repair: Annotated[
-        bool, typer.Option("--repair", help="Take damaged rows out and compute them again.")
+        bool, typer.Option("--repair", help="Remove damaged rows and compute them again.")
     ] = False,
-    extractor: Annotated[str | None, typer.Option(help="Check the rows of this one only.")] = None,
+    extractor: Annotated[
+        str | None, typer.Option(help="Check the rows of this extractor only.")
+    ] = None,
     rows: Annotated[
         int,
         typer.Option(
             "--recompute",
             min=0,
             metavar="ROWS",
-            help="Compute so many rows of each extractor again, picked at random, and compare.",
+            help="Compute this many rows per extractor again, chosen at random, and compare them.",
         ),
     ] = 0,
 ) -> None:
-    """Compare every byte with what was written; status 1 if something is wrong, or stays so.
+    """Compare every byte of the store with what was written.
 
-    Rows that a digest of this checkout names are computed again by --repair, waves from the
-    recordings; where another checkout names them, the same command there does it. A commit marker
-    that was forged together with its checksums shows by --recompute alone.
+    The exit status is 1 if something is wrong and could not be repaired. With --repair, rows that
+    a digest of this checkout names are computed again, waves from the recordings. If another
+    checkout names the rows, run the same command there. If somebody changed rows together with
+    their checksums and commit marker, only --recompute can find it.
     """
     from mfsn.doctor.mending.refill import describe_all_again
     from mfsn.store.upkeep.verify import lost_rows, verify
@@ -54,15 +57,16 @@ def cache_verify(
         left += _compute(root, each, rows, repair)
     if repair:
         lost = [problem.sentence() for problem in lost_rows(root, extractor)]
-        _say([*lost, *([] if left or lost else ["nothing is left to mend"])])
+        _say([*lost, *([] if left or lost else ["everything is repaired"])])
         left += lost
     raise typer.Exit(1 if left else 0)
 
 
 def _named_here(extractor: str | None) -> tuple[list[DigestRows], list[str]]:
-    """What the digests of this checkout name; a store can be checked from outside of one, too.
+    """What the digests of this checkout name, and errors about digests that cannot be read.
 
-    Also gives the digests that cannot be read, of those asked for; it says this of all.
+    Every such error is printed, but only those about the extractor asked for are returned. Outside
+    of a checkout both lists are empty, since a store can be checked from there too.
     """
     from mfsn.doctor.mending.refill import digest_rows
     from mfsn.workspace import find_workspace
@@ -80,7 +84,7 @@ def _named_here(extractor: str | None) -> tuple[list[DigestRows], list[str]]:
 
 
 def _compute(root: Path, named: DigestRows, rows: int, repair: bool) -> Iterator[str]:
-    """Fill in what is lost, then compare; gives what is left wrong."""
+    """Fill in what is lost, then compare; yields the names of stores that are still wrong."""
     from mfsn.doctor.mending.recompute import recompute, take_out
     from mfsn.doctor.mending.refill import refill
 

@@ -183,7 +183,7 @@ def test_a_damaged_store_is_told_and_repaired(
     assert run("cache", "verify") == 1
     assert "1 row of values not as written" in capsys.readouterr().out
     assert run("cache", "verify", "--repair") == 0
-    assert capsys.readouterr().out.splitlines()[-1] == "nothing is left to mend"
+    assert capsys.readouterr().out.splitlines()[-1] == "everything is repaired"
     assert run("cache", "verify") == 0
 
 

@@ -165,7 +165,7 @@ def test_repair_computes_just_what_is_lost_to_the_same_bytes(
     status, said = run(capsys, "--repair")
     assert status == 0
     assert [line for line in said if "computed again" in line] == computed
-    assert said[-1] == "nothing is left to mend"
+    assert said[-1] == "everything is repaired"
     assert run(capsys)[0] == 0
     assert project.contents() == before
 
@@ -253,7 +253,7 @@ def test_a_forged_marker_shows_when_rows_are_computed_again(
     assert any("5 rows computed again, 2 of them differ" in line for line in said)
     assert project.contents() != before
     status, said = run(capsys, "--recompute", "5", "--repair")
-    assert (status, said[-1]) == (0, "nothing is left to mend")
+    assert (status, said[-1]) == (0, "everything is repaired")
     assert project.contents() == before
     assert run(capsys, "--recompute", "5")[0] == 0
 

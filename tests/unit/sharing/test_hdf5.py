@@ -354,7 +354,7 @@ def test_the_commands_say_what_they_did(
     with pytest.raises(SystemExit, match="0"):
         cli.main(["cache", "import", file])
     out = capsys.readouterr().out
-    assert "sec: 10 rows, 10 new, 0 there already" in out
+    assert "sec: 10 rows, 10 new, 0 already in the store" in out
     assert "wrote data/prepared/demo/features/sec.json" in out
     assert "dvc commit --force prepare segment extract" in out
 
@@ -398,5 +398,5 @@ def test_folders_that_were_made_are_named(
     prepared: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert export(str(tmp_path / "new" / "deep" / "toy.h5")) == 0
-    made = [line for line in capsys.readouterr().out.splitlines() if line.startswith("made")]
-    assert made == [f"made the folder {tmp_path / n}" for n in ("new", "new/deep")]
+    made = [line for line in capsys.readouterr().out.splitlines() if line.startswith("created")]
+    assert made == [f"created the folder {tmp_path / n}" for n in ("new", "new/deep")]
