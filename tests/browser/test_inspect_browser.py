@@ -167,7 +167,7 @@ def test_licensed_sound_is_left_out_and_said(page: Page) -> None:
     expect(page.locator("#audio")).to_be_hidden()
     expect(page.locator("#segments button")).to_have_count(0)
     page.keyboard.press("Space")
-    expect(page.locator("#notes")).to_contain_text("--with-audio takes them in")
+    expect(page.locator("#notes")).to_contain_text("use --with-audio if your licence allows")
 
 
 def test_a_link_opens_at_its_utterance(page: Page, page_file: Path) -> None:

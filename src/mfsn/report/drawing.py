@@ -1,7 +1,7 @@
-"""Line plots as inline SVG that takes its colours from the page that it stands in.
+"""Line plots as inline SVG that takes its colours from the page around it.
 
-Matplotlib draws in placeholder colours, which are then replaced by the page's CSS variables, so
-that one figure serves light and dark.
+Matplotlib draws in placeholder colours. They are then replaced by the CSS variables of the page,
+so that the same figure fits the light and the dark design.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ NO_METADATA = {"Date": None, "Creator": None, "Format": None, "Type": None}
 
 
 def style(salt: str) -> AbstractContextManager[None]:
-    """The style of the page whatever the user's matplotlibrc says; `salt` makes ids unique."""
+    """The style of the page, without the user's matplotlibrc; `salt` makes ids unique."""
     return matplotlib.style.context(STYLE | {"svg.hashsalt": salt}, after_reset=True)
 
 
@@ -50,7 +50,7 @@ def svg(figure: Figure) -> str:
     """A figure as an SVG element that takes its colours from the page."""
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", transparent=True, metadata=NO_METADATA)
-    # What surrounds the drawing is for files of their own: prolog, size in points, global style.
+    # Only a separate SVG file needs the prolog, the size in points and the global style.
     text = re.sub(
         r"^.*?<svg [^>]*?(viewBox=\"[^\"]*\")[^>]*>", r"<svg \1>", buffer.getvalue(), flags=re.S
     )

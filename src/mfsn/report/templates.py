@@ -1,4 +1,4 @@
-"""Pages from templates, in which everything that comes from data is escaped."""
+"""HTML pages from templates; everything that comes from data is escaped."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import jinja2
 
 
 def environment(folder: Path) -> jinja2.Environment:
-    """The templates of a folder; a name that a template is not given is an error."""
+    """The templates of a folder; it is an error if a template uses a name that it was not given."""
     return jinja2.Environment(
         loader=jinja2.FileSystemLoader(folder),
         autoescape=True,

@@ -54,12 +54,12 @@ def test_the_page_says_that_test_scores_are_descriptive(probe: Run) -> None:
     section = page[page.index("Probes of each layer") :]
     section = section[: section.index("</section>")]
     assert "Test UA (descriptive)" in section
-    assert "nothing was chosen by it" in section
+    assert "nothing was chosen by them" in section
     assert re.findall(r"<th scope=\"row\">(layer_\d+)</th>", section) == [
         "layer_00", "layer_01", "layer_02",
     ]  # fmt: skip
     assert section.count("<svg") == 1
-    assert "C of logistic regression" in page
+    assert "The C that was chosen for logistic regression" in page
 
 
 def test_other_systems_have_no_such_section(experiment_without_search: Outputs) -> None:

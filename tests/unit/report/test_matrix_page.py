@@ -28,7 +28,7 @@ def test_corpora_that_were_crossed_are_a_matrix(experiment: Outputs) -> None:
     assert re.findall(r"<b>([\d.]+)</b>", section) == ["90.0", "25.0", "30.0", "50.0"]
     assert re.findall(r'class="([a-z ]*)" style', section) == ["dark own", "", "", " own"]
     assert re.findall(r'<th scope="col">(.+?)</th>', section) == ["one", "&lt;two&gt;"]
-    assert "chance is 25.0" in section
+    assert "Chance is 25.0" in section
 
 
 def test_a_fold_that_counts_in_no_mean_is_in_no_table(experiment: Outputs) -> None:

@@ -92,7 +92,7 @@ def test_the_page_has_every_section(page: Page) -> None:
     for heading in (
         "MFSN on demo", "What ran", "Folds", "Confusion", "Words against prosody",
         "Selection rules", "Chosen levels and operations", "Operation weights over time",
-        "Learning curves", "Most certain mistakes", "Data", "Features", "Parameters",
+        "Learning curves", "Most confident mistakes", "Data", "Features", "Parameters",
     ):  # fmt: skip
         assert heading in text
 
@@ -103,14 +103,14 @@ def test_the_page_says_what_ran(page: Page) -> None:
     assert "random/demo; random weights; frozen" in text
     assert "held_out: best UA + WA on development data" in text
     assert "CC0-1.0" in text
-    assert "Refit none; development data trained no model" in text
-    assert "largest mean log-posterior of an utterance's segments, which count equally" in text
+    assert "Refit none; no model was trained on development data" in text
+    assert "largest mean log-posterior of an utterance's segments; segments count equally" in text
     assert "AlexNet random weights before training" in text
     assert "run of fold session1, seed 1 c0ffee1" in text
 
 
 def test_every_parameter_that_decided_is_listed(page: Page) -> None:
-    listed = page.text.partition("Every parameter that decided this run")[2]
+    listed = page.text.partition("Every parameter that the results depend on")[2]
     for name, value in (
         ("system", "mfsn"), ("seeds", "[0, 1]"), ("labels.merge", '{"calm": "neutral"}'),
         ("segment.duration_s", "3.0"), ("mfcc.coefficients", "40"), ("model.projection", "32"),
@@ -124,15 +124,16 @@ def test_every_parameter_that_decided_is_listed(page: Page) -> None:
 def test_a_refit_says_that_models_saw_the_development_data(experiment: Outputs) -> None:
     path = experiment.models / "run.json"
     change(path, selection=read_json(path)["selection"] | {"refit": True})
-    assert "then trained again with them: every model has seen them" in page_of(experiment).text
+    assert "then trained again with this data included" in page_of(experiment).text
 
 
 @pytest.mark.parametrize(
     ("aggregation", "weigh", "words"),
     [
-        ("majority_vote", False, "majority vote of an utterance's segments, which count equally"),
-        ("mean_posterior", True, "largest mean posterior of an utterance's segments, which count"
-                                 " by their valid samples"),
+        ("majority_vote", False, "majority vote of an utterance's segments; segments count"
+                                 " equally"),
+        ("mean_posterior", True, "largest mean posterior of an utterance's segments; segments"
+                                 " count by their valid samples"),
     ],
 )  # fmt: skip
 def test_the_page_says_how_utterances_were_decided(
@@ -277,13 +278,13 @@ def test_the_classical_system_shows_its_cost_and_no_curves(
     assert "optimisation.class_weights false" in text
     assert "optimisation.lr" not in text
     assert "AlexNet" not in text
-    assert "on the whole utterance" in text
+    assert "from the whole utterance at once" in text
     assert "Learning curves" not in text
 
 
 @pytest.mark.parametrize(
     ("network", "words"),
-    [("export", "the search's network itself"), ("derived", "chosen operations")],
+    [("export", "the network of the search itself"), ("derived", "chosen operations")],
 )
 def test_the_page_says_what_became_of_the_search(
     experiment: Outputs, network: str, words: str
@@ -295,9 +296,15 @@ def test_the_page_says_what_became_of_the_search(
 @pytest.mark.parametrize(
     ("search", "words"),
     [
-        ({"mode": "joint", "levels": []}, "alpha and weights on the same batches"),
-        ({"mode": "random", "levels": []}, "operations and level were drawn for each fold"),
-        ({"mode": "fixed", "levels": ["low"]}, "the operations were given; levels drawn from low"),
+        ({"mode": "joint", "levels": []}, "alpha and weights are trained on the same batches"),
+        (
+            {"mode": "random", "levels": []},
+            "operations and level were drawn at random for each fold",
+        ),
+        (
+            {"mode": "fixed", "levels": ["low"]},
+            "the operations were given in params.yaml; levels are drawn from low",
+        ),
     ],
 )
 def test_the_page_says_how_was_searched(

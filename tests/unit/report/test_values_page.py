@@ -73,7 +73,7 @@ def test_the_page_has_scores_of_dimensions_and_no_classes(rated: Outputs) -> Non
         for name in NAMES:
             assert f"{scores[f'{score}_{name}']:.3f}" in page
     assert f"{scores['predict_the_mean']['mse']:.3f}" in page
-    for title in ("<h2>Confusion", "Most certain mistakes", ">UA<"):
+    for title in ("<h2>Confusion", "Most confident mistakes", ">UA<"):
         assert title not in page
 
 
@@ -81,9 +81,9 @@ def test_the_page_states_the_unit_and_what_selection_looked_at(rated: Outputs) -
     page = page_of(rated)
     labels = read_table(rated.manifest)[NAMES].to_numpy()
     low, high = labels.min(), labels.max()
-    assert f"in the unit of the corpus&#39;s ratings (labels from {low:.4g} to {high:.4g})" in page
+    assert f"in the unit of the corpus ratings (labels from {low:.4g} to {high:.4g})" in page
     assert "best mean CCC on development data" in page
-    assert "mean value of an utterance&#39;s segments, which count equally" in page
+    assert "mean value of an utterance&#39;s segments; segments count equally" in page
     assert "Without a rating, left out" in page
     assert "voice9_98" in page
 
@@ -91,7 +91,7 @@ def test_the_page_states_the_unit_and_what_selection_looked_at(rated: Outputs) -
 def test_the_page_says_what_the_intervals_are(rated: Outputs) -> None:
     page, ends = page_of(rated), read_json(rated.scores)["intervals"]["ccc"]
     assert f"({ends['low']:.3f} to {ends['high']:.3f})" in page
-    assert "a percentile bootstrap with 200 draws of the 6 speakers tested" in page
+    assert "a percentile bootstrap with 200 draws of the 6 speakers that were tested" in page
 
 
 def test_without_draws_there_is_no_interval(experiment: Outputs) -> None:

@@ -1,1 +1,1 @@
-"""The page of `mfsn inspect --html`: what goes into it, and how it is put together."""
+"""The page of `mfsn inspect --html`: what it contains and how it is built."""

@@ -1,4 +1,4 @@
-// Making nodes. Text from data only ever becomes text nodes, never markup.
+// Making nodes. Text from data always becomes text nodes, never markup.
 const byId = (id) => document.getElementById(id);
 
 function set(node, properties) {
@@ -34,7 +34,7 @@ function fillChoice(select, options, chosen) {
     make("option", { value, selected: value === chosen }, text)));
 }
 
-// What the page carries: blocks of JSON, and in them bytes as base64.
+// The data of the page: blocks of JSON, which contain bytes as base64.
 const block = (id) => JSON.parse(byId(id).textContent);
 const bytesOf = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
 
@@ -48,7 +48,7 @@ function colourAt(position) {
     : `hsl(${Math.round((position * 137.508) % 360)} 55% 52%)`;
 }
 
-// Canvases know no CSS variables.
+// A canvas does not understand CSS variables.
 const resolved = (colour) => colour.startsWith("var(")
   ? getComputedStyle(document.documentElement).getPropertyValue(colour.slice(4, -1)).trim()
   : colour;

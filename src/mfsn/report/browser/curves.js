@@ -5,10 +5,10 @@ function curvesOf(detail, measure) {
     const mean = level[`${measure}_mean`];
     const values = Array.from(bytesOf(data), (byte) => low + (byte / 255) * (high - low));
     return { name, mean, values, colour: colourAt(position) };
-  }).filter(({ values }) => values.length > detail.segments); // a mean alone has no course
+  }).filter(({ values }) => values.length > detail.segments); // one mean per segment makes no curve
 }
 
-// Relative to its mean over real audio, so that levels of different size share an axis.
+// Each curve is divided by its mean over real audio, so that all levels fit one axis.
 function paintCurves(context, box, detail, curves) {
   const real = (curve) => curve.values.slice(0, Math.ceil(
     (detail.duration_s / (detail.segments * detail.segment_s)) * curve.values.length));
@@ -36,7 +36,7 @@ function legendOf(curves) {
   });
 }
 
-// `1.23 s`, the segment, and each level's norm there.
+// The time, such as `1.23 s`, the segment, and the norm of each level at this time.
 function readout(detail, curves, time) {
   const total = detail.segments * detail.segment_s;
   const levels = curves.map(({ name, values }) => {

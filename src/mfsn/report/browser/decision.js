@@ -1,4 +1,4 @@
-// What was decided, by which models, and how each segment contributed.
+// What was decided, by which models, and what they said about each segment.
 function showHead(utterance, detail) {
   const { facts } = detail;
   const said = ["speaker", "session", "gender", "licence"]
@@ -19,7 +19,7 @@ function showDecision(utterance, detail) {
   }
   const heading = make("h3", {}, "Decision");
   if (!decision) {
-    const why = "No prediction: it is in no test fold, or nothing is trained yet.";
+    const why = "No prediction: the utterance is in no test fold, or nothing is trained yet.";
     byId("decision").replaceChildren(heading, make("p", { className: "none" }, why));
     return;
   }
@@ -32,7 +32,7 @@ function showDecision(utterance, detail) {
     ...ofSegments("Posterior of each segment", detail.segment_posteriors, segmentTable));
 }
 
-// Nothing where the system reads whole utterances at once.
+// Empty if the system reads whole utterances at once.
 function ofSegments(title, segments, table) {
   return segments.length ? [make("h4", {}, title), table(segments)] : [];
 }
@@ -43,10 +43,10 @@ function showRating({ label, predicted, segments, origin }) {
   byId("decision").replaceChildren(make("h3", {}, "Values"),
     make("p", { className: "note" }, origin),
     valueTable(["predicted", "label"], byDimension([predicted, label])),
-    ...ofSegments("Predicted of each segment", segments, table));
+    ...ofSegments("Predicted for each segment", segments, table));
 }
 
-// A row a dimension.
+// One row per dimension.
 function valueTable(columns, values) {
   const head = columns.map((name) => make("th", { scope: "col" }, name));
   const body = index.dimensions.map((name, place) => make("tr", {},

@@ -1,4 +1,4 @@
-"""What the page shows of one utterance once it is chosen."""
+"""What the page shows about the utterance that the reader has chosen."""
 
 from __future__ import annotations
 
@@ -14,16 +14,17 @@ from mfsn.report.utterance.utterance import MFCC_SPREAD, Level, Utterance
 
 Array = npt.NDArray[Any]
 WAVE_POINTS = 600
-"""Of a segment: one every 5 ms of 3 s."""
+"""Points of the waveform per segment: one every 5 ms of 3 s."""
 
 
 def detail(utterance: Utterance, scale_db: tuple[float, float], playable: bool) -> dict[str, Any]:
-    """Everything that the page draws and plays of an utterance, as plain values.
+    """Everything that the page draws and plays for an utterance, as plain values.
 
     Args:
-        utterance: gathered.
-        scale_db: the levels that are drawn darkest and brightest, the same for all utterances.
-        playable: whether its sound goes in.
+        utterance: what is known about it.
+        scale_db: the levels in dB drawn as the darkest and the brightest colour, the same for all
+            utterances.
+        playable: whether the recording is put into the page.
     """
     padded = np.zeros(utterance.segments * utterance.segment.samples, np.float32)
     padded[: len(utterance.wave)] = utterance.wave
@@ -48,7 +49,7 @@ def detail(utterance: Utterance, scale_db: tuple[float, float], playable: bool) 
 
 
 def _images(rows: Array | None, scale: tuple[float, float]) -> list[str]:
-    """One image a segment; none where the extractor has not run."""
+    """One image per segment; empty if the extractor has not run."""
     return [] if rows is None else [packing.image(frames, *scale) for frames in rows]
 
 

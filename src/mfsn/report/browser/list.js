@@ -1,4 +1,4 @@
-// The list: filters, order, and moving through it.
+// The list of utterances: filters, order, and moving to the previous or next one.
 const list = byId("list");
 const search = byId("search");
 const filters = Object.fromEntries(Object.keys(KINDS).map((kind) => [kind, byId(`by-${kind}`)]));
@@ -69,7 +69,7 @@ function markChosen(before, now) {
   list.setAttribute("aria-activedescendant", rows[now].id);
 }
 
-// Scrolls the list alone: on a narrow page the reader may be far below it.
+// Scrolls only the list: on a narrow page the reader may be far below it.
 function showInList(node) {
   const [outer, inner] = [list.getBoundingClientRect(), node.getBoundingClientRect()];
   if (inner.top < outer.top) list.scrollTop -= outer.top - inner.top;

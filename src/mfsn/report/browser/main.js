@@ -1,11 +1,11 @@
-// Putting it together: choosing an utterance, and the keys.
+// Choosing an utterance, and the keys; the page starts here.
 function choose(number) {
   const utterance = all[number];
   markChosen(state.number, number);
   state.number = number;
   state.detail = block(`utterance-${number}`);
   history.replaceState(null, "", addressOf(utterance));
-  byId("readout").textContent = "Point at a panel to read it off; click to play from there.";
+  byId("readout").textContent = "Point at a panel to see its values; click to play from there.";
   showHead(utterance, state.detail);
   showSound(state.detail);
   showDecision(utterance, state.detail);
@@ -21,7 +21,7 @@ const KEYS = {
   "/": () => search.focus(),
 };
 
-// These have a use of their own for the keys.
+// These elements use the keys themselves.
 const TAKING = "input, select, audio";
 
 function onKey(event) {

@@ -1,4 +1,4 @@
-// Where the utterances lie in a level, in two dimensions.
+// The map: the utterances of one level in two dimensions.
 const METHODS = { tsne: "t-SNE", pca: "PCA" };
 const REACH = 0.12;
 const levelNames = Object.keys(index.maps);
@@ -13,7 +13,7 @@ let points = [];
 function prepareMap() {
   const heading = make("h3", {}, "Map");
   if (!view.level) {
-    const why = "No map: it takes five utterances that differ, and an encoder's levels.";
+    const why = "No map: it needs an encoder's levels and at least five utterances that differ.";
     byId("map").replaceChildren(heading, make("p", { className: "none" }, why));
     return;
   }
@@ -50,7 +50,7 @@ function showMap() {
   markOnMap();
 }
 
-// Points that the list's filters leave out are faint.
+// Utterances that the filters of the list hide are faint on the map.
 function markVisible() {
   const visible = new Set(state.visible.map((utterance) => utterance.number));
   points.forEach((point, number) => point.classList.toggle("faint", !visible.has(number)));

@@ -2,17 +2,17 @@
 function showNear(utterance) {
   const columns = Object.entries(index.neighbours)
     .map(([level, lists]) => nearColumn(level, lists[utterance.number], utterance));
-  const what = "Cosine similarity of mean frames, padding left out, among this page's utterances.";
+  const what = "Cosine similarity of the mean frames without padding, among the utterances of this page.";
   byId("near").replaceChildren(make("h3", {}, "Nearest neighbours"),
     ...(columns.length
       ? [make("p", { className: "note" }, what), make("div", { className: "levels" }, ...columns)]
-      : [make("p", { className: "none" }, "No encoder is extracted.")]));
+      : [make("p", { className: "none" }, "The features of no encoder are extracted yet.")]));
 }
 
 function nearColumn(level, near, utterance) {
   const alike = (name) => near.filter(([other]) => all[other][name] === utterance[name]).length;
   const counts = near.length
-    ? `${alike("emotion")} of ${near.length} share the emotion, ${alike("speaker")} the speaker`
+    ? `${alike("emotion")} of ${near.length} have the same emotion, ${alike("speaker")} the same speaker`
     : "no other utterance";
   return make("div", {}, make("h4", {}, level), make("p", { className: "note" }, counts),
     make("ol", {}, ...near.map(([other, cosine]) => nearItem(all[other], cosine))));

@@ -1,4 +1,4 @@
-"""What the page knows of all its utterances at once: the list, the maps, who is near whom."""
+"""What the page holds about all utterances together: the list, the maps, the neighbours."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ Array = npt.NDArray[Any]
 def overview(
     source: Source, ids: Sequence[str], is_playable: Callable[[str], bool]
 ) -> dict[str, Any]:
-    """The page's index, as plain values.
+    """The index of the page, as plain values.
 
     Args:
-        source: of the corpus and experiment.
+        source: the tables and features of the experiment.
         ids: the utterances of the page.
-        is_playable: whether recordings of a licence may be heard on the page.
+        is_playable: given a licence, whether the page may contain recordings under it.
     """
     means = mean_levels(source, ids)
     shown = tqdm(means.items(), "maps", unit="level", disable=None)
@@ -42,14 +42,18 @@ def overview(
 
 
 def mean_levels(source: Source, ids: Sequence[str]) -> dict[str, Array]:
-    """The mean frame of each utterance, (U, D), by level; frames of padding are left out."""
+    """The mean frame of each utterance without padding, one (U, D) array per level."""
     shown = tqdm(ids, "levels", unit="utterance", disable=None)
     means = [{name: v.mean_D for name, v in levels_of(source, i).items()} for i in shown]
     return {name: np.stack([mean[name] for mean in means]) for name in means[0]}
 
 
 def scale_db(source: Source, ids: Sequence[str]) -> tuple[float, float]:
-    """The levels that spectrograms are drawn between: 80 dB below the loudest, in tens."""
+    """The range in dB in which spectrograms are drawn.
+
+    The top is the largest level of all utterances, rounded up to a multiple of 10 dB; the bottom
+    is `RANGE_DB` below it.
+    """
     reader = source.readers.get("spectrogram")
     if reader is None:
         return -RANGE_DB, 0.0
@@ -61,25 +65,25 @@ def scale_db(source: Source, ids: Sequence[str]) -> tuple[float, float]:
 def notes(source: Source, ids: Sequence[str], is_playable: Callable[[str], bool]) -> Iterator[str]:
     """Sentences about what the page does not show, or what its figures do not mean."""
     if len(ids) < len(source.manifest):
-        yield f"{len(ids)} of the corpus's {len(source.manifest)} utterances are on this page."
+        yield f"This page shows {len(ids)} of the {len(source.manifest)} utterances of the corpus."
     for name in source.missing:
-        if name in source.troubles:  # whose sentence names a folder of this machine
-            yield f"{name} cannot be read and is left out; mfsn inspect says why."
+        if name in source.troubles:  # the reason names a folder of this machine, so it stays out
+            yield f"{name} cannot be read and is left out; mfsn inspect prints the reason."
         else:
-            yield f"{name} is not extracted yet; dvc repro extract@{name} does it."
+            yield f"{name} is not extracted yet; run dvc repro extract@{name}."
     if source.predictions.empty:
-        yield "Nothing is predicted yet; dvc repro trains and evaluates."
+        yield "Nothing is predicted yet; run dvc repro to train and evaluate."
     elif source.dimensions:
-        yield f"The experiment predicts {', '.join(source.dimensions)} and decides on no class."
+        yield f"The experiment predicts {', '.join(source.dimensions)}, not classes."
     weights = {n: source.readers[n].digest.about.get("weights") for n in source.readers}
     random = ", ".join(n.upper() for n in ENCODERS if weights.get(n) == "random weights")
     if random:
-        yield f"Encoders with random weights ({random}) say nothing about pretrained ones."
+        yield f"Encoders with random weights ({random}) tell nothing about pretrained ones."
     silent = [licence for licence in _licences(source, ids) if not is_playable(licence)]
     if silent:
         yield (
-            f"Recordings are left out where their licence is not free ({'; '.join(silent)}); "
-            "--with-audio takes them in."
+            f"Recordings under licences that are not free to share ({'; '.join(silent)}) are left "
+            "out; use --with-audio if your licence allows them here."
         )
 
 
@@ -103,7 +107,7 @@ def _entry(source: Source, values: Mapping[Hashable, Any]) -> dict[str, Any]:
 
 
 def _values(source: Source, utterance_id: str) -> dict[str, Any]:
-    """Predicted values, and how far they lie from the labels in the mean; nothing without any."""
+    """The predicted values and their mean distance from the labels; empty if there are none."""
     rating = source.rating_of(utterance_id)
     if rating is None:
         return {}

@@ -1,4 +1,4 @@
-"""Numbers, images and sound as compact text, the same bytes each time."""
+"""Numbers, images and sound as compact text; the same input always gives the same bytes."""
 
 from __future__ import annotations
 
@@ -15,32 +15,33 @@ from mfsn.audio import decoding as audio
 
 Array = npt.NDArray[Any]
 WEBP: dict[str, Any] = {"format": "WEBP", "quality": 40, "method": 2}
-# Not Ogg, whose streams get random numbers. Constant, so that seeking is exact: 40 kbit/s.
+# Not Ogg, since its streams contain random numbers. The bit rate is constant (40 kbit/s), so that
+# the browser finds a position exactly.
 MP3: dict[str, Any] = {"format": "MP3", "bitrate_mode": "CONSTANT", "compression_level": 0.8}
-# Lower ones exist, but their encoder adds silence at the end.
+# There are lower rates, but at those the encoder adds silence at the end.
 MP3_RATES_HZ = (16000, 22050, 24000, 32000, 44100, 48000)
 
 
 def to_bytes(values: Array, low: float, high: float) -> npt.NDArray[np.uint8]:
-    """Map `low` to 0 and `high` to 255, rounded; what lies beyond is clipped."""
+    """Map `low` to 0 and `high` to 255, rounded; values outside this range are clipped."""
     share = (values - low) / max(high - low, 1e-12)
     steps: npt.NDArray[np.uint8] = np.rint(255 * share.clip(0, 1)).astype(np.uint8)
     return steps
 
 
 def curve(values: Array) -> dict[str, Any]:
-    """A curve in 256 steps between its extremes: `low`, `high` and `data`, base64 of its bytes."""
+    """A curve as `low` and `high`, its extremes, and `data`, one byte per value as base64."""
     low, high = float(values.min()), float(values.max())
     data = base64_of(to_bytes(values, low, high).tobytes())
     return {"low": float(f"{low:.5g}"), "high": float(f"{high:.5g}"), "data": data}
 
 
 def envelope(wave: Array, points: int) -> str:
-    """The least and largest sample of each of `points` stretches, as base64 of signed bytes.
+    """The smallest and the largest sample of each stretch of a wave, as base64 of signed bytes.
 
     Args:
-        wave: (samples,), full scale 1; `points` or more.
-        points: how many stretches.
+        wave: (samples,), full scale 1; at least `points` samples.
+        points: the number of stretches of equal length.
     """
     starts = np.arange(points) * len(wave) // points
     ends = [np.minimum.reduceat(wave, starts), np.maximum.reduceat(wave, starts)]
@@ -48,7 +49,7 @@ def envelope(wave: Array, points: int) -> str:
 
 
 def image(frames: Array, low: float, high: float) -> str:
-    """Frames from left to right, bins upwards, in grey from `low` to `high`: base64 of a WebP.
+    """A grey WebP image as base64: frames from left to right, bins from bottom to top.
 
     Args:
         frames: (frames, bins).
@@ -62,7 +63,7 @@ def image(frames: Array, low: float, high: float) -> str:
 
 
 def sound(wave: Array, sample_rate_hz: int) -> str:
-    """A mono wave as base64 of an MP3, resampled where its rate is none of `MP3_RATES_HZ`."""
+    """A mono wave as base64 of an MP3; it is resampled if its rate is not in `MP3_RATES_HZ`."""
     rate = sample_rate_hz
     if rate not in MP3_RATES_HZ:
         rate = next((r for r in MP3_RATES_HZ if r > sample_rate_hz), MP3_RATES_HZ[-1])

@@ -1,7 +1,8 @@
-"""One self-contained HTML page: the list, the maps, and every utterance's features and sound.
+"""One self-contained HTML page: the list, the maps, and each utterance's features and sound.
 
-It asks nothing of any network. Everything that comes from data lies in blocks of JSON, which the
-page's own script, and by the page's policy no other, turns into text and never into markup.
+The page needs no network. Everything that comes from data is in blocks of JSON. The script of the
+page turns it into text and never into markup, and the security policy of the page allows no other
+script.
 """
 
 from __future__ import annotations
@@ -44,16 +45,18 @@ JSON = {"sort_keys": False, "separators": (",", ":"), "allow_nan": False}
 
 
 def render(source: Source, ids: Sequence[str], is_playable: Callable[[str], bool]) -> Iterator[str]:
-    """The page in pieces, one utterance in memory at a time; the same inputs give the same text.
+    """Yield the page piece by piece, with only one utterance in memory at a time.
+
+    The same inputs always give the same text.
 
     Args:
-        source: of the corpus and experiment.
-        ids: the utterances, in the order of their list.
-        is_playable: whether recordings of a licence may be heard on the page.
+        source: the tables and features of the experiment.
+        ids: the utterances, in the order in which the page lists them.
+        is_playable: given a licence, whether the page may contain recordings under it.
 
     Raises:
         ManifestError: if there is no such utterance, or it has no segments.
-        CacheError: if the store lacks or has damaged rows.
+        CacheError: if rows are missing from the store or damaged.
     """
     scale = scale_db(source, ids)
     css, js = (FOLDER / "page.css").read_text("utf-8"), _script()
@@ -86,7 +89,7 @@ def _script() -> str:
 
 
 def _policy(css: str, js: str) -> str:
-    """What the page may do: run its own script, use its own style, show and play its own data."""
+    """The security policy: the page may use only its own script, style and data."""
     script, style = (_sha256_of(text) for text in (js, css))
     return (
         f"default-src 'none'; script-src '{script}'; style-src '{style}'; "
@@ -95,12 +98,12 @@ def _policy(css: str, js: str) -> str:
 
 
 def _sha256_of(text: str) -> str:
-    # The browser hashes what stands between the tags, line ends of the template included.
+    # The browser hashes the text between the tags, including the line end after the first tag.
     digest = hashlib.sha256(f"\n{text}".encode()).digest()
     return f"sha256-{base64.b64encode(digest).decode()}"
 
 
 def _magma() -> str:
-    """The colour map of the pictures: 256 times red, green and blue, as base64."""
+    """The colour map of the pictures as base64: red, green and blue for 256 values."""
     colours = matplotlib.colormaps["magma"](np.arange(256), bytes=True)[:, :3]
     return base64_of(np.ascontiguousarray(colours).tobytes())

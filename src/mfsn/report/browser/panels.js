@@ -1,4 +1,4 @@
-// Waveform, spectrogram, MFCC and levels under one another, on one time axis.
+// Waveform, spectrogram, MFCC and levels, one below the other, on one time axis.
 const GUTTER = 46;
 const stack = byId("stack");
 const cursor = make("div", { className: "line cursor", hidden: true });
@@ -10,7 +10,7 @@ async function openPanels(detail) {
   shown = { norms: [], images: {} };
   const names = ["spectrogram", "mfcc"];
   const images = await Promise.all(names.map((name) => Promise.all(detail[name].map(coloured))));
-  if (state.detail !== detail) return; // another one was chosen meanwhile
+  if (state.detail !== detail) return; // the reader has chosen another one meanwhile
   shown.images = Object.fromEntries(names.map((name, position) => [name, images[position]]));
   showPanels();
 }
@@ -39,7 +39,7 @@ function showPanels() {
   stack.replaceChildren(
     panel("Waveform", [`peak ${detail.peak.toFixed(3)}`], 70, (...box) => paintWave(...box, detail)),
     panel("Spectrogram", [`${decibels} dB, kHz`], 150, images(spectrogram, khz), spectrogram.length),
-    panel("MFCC", ["coefficients, each in its deviations, ±3"], 90, images(mfcc, (n) => n), mfcc.length),
+    panel("MFCC", ["coefficients in standard deviations, ±3"], 90, images(mfcc, (n) => n), mfcc.length),
     levelPanel("Norm of each frame", detail, shown.norms),
     levelPanel("Distance from the mean frame", detail, curvesOf(detail, "distance")),
     timeAxis(detail), cursor, playhead);
@@ -51,7 +51,7 @@ const levelPanel = (title, detail, curves) => panel(title, legendOf(curves), 80,
 
 function panel(title, extras, height, paint, there = true) {
   const caption = make("figcaption", {}, make("b", {}, title), ...extras);
-  if (!there) return make("figure", {}, caption, make("p", { className: "none" }, "not extracted"));
+  if (!there) return make("figure", {}, caption, make("p", { className: "none" }, "not extracted yet"));
   const canvas = make("canvas", { role: "img", "aria-label": title });
   const figure = make("figure", {}, caption, canvas);
   const context = fitted(canvas, height);
@@ -105,7 +105,7 @@ function images(canvases, unit) {
   };
 }
 
-// Padding is shaded; segments meet at dashed lines.
+// Shades the padding, and draws dashed lines between segments.
 function paintBorders(context, box) {
   const { detail } = state;
   const scale = box.width / (detail.segments * detail.segment_s);

@@ -1,4 +1,4 @@
-"""Which utterances are alike in a level: nearest neighbours, and maps in two dimensions.
+"""Which utterances are similar in a level: nearest neighbours, and maps in two dimensions.
 
 Shapes: U utterances, D features.
 """
@@ -15,17 +15,17 @@ from threadpoolctl import threadpool_limits
 
 NEIGHBOURS = 8
 FEWEST = 5
-"""A map of fewer points says nothing."""
+"""There is no map if there are fewer utterances."""
 PERPLEXITY = 30
 
 Array = npt.NDArray[Any]
 
 
 def neighbours(mean_UD: Array) -> list[list[tuple[int, float]]]:
-    """The most similar other utterances of each, nearest first, with their cosine similarity.
+    """For each utterance, the most similar others with their cosine similarity, nearest first.
 
     Args:
-        mean_UD: mean-pooled frames.
+        mean_UD: the mean frame of each utterance.
     """
     length_U1 = np.linalg.norm(mean_UD, axis=1, keepdims=True)
     unit_UD = mean_UD / np.maximum(length_U1, 1e-12)
@@ -40,20 +40,20 @@ def _nearest(unit_UD: Array, number: int) -> list[tuple[int, float]]:
 
 
 def maps(mean_UD: Array) -> dict[str, list[list[float]]]:
-    """Places of the utterances in two dimensions, `pca` and `tsne`, within -1 to 1.
+    """Positions of the utterances on two maps, `pca` and `tsne`, between -1 and 1.
 
-    PCA of the vectors; t-SNE of their cosine distances, seeded, started from PCA. Nothing for
-    fewer than `FEWEST` utterances, or where all are alike.
+    PCA is of the vectors. t-SNE is of their cosine distances, with a fixed seed and started from
+    PCA. There are no maps for fewer than `FEWEST` utterances, or if all are equal.
 
     Args:
-        mean_UD: mean-pooled frames.
+        mean_UD: the mean frame of each utterance.
     """
     if len(mean_UD) < FEWEST or not np.ptp(mean_UD, axis=0).any():
         return {}
     vectors_UD = mean_UD.astype(np.float64)
     perplexity = min(PERPLEXITY, (len(mean_UD) - 1) / 3)
     tsne = TSNE(perplexity=perplexity, metric="cosine", init="pca", random_state=0)
-    # One thread, since another number of them rounds and so ends up differently.
+    # One thread, since the number of threads changes the rounding and so the result.
     with threadpool_limits(1):
         pca = PCA(2, svd_solver="full").fit_transform(vectors_UD)
         return {"pca": _scaled(pca), "tsne": _scaled(tsne.fit_transform(vectors_UD))}

@@ -1,4 +1,4 @@
-// All utterances of the page, and the one that is shown.
+// All utterances of the page, and which one is shown.
 const index = block("index");
 
 const OUTCOMES = ["right", "wrong", "undecided"];
@@ -16,7 +16,7 @@ const all = index.utterances.map((utterance, number) => ({
 }));
 
 const distinct = (name) => [...new Set(all.map((utterance) => utterance[name]))].sort();
-// Values are neither right nor wrong.
+// Predicted values are neither right nor wrong, so they have no outcome.
 const KINDS = { emotion: index.classes, speaker: distinct("speaker"),
   ...(index.dimensions.length ? {} : { outcome: OUTCOMES }) };
 

@@ -1,4 +1,4 @@
-"""What ran, and what a reader must know before believing a number, in words."""
+"""The words of the report: what ran, and warnings about what the scores do not mean."""
 
 from __future__ import annotations
 
@@ -8,29 +8,29 @@ from typing import Any
 from mfsn.report.experiment.run import Run
 
 SEARCHES = {
-    "joint": "alpha and weights on the same batches",
-    "bilevel": "alpha on training data of its own",
-    "fixed": "none; the operations were given",
-    "random": "none; operations and level were drawn for each fold and seed",
+    "joint": "alpha and weights are trained on the same batches",
+    "bilevel": "alpha is trained on a separate share of the training data",
+    "fixed": "none; the operations were given in params.yaml",
+    "random": "none; operations and level were drawn at random for each fold and seed",
 }
 NETWORKS = {
-    "export": "the search's network itself (one training process)",
-    "soft": "the searched mixture, trained again with alpha fixed",
-    "derived": "the chosen operations alone, trained again",
+    "export": "the network of the search itself (no second training)",
+    "soft": "the mixture that the search found, trained again with alpha fixed",
+    "derived": "only the chosen operations, trained again",
 }
 RULES = {
-    "held_out": "best UA + WA on development data, on which no model to choose from is trained",
-    "oracle_test": "best UA + WA on the test fold itself, as the published code does: optimistic",
-    "last_epoch": "the last epoch (of linear models the C set beforehand); nothing is chosen",
+    "held_out": "best UA + WA on development data, which the compared models were not trained on",
+    "oracle_test": "best UA + WA on the test fold itself, as the published code does; optimistic",
+    "last_epoch": "the last epoch (for linear models, the C in params.yaml); nothing is chosen",
 }
 RULES_OF_DIMENSIONS = {
-    "held_out": "best mean CCC on development data, on which no model to choose from is trained",
-    "oracle_test": "best mean CCC on the test fold itself: optimistic",
+    "held_out": "best mean CCC on development data, which the compared models were not trained on",
+    "oracle_test": "best mean CCC on the test fold itself; optimistic",
     "last_epoch": RULES["last_epoch"],
 }
 REFITS = {
-    False: "none; development data trained no model",
-    True: "chosen on development data, then trained again with them: every model has seen them",
+    False: "none; no model was trained on development data",
+    True: "models were chosen on development data, then trained again with this data included",
 }
 ALEXNET = {
     "random": "random weights before training",
@@ -44,7 +44,7 @@ DECISIONS = {
 
 
 def title(run: Run) -> str:
-    """System and corpus."""
+    """The title of the report: system and corpus."""
     return f"{run.about['title']} on {run.about['corpus']}"
 
 
@@ -70,21 +70,21 @@ def facts(run: Run) -> list[tuple[str, str]]:
 
 
 def target(run: Run) -> str:
-    """The dimensions, and the unit of their values."""
+    """The dimensions and the range of their labels, in words."""
     labels = run.manifest[run.dimensions].to_numpy()
     return (
-        f"{', '.join(run.dimensions)}, in the unit of the corpus's ratings (labels from "
+        f"{', '.join(run.dimensions)}, in the unit of the corpus ratings (labels from "
         f"{labels.min():.4g} to {labels.max():.4g})"
     )
 
 
 def rule_text(run: Run, rule: str) -> str:
-    """What a selection rule chooses by."""
+    """How a selection rule chooses, in words."""
     return (RULES_OF_DIMENSIONS if run.dimensions else RULES)[rule]
 
 
 def warnings(run: Run) -> list[str]:
-    """What a reader must know before believing a number."""
+    """Warnings about what the scores do not mean."""
     found = []
     if run.is_demo:
         found.append("This is the demo: its scores mean nothing beyond the demo.")
@@ -92,14 +92,17 @@ def warnings(run: Run) -> list[str]:
     random = [name.upper() for name, e in encoders if e["weights"] == "random weights"]
     if random:
         come = "comes" if len(random) == 1 else "come"
-        found.append(f"{' and '.join(random)} {come} from random weights, which know no speech.")
+        found.append(
+            f"{' and '.join(random)} {come} from random weights, which have learnt nothing about "
+            "speech."
+        )
     if not run.about["protocol"]["speaker_independent"]:
-        found.append("Training and test share speakers: the scores do not carry to new ones.")
+        found.append("Training and test share speakers: the scores do not hold for new speakers.")
     if run.scores["selection"] == "oracle_test":
         found.append("The models were chosen on the test data: the scores are optimistic.")
     if run.about["parameters"].get("optimisation", {}).get("shuffle_labels"):
         near = "those of predicting the mean" if run.dimensions else "chance"
-        found.append(f"Training labels were shuffled: scores must lie near {near}.")
+        found.append(f"The training labels were shuffled: scores should be near {near}.")
     return found
 
 
@@ -108,7 +111,7 @@ def _searched(about: Mapping[str, Any]) -> list[tuple[str, str]]:
     if not about["searched"] or not {"search", "train"} <= parameters.keys():
         return []
     search, network = parameters["search"], NETWORKS[parameters["train"]["network"]]
-    levels = f"; levels drawn from {', '.join(search['levels'])}" if search["levels"] else ""
+    levels = f"; levels are drawn from {', '.join(search['levels'])}" if search["levels"] else ""
     return [("Search", SEARCHES[search["mode"]] + levels), ("Network", network)]
 
 
@@ -121,12 +124,12 @@ def _protocol(protocol: Mapping[str, Any]) -> str:
 def _decision(run: Run) -> tuple[str, str]:
     decision, term = run.scores["decision"], "Prediction" if run.dimensions else "Decision"
     if run.about["pieces"] == "utterances":
-        return term, "on the whole utterance; it has no segments to aggregate"
+        return term, "made from the whole utterance at once, without segments"
     weight = "by their valid samples" if decision["weigh_by_duration"] else "equally"
     rule = DECISIONS[decision["aggregation"]]
     if run.dimensions:
         rule = "mean value of an utterance's segments"
-    return term, f"{rule}, which count {weight}"
+    return term, f"{rule}; segments count {weight}"
 
 
 def _alexnet(about: Mapping[str, Any]) -> list[tuple[str, str]]:

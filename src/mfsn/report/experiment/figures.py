@@ -1,7 +1,7 @@
-"""The report's line plots, as inline SVG.
+"""The line plots of the report, as inline SVG.
 
-Text in the figures is fixed or numeric; names that come from data stand in the page's captions,
-where they are escaped.
+The text in the figures is fixed or numeric. Names that come from data are in the captions of the
+page, where they are escaped.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ def learning_curves(
     *,
     score: str = "ua",
 ) -> str:
-    """Training loss above, development UA (or CCC) of each SEC level below.
+    """Draw the training loss above and the development UA (or CCC) of each SEC level below.
 
     Args:
         key: distinguishes the figures of one page; ids within the SVG are made from it.
         history: entries of history.json with `epoch`, `train_loss` and `dev`.
-        levels: those that `dev` has scores for, in the order of their colours.
-        chosen: `epoch` and `level` that selection chose; marked where they are in the history.
-        chance: UA of guessing, drawn as a dashed line; CCC of predicting the mean: 0.
+        levels: the levels for which `dev` has scores, in the order of their colours.
+        chosen: `epoch` and `level` that selection chose; marked if the history holds them.
+        chance: UA of guessing, or 0 for CCC (predicting the mean); drawn as a dashed line.
         score: `ua` or `ccc`.
 
     Returns:
@@ -59,12 +59,12 @@ def learning_curves(
 
 
 def operation_weights(key: str, history: History, top: float) -> str:
-    """softmax(alpha) of each Fusion Cell over the epochs, one panel a cell.
+    """Draw softmax(alpha) of each Fusion Cell over the epochs, one panel per cell.
 
     Args:
         key: distinguishes the figures of one page; ids within the SVG are made from it.
         history: entries of history.json with `epoch` and `alpha_weights`.
-        top: largest weight of all figures that are to be compared.
+        top: the largest weight in all figures of the page, so that their axes are equal.
 
     Returns:
         An SVG element. Operation number i has the colour `--series-i`.

@@ -1,4 +1,4 @@
-"""What linear probes say of each layer: a table, and UA over layers as inline SVG."""
+"""The scores of linear probes per layer: a table, and UA over layers as inline SVG."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ SIZE_IN = (6.4, 2.4)
 
 
 def layers(run: Run) -> list[dict[str, Any]]:
-    """One row a level of a probe: mean scores over folds and seeds, and how often it was chosen.
+    """One row per level: mean scores over folds and seeds, and how often the level was chosen.
 
     Returns:
-        `level`; `dev` and `test`, name of a score to its value; `chosen`. Empty for other systems.
+        Rows with `level`, `dev` and `test` (each maps the name of a score to its value) and
+        `chosen`. Empty unless the system is `probe`.
     """
     described = [unit.level_scores for unit in run.units if unit.level_scores]
     chosen = [unit.model["level"] for unit in run.units]
@@ -33,11 +34,11 @@ def layers(run: Run) -> list[dict[str, Any]]:
 
 
 def layer_curves(rows: Sequence[Mapping[str, Any]], chance: float, *, score: str = "ua") -> str:
-    """Development and test UA (or CCC) over layers; dots mark the layers that a fold chose.
+    """Draw development and test UA (or CCC) over layers; dots mark layers that a fold chose.
 
     Args:
-        rows: what `layers` gave.
-        chance: UA of guessing, drawn as a dashed line; CCC of predicting the mean: 0.
+        rows: what `layers` returned.
+        chance: UA of guessing, or 0 for CCC (predicting the mean); drawn as a dashed line.
         score: `ua` or `ccc`.
 
     Returns:

@@ -1,6 +1,6 @@
 """The report: one self-contained HTML page about one experiment.
 
-No script, no request to anywhere; the same inputs give the same bytes.
+The page has no scripts and loads nothing from elsewhere. The same inputs give the same bytes.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def _weights(run: Run) -> dict[str, Any]:
 
 
 def _panels(legend: list[str], figures: list[tuple[str, str]]) -> dict[str, Any]:
-    # Figures hold numbers and fixed words only, so that they need no escaping.
+    # Figures hold only numbers and fixed words, so they need no escaping.
     return {"legend": legend, "panels": [(name, Markup(svg)) for name, svg in figures]}  # noqa: S704
 
 
@@ -95,7 +95,7 @@ def _percent(value: float) -> str:
 
 
 def _number(value: float) -> str:
-    """A value, CCC or MSE."""
+    """A value, a CCC or an MSE with three decimals."""
     return f"{value:.3f}".replace("-", "−")
 
 

@@ -1,4 +1,4 @@
-"""Everything that the report page shows, as the stages wrote it."""
+"""Everything that the report page shows, read from the files that the stages wrote."""
 
 from __future__ import annotations
 
@@ -20,31 +20,31 @@ from mfsn.workspace import Outputs
 
 @dataclass(frozen=True)
 class Unit:
-    """One fold and seed; what a system does not have is empty."""
+    """One fold with one seed; fields that the system does not have are empty."""
 
     fold: str
     seed: int
     model: dict[str, Any]
     """model.json: the chosen rule, epoch and level."""
     curves: list[dict[str, Any]]
-    """history.json of training, one entry an epoch."""
+    """history.json of training, one entry per epoch."""
     genotype: dict[str, Any]
     """genotype.json of the search."""
     search_curves: list[dict[str, Any]]
     """history.json of the search, with the operation weights of each epoch."""
     level_scores: list[dict[str, Any]] = field(default_factory=list)
-    """Of a probe: the scores of each level, from levels.json."""
+    """The scores of each level, from levels.json (system probe only)."""
 
     @property
     def name(self) -> str:
-        """Fold and seed, for captions."""
+        """The fold and the seed, for captions."""
         return f"{fold_title(self.fold)}, seed {self.seed}"
 
     @property
     def levels(self) -> list[str]:
-        """Levels with development scores, in the order of the encoder's layers.
+        """The levels with development scores, in the order of the encoder's layers.
 
-        Empty for systems without epochs and levels.
+        Empty for systems that have no epochs and levels.
         """
         scored = self.curves[0].get("dev") or {} if self.curves else {}
         return [level for level in self.model.get("levels", []) if level in scored]
@@ -58,19 +58,19 @@ class Unit:
 
 @dataclass(frozen=True)
 class Run:
-    """An experiment whose stages have all run."""
+    """An experiment of which all stages have run."""
 
     about: dict[str, Any]
     """models/run.json."""
     preparation: dict[str, dict[str, Any]]
-    """Parameters that decided the manifest, by section."""
+    """The parameters from which the manifest was made, by section."""
     units: list[Unit]
     scores: dict[str, Any]
     """scores.json."""
     manifest: pd.DataFrame
     excluded: dict[str, Any]
     predictions: pd.DataFrame
-    """Utterance predictions of the selection rule and of the folds that count."""
+    """The utterance predictions of the chosen selection rule and of the folds that count."""
 
     @property
     def classes(self) -> list[str]:
@@ -79,12 +79,12 @@ class Run:
 
     @property
     def dimensions(self) -> list[str]:
-        """Names of the dimensions that are predicted; none where classes are."""
+        """Names of the dimensions that are predicted; empty if classes are predicted."""
         return list(self.about.get("dimensions", []))
 
     @property
     def is_demo(self) -> bool:
-        """Only the demo corpus knows whether words and prosody agree."""
+        """Whether this is the demo; only its corpus knows if words and prosody agree."""
         return bool(self.manifest["congruent"].notna().any())
 
 
@@ -92,9 +92,9 @@ def read_run(outputs: Outputs, preparation: Mapping[str, Config]) -> Run:
     """Read what the stages of an experiment wrote.
 
     Args:
-        outputs: of the experiment.
-        preparation: the sections of the parameters that decided the manifest, which no stage
-            writes down.
+        outputs: the paths of the experiment's files.
+        preparation: the sections of the parameters from which the manifest was made; no stage
+            writes them down.
 
     Raises:
         ManifestError: if a file that every experiment has is missing, or a table does not follow
@@ -149,5 +149,5 @@ def _read_optional(path: Path) -> Any:
 
 def _read(path: Path) -> Any:
     if not path.is_file():
-        raise ManifestError(f"{path} is missing; run `dvc repro` to make it")
+        raise ManifestError(f"{path} is missing; run `dvc repro` to create it")
     return read_json(path)

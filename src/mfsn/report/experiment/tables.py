@@ -1,4 +1,4 @@
-"""What stands in the report's tables and lists, as plain rows for the template."""
+"""The tables and lists of the report, as plain rows for the template."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from mfsn.report.experiment.facts import rule_text
 from mfsn.report.experiment.run import Run, Unit
 
 INERT_ENTROPY = 0.995
-"""A search whose operation weights keep this share of the largest entropy has chosen nothing."""
+"""The search chose nothing if the weights' entropy is at least this share of the largest."""
 MISTAKES = 10
 SPEAKERS = 8
-"""How many speakers of a fold are named before they are only counted."""
+"""If a fold has more test speakers, they are counted and not named."""
 
 
 def folds(run: Run) -> list[dict[str, Any]]:
-    """One row a fold: its speakers, size and scores."""
+    """One row per fold: its speakers, size and scores."""
     speaker = run.manifest.set_index("utterance_id")["speaker"]
     tested = run.predictions.assign(speaker=run.predictions["utterance_id"].map(speaker))
     heard = {fold: sorted(set(group["speaker"].dropna())) for fold, group in tested.groupby("fold")}
@@ -32,7 +32,7 @@ def folds(run: Run) -> list[dict[str, Any]]:
 
 
 def matrix(run: Run) -> list[dict[str, Any]]:
-    """One row a training corpus, one cell a test corpus; nothing unless corpora were crossed."""
+    """One row per training corpus, one cell per test corpus; empty for other protocols."""
     rows: dict[str, list[Any]] = {}
     for pair in run.scores.get("matrix", []):
         rows.setdefault(pair["train"], []).append(pair)
@@ -40,7 +40,7 @@ def matrix(run: Run) -> list[dict[str, Any]]:
 
 
 def confusion(run: Run) -> list[dict[str, Any]]:
-    """One row an actual class: counts over all folds and seeds, and their shares of the row."""
+    """One row per labelled class: counts over all folds and seeds, and their shares of the row."""
     index = pd.Index(run.classes)
     actual, predicted = (
         index.get_indexer(pd.Index(run.predictions[name])) for name in ("label", "predicted")
@@ -53,7 +53,7 @@ def confusion(run: Run) -> list[dict[str, Any]]:
 
 
 def mistakes(run: Run) -> list[dict[str, Any]]:
-    """The wrong decisions of which the models were most certain."""
+    """The wrong decisions with the largest posteriors."""
     wrong = run.predictions[run.predictions["label"] != run.predictions["predicted"]]
     posteriors = wrong[[f"posterior_{name}" for name in run.classes]].max(axis=1)
     worst = wrong.assign(posterior=posteriors).merge(
@@ -67,7 +67,7 @@ def mistakes(run: Run) -> list[dict[str, Any]]:
 
 
 def architectures(run: Run) -> list[dict[str, Any]]:
-    """One row a unit and Fusion Cell: chosen level and operation, and how sure the search was."""
+    """One row per unit and Fusion Cell: chosen level, operation, and how clear the choice was."""
     return [
         _architecture(unit, number, cell)
         for unit in run.units
@@ -76,12 +76,12 @@ def architectures(run: Run) -> list[dict[str, Any]]:
 
 
 def costs(run: Run) -> list[dict[str, Any]]:
-    """One row a unit of a linear system: the C that was chosen."""
+    """One row per unit of a linear system: the C that was chosen."""
     return [{"unit": unit, **unit.model} for unit in run.units if "c" in unit.model]
 
 
 def compared(run: Run) -> list[dict[str, Any]]:
-    """One row a selection rule, the one that counts first; differences are to that one."""
+    """One row per selection rule; the first is the one that counts, differences are to it."""
     rules = {run.scores["selection"]: run.scores, **run.scores.get("compared", {})}
     names = ("ccc", "mse") if run.dimensions else ("ua", "wa", "macro_f1")
     return [
@@ -96,7 +96,7 @@ def compared(run: Run) -> list[dict[str, Any]]:
 
 
 def drawn(run: Run) -> str:
-    """What the intervals are drawn from, in words; nothing where there are none."""
+    """What the bootstrap of the intervals draws from, in words; empty without intervals."""
     counts = run.scores.get("intervals", {})
     unknown = "utterances" if not counts.get("speakers") else "utterances of unknown speakers"
     parts = (("speakers", "speakers"), ("utterances", unknown))
@@ -104,7 +104,7 @@ def drawn(run: Run) -> str:
 
 
 def data(run: Run) -> dict[str, Any]:
-    """Utterances and minutes a class, and what `prepare` left out, by name where it has one."""
+    """Utterances and minutes per class, and what `prepare` left out."""
     groups = run.manifest.groupby("emotion")["duration_s"]
     minutes, counts = groups.sum() / 60, groups.size()
     rows = [(name, int(counts.get(name, 0)), minutes.get(name, 0.0)) for name in run.classes]
@@ -112,7 +112,7 @@ def data(run: Run) -> dict[str, Any]:
 
 
 def features(run: Run) -> list[dict[str, Any]]:
-    """One row an extractor: weights, version and store directory of its rows."""
+    """One row per extractor: its weights, its version and the store directory of its rows."""
     return [
         {
             "extractor": name,
@@ -125,9 +125,10 @@ def features(run: Run) -> list[dict[str, Any]]:
 
 
 def parameters(run: Run) -> list[tuple[str, str]]:
-    """Every parameter that decided the run as dotted name and value, and each unit's identity.
+    """Every parameter that the results depend on, and the identity of each unit.
 
-    An identity is a hash over all that decided a unit: parameters, data, features and code.
+    Parameters are pairs of dotted name and value. The identity of a unit is a hash over everything
+    that its result depends on: parameters, data, features and code.
     """
     about = run.about
     sections = {
@@ -147,7 +148,7 @@ def parameters(run: Run) -> list[tuple[str, str]]:
 
 
 def _text(value: Any) -> str:
-    """As params.yaml has it: text without quotes, false, null."""
+    """A value as in params.yaml: text without quotes, false, null."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 

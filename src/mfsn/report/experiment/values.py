@@ -1,4 +1,4 @@
-"""What stands in the report where dimensions are predicted: tables and figures of values."""
+"""Tables and figures of the report for experiments that predict dimensions."""
 
 from __future__ import annotations
 
@@ -16,11 +16,14 @@ from mfsn.report.experiment.run import Run
 
 ERRORS = 10
 POINTS = 800
-"""Utterances in a figure of values; of more, each n-th is drawn."""
+"""The most utterances in a scatter plot; if there are more, only every n-th is drawn."""
 
 
 def dimensions(run: Run) -> list[dict[str, Any]]:
-    """One row a dimension, and one of their means: scores, intervals, predicting the mean."""
+    """One row per dimension: scores, intervals, and the MSE of predicting the mean.
+
+    If there are several dimensions, a last row holds the means over them.
+    """
     names = [("mean of all", "")] if len(run.dimensions) > 1 else []
     scores, pooled = run.scores, run.scores["pooled"]
     return [
@@ -36,7 +39,7 @@ def dimensions(run: Run) -> list[dict[str, Any]]:
 
 
 def errors(run: Run) -> list[dict[str, Any]]:
-    """The utterances with the largest error: root of the mean square over the dimensions."""
+    """The utterances with the largest root mean square error over the dimensions."""
     predictions = run.predictions
     actual_UD, predicted_UD = _values(predictions, run)
     error_U = np.sqrt(((actual_UD - predicted_UD) ** 2).mean(axis=1))
@@ -57,7 +60,7 @@ def errors(run: Run) -> list[dict[str, Any]]:
 
 
 def scatter(run: Run) -> list[tuple[str, str]]:
-    """Name of each dimension to its predicted values against the labels, as SVG."""
+    """Pairs of a dimension's name and a scatter plot of predicted values over labels, as SVG."""
     step = -(-len(run.predictions) // POINTS)
     drawn = run.predictions.sort_values(["utterance_id", "seed"]).iloc[::step]
     actual_UD, predicted_UD = _values(drawn, run)

@@ -1,1 +1,1 @@
-"""Which frames co-attention weighs, as numbers and as a picture."""
+"""What the frame weights of co-attention follow, as numbers and as a picture."""

@@ -1,4 +1,4 @@
-"""Level and pitch over time, segment by segment, from cached rows.
+"""Sound level and pitch over time, one contour per segment, from cached rows.
 
 Shapes: N segments, S spectrogram frames, F bins, P pitch frames.
 """
@@ -25,12 +25,12 @@ FULL_SCALE = np.float32(32_768)
 def contours_of(
     experiment: Experiment, rows: Rows, segments: pd.DataFrame
 ) -> dict[str, list[Float64]]:
-    """`level` and `pitch` of segments, each at equal distances from the segment's beginning on.
+    """`level` and `pitch` of segments, at equal time steps from the beginning of each segment.
 
     Args:
-        experiment: says where the waves lie.
+        experiment: names the store of the waves.
         rows: the cached rows of the corpus.
-        segments: lines of the segment table; the index is that of the rows.
+        segments: rows of the segment table; their index is the position in `rows`.
 
     Raises:
         ConfigError: if librosa is not installed.
@@ -40,7 +40,7 @@ def contours_of(
 
 
 def levels(rows: Rows, segments: pd.DataFrame) -> list[Float64]:
-    """Power summed over the spectrogram's bins, dB, [S] a segment."""
+    """Power summed over the bins of the spectrogram in dB, one [S] array per segment."""
     found: list[Float64] = []
     for rows_B in torch.split(torch.tensor(segments.index), BATCH):
         level_BSF = take(rows.spectrogram_NSF, rows_B).double() * (np.log(10) / 10)
@@ -49,7 +49,7 @@ def levels(rows: Rows, segments: pd.DataFrame) -> list[Float64]:
 
 
 def pitches(experiment: Experiment, segments: pd.DataFrame) -> list[Float64]:
-    """Fundamental frequency, Hz, [P] a segment; NaN without voice, and in padding."""
+    """Fundamental frequency in Hz, one [P] array per segment; NaN without voice and in padding."""
     segment = experiment.segment
     waves = waveform_store(segment, experiment.store)
     found: list[Float64] = []

@@ -1,12 +1,14 @@
-"""How far co-attention's frame weights follow level and pitch (`mfsn guidance`).
+"""How closely the frame weights of co-attention follow sound level and pitch (`mfsn guidance`).
 
-Spectrogram and MFCC make one weight a frame. Spearman's correlation of those weights with the level
-and with the pitch of the same frames is taken in each test segment, over its frames of real audio
-(of voice, for pitch), and averaged over the segments of an utterance.
+Spectrogram and MFCC decide one weight per frame. For each test segment, Spearman's correlation
+between these weights and the level or pitch of the same frames is computed. Only frames of real
+audio count; for pitch, only frames with voice. The result is the mean over the segments of an
+utterance.
 
-The control has the weights of another utterance of the same fold in their place. Weights that only
-know where in a segment a frame stands correlate with level too, since speech begins and fades; they
-do so as well with the level of another utterance.
+As a control, the same is computed with the weights of another utterance of the same fold. The
+reason: weights that depend only on the position of a frame in its segment correlate with level
+too, since speech begins and fades, but they correlate with the level of other utterances just as
+much.
 
 Shapes: N segments, T frames of co-attention, C values of a contour.
 """
@@ -36,34 +38,35 @@ from mfsn.training.saved import load_network
 from mfsn.training.system import get_system
 
 FRAMES = 10
-"""A segment with fewer frames to correlate is left out."""
+"""A segment with fewer frames that count is left out."""
 BATCH = 128
 
 
 def measure(workspace: Path, params: Params, sample: int | None = None) -> pd.DataFrame:
-    """Correlate in the test utterances of all models of the experiment.
+    """Compute the correlations in the test utterances of all models of the experiment.
 
     Args:
         workspace: the checkout.
-        params: its parameters; they say which corpus and experiment.
-        sample: utterances of each fold, drawn with seed 0; all by default.
+        params: its parameters, which name the corpus and the experiment.
+        sample: how many test utterances per fold, drawn with seed 0; all by default.
 
     Returns:
-        One row an utterance, stream and quantity: `fold`, `seed`, `utterance_id`, `stream` (`sec`,
-        `tec`; `both` of a joint one), `quantity` (level, pitch), `correlation` and `control`, which
-        are empty where no segment has enough frames, or its weights are all alike.
+        One row per fold, seed, utterance, stream and quantity, with the columns `fold`, `seed`,
+        `utterance_id`, `stream` (`sec` and `tec`, or `both` if the network has one joint stream),
+        `quantity` (`level` or `pitch`), `correlation` and `control`. The last two are NaN if no
+        segment has enough frames, or if all its weights are equal.
 
     Raises:
         ConfigError: if the system has no co-attention, or librosa is not installed.
-        TrainingError: if there is no trained model, it is of another system, or its weights do not
-            fit.
+        TrainingError: if there is no trained model, it belongs to another system, or its weights
+            do not fit the network.
         MfsnError: a subclass, if tables or rows are missing or damaged.
     """
     parts = get_system(params.system).network
     if parts is None or not parts.encoders:
         raise ConfigError(
-            f"system {params.system} has no co-attention, so that no frame has a weight; "
-            "`mfsn guidance` looks at systems such as mfsn, sec_tec and coattention"
+            f"system {params.system} has no co-attention and so no frame weights; set system in "
+            "params.yaml to one that has, such as mfsn, sec_tec or coattention, and run `dvc repro`"
         )
     experiment = experiment_of(params, outputs_of(params, workspace), code={})
     networks = {
@@ -86,10 +89,10 @@ def measure(workspace: Path, params: Params, sample: int | None = None) -> pd.Da
 
 
 def summarise(correlations: pd.DataFrame) -> pd.DataFrame:
-    """Over utterances, of folds and seeds together: one row a stream and quantity.
+    """Summarise the utterances of all folds and seeds: one row per stream and quantity.
 
-    Columns: `stream`, `quantity`, `mean` and `std` of the correlation, `control_mean`,
-    `control_std`, `utterances` that have a correlation, `of` how many.
+    The columns are `stream`, `quantity`, `mean` and `std` of the correlation, `control_mean`,
+    `control_std`, `utterances` (how many have a correlation) and `of` (how many there are).
     """
     groups = correlations.groupby(["stream", "quantity"], sort=False)
     return groups.agg(
@@ -104,12 +107,12 @@ def summarise(correlations: pd.DataFrame) -> pd.DataFrame:
 
 @torch.inference_mode()
 def frame_weights(network: SerNetwork, rows: Rows, segments: pd.DataFrame) -> dict[str, Float64]:
-    """Stream to [N, T]: the weight of each frame.
+    """The weight of each frame as one [N, T] array per stream.
 
     Args:
-        network: in evaluation mode.
+        network: a network in evaluation mode.
         rows: the cached rows of the corpus; SEC and TEC are not read.
-        segments: the index is that of the rows.
+        segments: rows of the segment table; their index is the position in `rows`.
     """
     unread = replace(rows, sec={}, tec_NTD=None)
     requests = [(rows_B, None) for rows_B in torch.split(torch.tensor(segments.index), BATCH)]
@@ -125,12 +128,12 @@ def correlate(
     weights: Mapping[str, Float64],
     contours: Mapping[str, Sequence[Float64]],
 ) -> pd.DataFrame:
-    """The correlations of one model; columns as `measure`, but for fold and seed.
+    """The correlations of one model, with the columns of `measure` except fold and seed.
 
     Args:
-        segments: `utterance_id` and `valid` (share of real audio); of two utterances or more.
-        weights: stream to [N, T].
-        contours: quantity to one contour a segment; see `follow`.
+        segments: has `utterance_id` and `valid` (share of real audio); at least two utterances.
+        weights: one [N, T] array per stream.
+        contours: for each quantity, one contour per segment; see `follow`.
     """
     others, valid = _of_another(segments), segments["valid"]
     tables = []
@@ -147,13 +150,15 @@ def correlate(
 
 
 def follow(weights_T: Float64, contour_C: Float64, valid: float) -> float:
-    """Spearman's correlation of frame weights and a contour; NaN where there is none.
+    """Spearman's correlation of frame weights and a contour; NaN if too few frames count.
+
+    It is also NaN if all weights or all values are equal.
 
     Args:
-        weights_T: of T frames that divide the segment evenly.
-        contour_C: values at equal distances, the first at the segment's beginning; NaN where the
-            quantity is not defined. A frame takes the value nearest to its middle.
-        valid: share of the segment that is real audio.
+        weights_T: the weights of T frames, which divide the segment evenly.
+        contour_C: values at equal time steps, the first at the beginning of the segment; NaN where
+            the quantity is not defined. Each frame takes the value nearest to its middle.
+        valid: the share of the segment that is real audio.
     """
     frames = len(weights_T)
     middles = (np.arange(np.ceil(valid * frames - 1e-5)) + 0.5) / frames
@@ -166,7 +171,7 @@ def follow(weights_T: Float64, contour_C: Float64, valid: float) -> float:
 
 
 def _of_another(segments: pd.DataFrame) -> npt.NDArray[np.intp]:
-    """Each segment's position to that of a segment of another utterance, in a drawn order."""
+    """For each segment, the position of a segment from another utterance, chosen at random."""
     places = dict(segments.reset_index().groupby("utterance_id", sort=False).indices)
     circle = list(places)
     random.Random(0).shuffle(circle)
@@ -190,7 +195,7 @@ def _network(experiment: Experiment, name: str) -> SerNetwork:
     trained = saved.record["system"]
     if trained != experiment.system.name:
         raise TrainingError(
-            f"the models in {experiment.outputs.models} are of system {trained}, and params.yaml "
+            f"the models in {experiment.outputs.models} are of system {trained}, but params.yaml "
             f"says {experiment.system.name}; run `dvc repro`, or set system: {trained}"
         )
     return saved.network

@@ -1,4 +1,4 @@
-"""What `mfsn guidance` found, as PNG: one panel a stream and quantity."""
+"""The result of `mfsn guidance` as PNG, with one panel per stream and quantity."""
 
 from __future__ import annotations
 
@@ -19,10 +19,12 @@ PANEL_IN = (4.6, 2.4)
 
 
 def draw_guidance(correlations: pd.DataFrame, title: str) -> bytes:
-    """The utterances' correlations beside their controls, as PNG; one table gives the same bytes.
+    """Draw the correlations of the utterances and their controls as PNG.
+
+    The same table always gives the same bytes.
 
     Args:
-        correlations: what `mfsn.report.guidance.guidance.measure` gave.
+        correlations: what `mfsn.report.guidance.guidance.measure` returned.
         title: what was measured, in words.
     """
     streams = list(dict.fromkeys(correlations["stream"]))

@@ -1,1 +1,1 @@
-"""What is cached of one utterance, as text and as a picture."""
+"""What is known about one utterance: its features, its prediction, its picture."""

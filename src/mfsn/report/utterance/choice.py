@@ -1,4 +1,4 @@
-"""Which utterances to look into: named ones, a random sample, or the worst mistakes."""
+"""Which utterances to show: named ones, a random sample, or the most confident mistakes."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from mfsn.errors import PredictionError
 from mfsn.report.utterance.source import Source
 
 PAGE_LIMIT = 500
-"""Utterances of a page unless more are asked for: about 20 MB."""
+"""The most utterances on a page, unless more are named; this makes about 20 MB."""
 
 
 def named(source: Source, ids: Sequence[str]) -> list[str]:
-    """The utterances of these ids, each once.
+    """The utterances with these ids, without duplicates.
 
     Raises:
-        ManifestError: if one is unknown; close ones are named.
+        ManifestError: if an id is unknown; the message names similar ids.
     """
     return [str(source.facts_of(name)["utterance_id"]) for name in dict.fromkeys(ids)]
 
 
 def sample(manifest: pd.DataFrame, per_class: int, seed: int) -> list[str]:
-    """A random sample of each class, in the order of the manifest.
+    """A random sample per class, in the order of the manifest.
 
-    The sample of a class does not depend on what other classes there are.
+    The sample of a class does not depend on which other classes there are.
 
     Args:
-        manifest: utterances of the corpus.
-        per_class: how many of each class; all of a class that has fewer.
+        manifest: the utterances of the corpus.
+        per_class: how many utterances per class; a class that has fewer is taken as a whole.
         seed: another seed gives another sample.
     """
     chosen: set[str] = set()
@@ -41,10 +41,10 @@ def sample(manifest: pd.DataFrame, per_class: int, seed: int) -> list[str]:
 
 
 def most_wrong(source: Source, count: int) -> list[str]:
-    """The wrong decisions with the largest posteriors, the most confident first.
+    """The utterances with the most confident wrong decisions, the largest posterior first.
 
     Args:
-        source: of the corpus and experiment.
+        source: the tables and features of the experiment.
         count: how many at most.
 
     Raises:
@@ -54,24 +54,24 @@ def most_wrong(source: Source, count: int) -> list[str]:
     if source.dimensions:
         raise PredictionError(
             f"experiment {source.outputs.experiment} predicts {', '.join(source.dimensions)}, "
-            "which are neither right nor wrong; its report lists the largest errors, and --sample "
-            "chooses others"
+            "which are neither right nor wrong; see the largest errors in its report, or use "
+            "--sample"
         )
     ids = source.predictions["utterance_id"].unique()
     if not len(ids):
         raise PredictionError(
-            f"experiment {source.outputs.experiment} has no predictions yet, so none are wrong; "
-            "run `dvc repro`, or use --sample"
+            f"experiment {source.outputs.experiment} has no predictions yet; run `dvc repro`, or "
+            "use --sample"
         )
     decided = {name: source.decision_of(name) for name in ids}
     wrong = {name: d.confidence for name, d in decided.items() if d and not d.is_right}
     if not wrong:
-        raise PredictionError(f"all {len(ids)} decisions are right; look at some with --sample")
+        raise PredictionError(f"all {len(ids)} decisions are right; use --sample to see some")
     return sorted(wrong, key=lambda name: (-wrong[name], name))[:count]
 
 
 def for_page(source: Source) -> list[str]:
-    """All utterances, or of a large corpus a sample with as many of each class."""
+    """All utterances, or for a large corpus a sample with the same number per class."""
     manifest = source.manifest
     if len(manifest) <= PAGE_LIMIT:
         return list(manifest["utterance_id"])

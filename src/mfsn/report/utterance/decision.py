@@ -1,4 +1,4 @@
-"""What the trained models decided about an utterance, and which of them did."""
+"""What the trained models decided about an utterance, and which models these were."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Vote:
     """The decision of one model."""
 
     fold: str
-    """The fold whose test set holds the utterance: its model neither trained nor scaled on it."""
+    """The fold that tests the utterance: its model was neither trained nor scaled with it."""
     seed: int
     predicted: str
     posterior_C: Float64
@@ -32,7 +32,7 @@ class Decision:
     rule: str
     classes: list[str]
     votes: list[Vote]
-    """At least one, by seed."""
+    """At least one, in the order of the seeds."""
 
     @property
     def posterior(self) -> Float64:
@@ -42,13 +42,13 @@ class Decision:
 
     @property
     def predicted(self) -> str:
-        """What the seeds agree on, else the class with the largest mean posterior."""
+        """The class that all seeds predict, else the one with the largest mean posterior."""
         agreed = {vote.predicted for vote in self.votes}
         return agreed.pop() if len(agreed) == 1 else self.classes[int(self.posterior.argmax())]
 
     @property
     def is_right(self) -> bool:
-        """The decision is the label."""
+        """Whether the decision equals the label."""
         return self.predicted == self.label
 
     @property
@@ -70,9 +70,9 @@ def origin_of(folds: Sequence[str], seeds: Sequence[int], rule: str) -> str:
     """Which models predicted, such as `out-of-fold: fold 1, seed 0`.
 
     Args:
-        folds: of the models.
-        seeds: of the models.
-        rule: that chose their epoch.
+        folds: the folds of the models.
+        seeds: the seeds of the models.
+        rule: the selection rule that chose their epoch.
     """
     titles = ", ".join(sorted({fold_title(fold) for fold in folds}))
     listed = ", ".join(map(str, sorted(set(seeds))))
@@ -81,10 +81,11 @@ def origin_of(folds: Sequence[str], seeds: Sequence[int], rule: str) -> str:
 
 
 def decision_of(rows: pd.DataFrame, classes: list[str]) -> Decision | None:
-    """The decision in an utterance's rows of the prediction table; None where there are none.
+    """The decision in an utterance's rows of the prediction table; None if there are no rows.
 
     Args:
-        rows: of one utterance and selection rule (`mfsn.manifest.predictions_schema(classes)`).
+        rows: the rows of one utterance and one selection rule
+            (`mfsn.manifest.predictions_schema(classes)`).
         classes: class names in the order of the class indices.
     """
     if rows.empty:
@@ -100,10 +101,10 @@ def decision_of(rows: pd.DataFrame, classes: list[str]) -> Decision | None:
 
 
 def mean_by_segment(rows: pd.DataFrame, classes: list[str]) -> Float64:
-    """Posteriors of an utterance's segments, (S, classes), mean over seeds.
+    """The posteriors of an utterance's segments, (S, classes), as the mean over seeds.
 
     Args:
-        rows: of one utterance and selection rule
+        rows: the rows of one utterance and one selection rule
             (`mfsn.manifest.segment_predictions_schema(classes)`). Without rows, S is 0.
         classes: class names in the order of the class indices.
     """
@@ -112,14 +113,14 @@ def mean_by_segment(rows: pd.DataFrame, classes: list[str]) -> Float64:
 
 
 def mean_over_models(rows: pd.DataFrame, values_NK: Float64) -> Float64:
-    """The mean over the models that tested a segment, segment by segment, (S, K).
+    """The mean of each segment's values over the models that tested it, (S, K).
 
     Args:
-        rows: of one utterance, with `segment_id`.
-        values_NK: a row of values for each of them.
+        rows: the rows of one utterance, with the column `segment_id`.
+        values_NK: one row of values for each of them.
     """
     if rows.empty:
         return values_NK
-    # Segment ids end in their number: #10 follows #9.
+    # Segment ids end in a number, which is sorted as a number: #10 follows #9.
     number = rows["segment_id"].str.rpartition("#")[2].str.zfill(9).to_numpy()
     return np.stack([values_NK[number == n].mean(axis=0) for n in sorted(set(number))])

@@ -1,4 +1,4 @@
-"""`mfsn inspect`: pictures of utterances as PNG, and a page to look around in."""
+"""`mfsn inspect`: pictures of utterances as PNG, and an interactive page."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ def draw_pictures(source: Source, ids: Sequence[str], out: Path | None = None) -
     """Draw waveform, spectrogram, MFCC, activity of each level, and the prediction if there is one.
 
     Args:
-        source: of the corpus and experiment.
+        source: the tables and features of the experiment.
         ids: the utterances.
-        out: the PNG to write where there is one utterance, or the folder of the pictures, which
-            are named after their utterances; by default `inspect_folder`.
+        out: the PNG file if there is one utterance, or the folder of the pictures, which are named
+            after their utterances; by default `inspect_folder`.
 
     Returns:
-        The pictures written, in the order of `ids`; each is whole or absent.
+        The paths of the pictures, in the order of `ids`. A picture is written whole or not at all.
 
     Raises:
-        ManifestError: if there is no such utterance (close ones are named).
-        CacheError: if the store lacks or has damaged rows.
+        ManifestError: if there is no such utterance (the message names similar ids).
+        CacheError: if rows are missing from the store or damaged.
         ConfigError: if `out` is a file and there are several utterances.
         StorageFullError: if the disk is full.
     """
@@ -45,20 +45,21 @@ def draw_pictures(source: Source, ids: Sequence[str], out: Path | None = None) -
 def write_page(
     source: Source, ids: Sequence[str], is_playable: Callable[[str], bool], out: Path | None = None
 ) -> Path:
-    """Write one self-contained HTML page about utterances, which needs no server and no network.
+    """Write one self-contained HTML page about utterances; it needs no server and no network.
 
     Args:
-        source: of the corpus and experiment.
-        ids: the utterances, in the order of their list.
-        is_playable: whether recordings of a licence may be heard on the page.
-        out: the page, or the folder of its `index.html`; by default `inspect_folder`.
+        source: the tables and features of the experiment.
+        ids: the utterances, in the order in which the page lists them.
+        is_playable: given a licence, whether the page may contain recordings under it.
+        out: the file of the page, or the folder for its `index.html`; by default
+            `inspect_folder`.
 
     Returns:
-        The page, written whole or not at all.
+        The path of the page, which is written whole or not at all.
 
     Raises:
         ManifestError: if there is no such utterance, or it has no segments.
-        CacheError: if the store lacks or has damaged rows.
+        CacheError: if rows are missing from the store or damaged.
         StorageFullError: if the disk is full.
     """
     from mfsn.report.browser.page import render
@@ -72,7 +73,7 @@ def write_page(
 
 
 def inspect_folder(source: Source) -> Path:
-    """Where pictures and page go: a folder of data/, which git ignores."""
+    """The folder for pictures and the page; it lies in data/, which git ignores."""
     outputs = source.outputs
     return outputs.workspace / "data" / "inspect" / outputs.corpus / outputs.experiment
 
@@ -81,12 +82,12 @@ def _picture_paths(out: Path, ids: Sequence[str], is_named: bool) -> list[Path]:
     if is_named and len(ids) == 1 and not out.is_dir():
         return [out]
     if out.is_file():
-        raise ConfigError(f"{out} is a file; name a folder for the {len(ids)} pictures")
+        raise ConfigError(f"{out} is a file; give a folder for the {len(ids)} pictures")
     return [out / file_name(name) for name in ids]
 
 
 def file_name(utterance_id: str) -> str:
-    """A picture's name: the id where that is fit for a file, else one that no other id has."""
+    """The file name of a picture: the id if it is a safe name, else a unique name made from it."""
     safe = "".join(c if c.isalnum() or c in "-_." else "_" for c in utterance_id)[:NAME_LENGTH]
     if safe != utterance_id or safe.startswith("."):
         safe = f"{safe.lstrip('.')}-{hashlib.sha256(utterance_id.encode()).hexdigest()[:8]}"

@@ -1,4 +1,4 @@
-"""Drawing one utterance: time runs to the right on the left side, decisions stand on the right."""
+"""Draw one utterance: features over time on the left, decisions on the right."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ DPI = 150
 TITLE_LENGTH = 130
 WHOLE = "the system reads\nwhole utterances at once"
 NOT_EXTRACTED = "not extracted yet: run `dvc repro`"
-AVERAGED = "each segment's frames were averaged (frames: mean)"
+AVERAGED = "the frames of each segment were averaged (frames: mean)"
 MOST_LEVELS = 4
-"""Curves of levels that can be told apart, and whose names stand beside the title."""
+"""The most levels that are drawn; with more, curves are hard to tell apart and names too long."""
 INK, MUTED, LINE, ACCENT, SHADE = "#1a1c1e", "#5d646b", "#dfe2e5", "#1f5f8b", "#eceae4"
 PALE = "#b9c1c8"
 SERIES = ("#1b6ca8", "#d1661f", "#26875a", "#a03f8c", "#8a6d0a", "#2b9aa8", "#c0392b", "#5b5bc0")
 STYLE: dict[Any, Any] = {
     "font.size": 8.5,
     "text.color": INK,
-    # Ids and transcripts are text, dollar signs included.
+    # A dollar sign in an id or a transcript is not a formula.
     "text.parse_math": False,
     "axes.edgecolor": LINE,
     "axes.labelcolor": MUTED,
@@ -51,7 +51,7 @@ def draw_png(utterance: Utterance) -> bytes:
     """The picture of an utterance as PNG."""
     buffer = io.BytesIO()
     with matplotlib.style.context(STYLE, after_reset=True), warnings.catch_warnings():
-        # Transcripts in scripts that the font lacks are drawn as boxes.
+        # Letters that the font lacks are drawn as boxes, without a warning.
         warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
         _draw(utterance).savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
     return buffer.getvalue()
@@ -98,7 +98,7 @@ def _draw_wave(axes: Axes, utterance: Utterance) -> None:
 def _draw_rows(
     axes: Axes, title: str, rows: Array | None, utterance: Utterance, step: float = 1.0
 ) -> None:
-    """Segments' frames one after the other; bins or coefficients upwards, `step` apart."""
+    """Draw the frames of all segments in a row; bins or coefficients go up in steps of `step`."""
     if rows is None:
         _say(axes, title, NOT_EXTRACTED)
         return
@@ -141,7 +141,7 @@ def _draw_activity(axes: Axes, utterance: Utterance) -> None:
 
 
 def _spread(levels: dict[str, Level]) -> dict[str, Level]:
-    """As many levels as are legible, from the first to the last."""
+    """Up to `MOST_LEVELS` levels, spread evenly from the first to the last."""
     names = list(levels)
     if len(names) <= MOST_LEVELS:
         return levels
@@ -150,7 +150,7 @@ def _spread(levels: dict[str, Level]) -> dict[str, Level]:
 
 
 def _mark_segments(axes: Axes, utterance: Utterance) -> None:
-    """Borders between segments, and padding shaded."""
+    """Mark the borders between segments, and shade the padding."""
     count, length = utterance.segments, utterance.segment.duration_s
     for border in range(1, count):
         axes.axvline(border * length, color=MUTED, linewidth=0.8, linestyle=(0, (4, 3)))
@@ -164,7 +164,7 @@ def _draw_rating(axes: Axes, rating: Rating) -> None:
     for shift, values, colour in ((-0.2, rating.label_D, ACCENT), (0.2, rating.predicted_D, PALE)):
         bars = axes.barh(places + shift, values, height=0.36, color=colour)
         axes.bar_label(bars, fmt="%.2f", padding=3, color=INK)
-    axes.set_title(f"Predicted values; label in blue\n{rating.origin}")
+    axes.set_title(f"Predicted values; labels in blue\n{rating.origin}")
     axes.margins(x=0.15)
     _tidy(axes, rating.dimensions)
 
@@ -172,7 +172,11 @@ def _draw_rating(axes: Axes, rating: Rating) -> None:
 def _draw_decision(axes: Axes, utterance: Utterance) -> None:
     decision = utterance.decision
     if decision is None:
-        _say(axes, "Prediction", "none yet:\nrun `dvc repro`,\nor it is in no test fold")
+        _say(
+            axes,
+            "Prediction",
+            "none: it is in no test fold,\nor nothing is trained yet\n(run `dvc repro`)",
+        )
         return
     colours = [ACCENT if name == decision.label else PALE for name in decision.classes]
     bars = axes.barh(decision.classes, decision.posterior, color=colours)

@@ -1,4 +1,4 @@
-"""Which values the trained models predicted for an utterance's dimensions, and which models did."""
+"""Which values the trained models predicted for an utterance, and which models these were."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from mfsn.report.utterance.decision import mean_over_models, origin_of
 
 @dataclass(frozen=True)
 class Rating:
-    """Labels and predictions under one selection rule, in the unit of the corpus's ratings."""
+    """Labels and predictions under one selection rule, in the unit of the corpus ratings."""
 
     dimensions: list[str]
     label_D: Float64
     predicted_D: Float64
     """Mean over the models that tested the utterance."""
     segment_predicted_SD: Float64
-    """The same of each segment; no row where the system reads whole utterances at once."""
+    """The same per segment; no rows if the system reads whole utterances at once."""
     origin: str
-    """Which models they are."""
+    """Which models predicted."""
 
     def __str__(self) -> str:
         rows = zip(self.dimensions, self.predicted_D, self.label_D, strict=True)
@@ -34,12 +34,14 @@ class Rating:
 def rating_of(
     rows: pd.DataFrame, segment_rows: pd.DataFrame, dimensions: list[str]
 ) -> Rating | None:
-    """The values in an utterance's rows of the prediction table; None where there are none.
+    """The values in an utterance's rows of the prediction table; None if there are none.
 
     Args:
-        rows: of one utterance and selection rule (`mfsn.manifest.values_schema(dimensions)`).
-        segment_rows: likewise (`mfsn.manifest.segment_values_schema(dimensions)`).
-        dimensions: their names; none where the experiment predicts classes.
+        rows: the rows of one utterance and one selection rule
+            (`mfsn.manifest.values_schema(dimensions)`).
+        segment_rows: the same for its segments
+            (`mfsn.manifest.segment_values_schema(dimensions)`).
+        dimensions: their names; empty if the experiment predicts classes.
     """
     if rows.empty or not dimensions:
         return None

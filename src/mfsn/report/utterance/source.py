@@ -36,7 +36,7 @@ EXTRACTORS = ("spectrogram", "mfcc", "sec", "tec")
 CLOSE_MATCHES = 3
 NOWHERE = np.empty(0, np.intp)
 WHOLE = "#all"
-"""How the id of the one piece ends where a system reads whole utterances at once."""
+"""The end of a segment id that stands for a whole utterance (systems without segments)."""
 
 
 @dataclass(frozen=True)
@@ -49,16 +49,16 @@ class Source:
     segments: pd.DataFrame
     waves: Store
     readers: Mapping[str, FeatureReader]
-    """Extractor to its rows; those that have not run, or are in `troubles`, are absent."""
+    """The rows of each extractor, except those that have not run or are in `troubles`."""
     troubles: Mapping[str, str]
-    """Extractor to why its rows cannot be read: what is left can be looked at all the same."""
+    """The reason why the rows of an extractor cannot be read; the others are shown all the same."""
     predictions: pd.DataFrame
-    """Of the selection rule that counts; empty before the first evaluation."""
+    """Predictions under the chosen selection rule; empty before the first evaluation."""
     segment_predictions: pd.DataFrame
 
     @property
     def missing(self) -> list[str]:
-        """The extractors whose rows are left out."""
+        """The extractors that have no rows here."""
         return [name for name in EXTRACTORS if name not in self.readers]
 
     @property
@@ -67,21 +67,21 @@ class Source:
         return self.params.labels.classes
 
     def facts_of(self, utterance_id: str) -> pd.Series:
-        """The utterance's line of the manifest.
+        """The utterance's row of the manifest.
 
         Raises:
-            ManifestError: if there is no such utterance; close ones are named.
+            ManifestError: if there is no such utterance; the message names similar ids.
         """
         found = self.manifest[self.manifest["utterance_id"] == utterance_id]
         if found.empty:
             ids = list(self.manifest["utterance_id"])
             close = difflib.get_close_matches(utterance_id, ids, CLOSE_MATCHES, cutoff=0.3)
-            hint = f"close ones are {', '.join(close)}" if close else "manifest.parquet lists them"
+            hint = f"similar ids are {', '.join(close)}" if close else "manifest.parquet lists all"
             raise ManifestError(f"the corpus has no utterance {utterance_id}; {hint}")
         return found.iloc[0]
 
     def segments_of(self, utterance_id: str) -> pd.DataFrame:
-        """The utterance's lines of the segment table, in order.
+        """The utterance's rows of the segment table, in order.
 
         Raises:
             ManifestError: if there are none.
@@ -95,23 +95,23 @@ class Source:
 
     @property
     def dimensions(self) -> list[str]:
-        """The dimensions that are predicted; none where classes are."""
+        """The dimensions that are predicted; empty if classes are predicted."""
         return self.params.labels.rated
 
     def decision_of(self, utterance_id: str) -> Decision | None:
-        """Which class was decided on; None where none was."""
+        """The decision for the utterance; None if there is none."""
         rows = self._predictions_of(utterance_id)
         return None if self.dimensions else decision_of(rows, self.classes)
 
     def rating_of(self, utterance_id: str) -> Rating | None:
-        """Which values were predicted; None where none were."""
+        """The predicted values of the utterance; None if there are none."""
         rows, of_segments = self._predictions_of(utterance_id), self._of_segments(utterance_id)
         return rating_of(rows, of_segments, self.dimensions)
 
     def segment_posteriors_of(self, utterance_id: str) -> npt.NDArray[np.float64]:
-        """Posteriors of the utterance's segments, (S, classes), mean over seeds.
+        """The posteriors of the utterance's segments, (S, classes), as the mean over seeds.
 
-        S is 0 where nothing was predicted, or the system decides whole utterances at once.
+        S is 0 if nothing was predicted, or if the system reads whole utterances at once.
         """
         if self.dimensions:
             return np.empty((0, len(self.classes)))
@@ -139,11 +139,11 @@ class Source:
 
 
 def open_source(workspace: Path, params: Params) -> Source:
-    """Open tables, features and, where there are any, predictions.
+    """Open the tables, the features and, if there are any, the predictions.
 
     Args:
         workspace: the checkout.
-        params: its parameters; they say which corpus and experiment.
+        params: its parameters, which name the corpus and the experiment.
 
     Raises:
         ManifestError: if the corpus is not prepared, or a table does not follow its schema.
@@ -178,7 +178,7 @@ def _open_readers(outputs: Outputs, store: Path) -> tuple[dict[str, FeatureReade
 
 
 def _schemas(labels: LabelsConfig) -> tuple[pa.Schema, pa.Schema]:
-    """Columns of the predictions of segments and of utterances."""
+    """The schemas of the predictions of segments and of utterances."""
     if labels.rated:
         return segment_values_schema(labels.rated), values_schema(labels.rated)
     return segment_predictions_schema(labels.classes), predictions_schema(labels.classes)
@@ -192,6 +192,6 @@ def _rows_of(path: Path, schema: pa.Schema, rule: str) -> pd.DataFrame:
 
 
 def _places(table: pd.DataFrame) -> Mapping[str, npt.NDArray[np.intp]]:
-    """Utterance id to the positions of its lines."""
+    """For each utterance id, the positions of its rows."""
     indices = table.groupby("utterance_id").indices
     return {str(name): np.asarray(places, np.intp) for name, places in indices.items()}

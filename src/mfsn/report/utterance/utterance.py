@@ -1,4 +1,4 @@
-"""Everything that is cached about one utterance, gathered for its picture or its page."""
+"""Everything that is known about one utterance, gathered for its picture or the page."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Array = npt.NDArray[Any]
 ENCODERS = ("sec", "tec")
 MFCC_SPREAD = 3.0
 RANGE_DB = 80.0
-"""Of spectrograms: what lies further below the loudest is drawn as silence."""
+"""Spectrograms: a level that is further below the largest than this is drawn as silence."""
 SHOWN = ("utterance_id", "emotion", "speaker", "session", "gender", "transcript", "licence")
 
 
@@ -28,64 +28,65 @@ SHOWN = ("utterance_id", "emotion", "speaker", "session", "gender", "transcript"
 class Level:
     """One level of an encoder over the time of an utterance. S segments, T frames, D features.
 
-    Frames of padding come last in a segment, wherever the encoder was given it.
+    Frames of padding are the last ones of a segment, even if the encoder was given the padding
+    first.
     """
 
     norm_ST: Array
     """Euclidean norm of each frame."""
     distance_ST: Array
-    """How far each frame lies from the mean frame. (It moves where norms do not: layers that end
-    in LayerNorm make all norms alike.)"""
+    """The Euclidean distance of each frame from the mean frame. (It changes even if norms do not:
+    layers that end in LayerNorm make all norms nearly equal.)"""
     mean_D: Array
     """Mean over the frames of real audio."""
     is_real_ST: npt.NDArray[np.bool_]
-    """Which frames see real audio."""
+    """Which frames contain real audio."""
 
     @property
     def frames(self) -> int:
-        """Frames a segment; 1 where the extractor keeps their mean, which has no course."""
+        """Frames per segment; 1 if the extractor stores only their mean."""
         return int(self.norm_ST.shape[1])
 
 
 @dataclass(frozen=True)
 class Utterance:
-    """One utterance: what the manifest says, its cached features, and what was decided.
+    """One utterance: its row of the manifest, its cached features, and its prediction.
 
     Features of an extractor that has not run are None, or absent from `levels`. S segments.
     """
 
     facts: dict[str, str]
-    """What the manifest says, by the names in `SHOWN`; empty where it says nothing."""
+    """Values of the manifest, by the names in `SHOWN`; empty text for unknown values."""
     wave: npt.NDArray[np.float32]
     """Samples without padding, full scale 1."""
     segment: SegmentConfig
     real_S: Array
-    """How much of each segment is real audio, 0 to 1."""
+    """The share of each segment that is real audio, 0 to 1."""
     spectrogram_db: Array | None
     """Absolute level in dB, (S, frames, bins)."""
     bin_hz: float
-    """Distance of two bins."""
+    """Distance between two bins in Hz."""
     mfcc: Array | None
     """(S, frames, coefficients)."""
     levels: dict[str, Level]
-    """By names such as `SEC low`."""
+    """The levels of the encoders, by names such as `SEC low`."""
     decision: Decision | None
     rating: Rating | None
-    """What was predicted where the experiment predicts dimensions."""
+    """The predicted values if the experiment predicts dimensions."""
     segment_posterior_SC: Array
-    """Mean over seeds; no row where the system decides whole utterances at once, or nothing was
+    """Mean over seeds; no rows if the system reads whole utterances at once, or if nothing was
     predicted."""
 
     @property
     def segments(self) -> int:
-        """How many there are."""
+        """The number of segments."""
         return len(self.real_S)
 
     @property
     def spread_mfcc(self) -> Array | None:
-        """Each coefficient in units of its own deviation within real audio, at most ±`MFCC_SPREAD`.
+        """The MFCC, each coefficient standardised over real audio and clipped at ±`MFCC_SPREAD`.
 
-        (The first ones dwarf the others.)
+        (Without this, the first coefficients are so large that the others cannot be seen.)
         """
         if self.mfcc is None:
             return None
@@ -95,20 +96,21 @@ class Utterance:
 
     @property
     def duration_s(self) -> float:
-        """Duration without padding."""
+        """Duration in seconds without padding."""
         return len(self.wave) / self.segment.sample_rate_hz
 
 
 def gather(source: Source, utterance_id: str) -> Utterance:
-    """Gather an utterance from the tables and the store.
+    """Gather what the tables and the store hold about an utterance.
 
     Args:
-        source: of the corpus and experiment.
+        source: the tables and features of the experiment.
         utterance_id: as in the manifest.
 
     Raises:
-        ManifestError: if there is no such utterance (close ones are named), or it has no segments.
-        CacheError: if the store lacks or has damaged rows.
+        ManifestError: if there is no such utterance (the message names similar ids), or it has no
+            segments.
+        CacheError: if rows are missing from the store or damaged.
     """
     facts, segments = source.facts_of(utterance_id), source.segments_of(utterance_id)
     ids, params = list(segments["segment_id"]), source.params
@@ -128,11 +130,11 @@ def gather(source: Source, utterance_id: str) -> Utterance:
 
 
 def levels_of(source: Source, utterance_id: str) -> dict[str, Level]:
-    """The encoders' levels of an utterance, by names such as `SEC low`.
+    """The levels of the encoders for an utterance, by names such as `SEC low`.
 
     Raises:
         ManifestError: if the utterance has no segments.
-        CacheError: if the store lacks or has damaged rows.
+        CacheError: if rows are missing from the store or damaged.
     """
     segments = source.segments_of(utterance_id)
     ids, real_S = list(segments["segment_id"]), _real_share(source, segments)
@@ -152,7 +154,7 @@ def _real_share(source: Source, segments: pd.DataFrame) -> Array:
 def _level(values_STD: Array, real_S: Array, reading: Reading) -> Level:
     frames = values_STD.astype(np.float32)
     is_real_ST = _is_real(real_S, frames.shape[1])
-    if reading == "as_published":  # the encoders' waves are padded at the front; time is not
+    if reading == "as_published":  # encoders get the padding first; here it goes to the end
         shifts = zip(frames, is_real_ST.sum(axis=1), strict=True)
         frames = np.stack([np.roll(own, int(shift), axis=0) for own, shift in shifts])
     mean_D = frames[is_real_ST].mean(axis=0)
@@ -170,6 +172,6 @@ def _read(source: Source, extractor: str, array: str, ids: Sequence[str]) -> Arr
 
 
 def _is_real(real_S: Array, frames: int) -> npt.NDArray[np.bool_]:
-    """Which frames see real audio, (S, frames)."""
+    """Which frames contain real audio, (S, frames)."""
     is_real_ST: npt.NDArray[np.bool_] = np.arange(frames) < np.ceil(real_S[:, None] * frames)
     return is_real_ST

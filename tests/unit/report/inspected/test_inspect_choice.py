@@ -81,7 +81,7 @@ def test_without_mistakes_there_is_nothing_to_show(opened: Open) -> None:
 
 def test_named_utterances_are_shown_once_each(opened: Open) -> None:
     assert choice.named(opened(), ["one/clip2", "one/clip2"]) == ["one/clip2"]
-    with pytest.raises(ManifestError, match="close ones are one/clip2"):
+    with pytest.raises(ManifestError, match="similar ids are one/clip2"):
         choice.named(opened(), ["one/clip2", "one/clip22"])
 
 

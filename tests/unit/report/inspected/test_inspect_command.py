@@ -98,5 +98,5 @@ def test_errors_are_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("one/clip9") == 1
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 2
-    assert "close ones are one/clip2" in lines[1]
+    assert "similar ids are one/clip2" in lines[1]
     assert not FOLDER.exists()

@@ -130,7 +130,7 @@ def test_an_utterance_outside_the_test_folds_has_no_decision(
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("one/clip3", r"no utterance one/clip3; close ones are one/clip2"),
+        ("one/clip3", r"no utterance one/clip3; similar ids are one/clip2"),
         ("zzz", r"no utterance zzz; .*manifest\.parquet"),
     ],
 )

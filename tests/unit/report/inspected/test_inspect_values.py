@@ -114,6 +114,6 @@ def test_the_list_of_the_page_has_values_and_how_far_off_they_are(source: Source
 
 def test_the_page_says_what_is_predicted(source: Source) -> None:
     said = list(notes(source, [NAME], lambda _: True))
-    assert any("predicts valence, arousal and decides on no class" in note for note in said)
+    assert any("predicts valence, arousal, not classes" in note for note in said)
     assert not any("Nothing is predicted yet" in note for note in said)
     assert run("--html") == 0
