@@ -1,4 +1,4 @@
-"""Segments to utterances: one decision from the posteriors of a recording's 3-second pieces.
+"""From segments to utterances: one decision from the posteriors of an utterance's segments.
 
 Shapes: S segments, U utterances, C classes, D dimensions.
 """
@@ -19,9 +19,9 @@ class Decisions:
     """What was decided for each utterance."""
 
     posterior_UC: Float64
-    """Posterior of each class; rows sum to 1. For `majority_vote` the shares of the votes."""
+    """Posterior of each class; rows sum to 1. For `majority_vote`, the share of votes per class."""
     predicted_U: Int64
-    """Index of the class with the largest posterior; ties go to the larger mean log-posterior."""
+    """Index of the class with the largest posterior; the mean log-posterior decides ties."""
 
 
 def decide(
@@ -29,22 +29,23 @@ def decide(
 ) -> Decisions:
     """Decide each utterance from its segments.
 
-    `mean_log_posterior` is the geometric mean, renormalised (CA-MSER train_ser.py: mean of
-    log-softmax, then argmax); `mean_posterior` the arithmetic mean; `majority_vote` counts the
-    segments' own decisions. `weigh_by_duration` lets segments count by their valid samples.
+    `mean_log_posterior` takes the geometric mean and scales it to sum to 1 (CA-MSER train_ser.py:
+    mean of log-softmax, then argmax). `mean_posterior` takes the arithmetic mean. `majority_vote`
+    counts the decisions of the single segments. With `weigh_by_duration`, each segment is weighed
+    by its number of valid samples.
 
     Args:
         log_posterior_SC: natural logarithm of each segment's posteriors, finite.
         utterance_S: index of each segment's utterance; every index from 0 to U - 1 occurs.
-        valid_S: samples of real audio in each segment, from 0; an utterance holds some.
+        valid_S: samples of real audio per segment, 0 or more; each utterance has at least one.
         config: aggregation and weighting.
 
     Returns:
         The decisions, in the order of the utterance indices.
 
     Raises:
-        PredictionError: if there is no segment, an utterance has none, a log-posterior is not
-            finite, or an utterance holds no real audio.
+        PredictionError: if there are no segments, an utterance has no segments or no real audio,
+            or a log-posterior is not finite.
     """
     _check(log_posterior_SC, utterance_S, valid_S, "log-posterior")
     weight_S = _weights(valid_S, config)
@@ -61,16 +62,16 @@ def decide(
 def mean_values(
     value_SD: Float64, utterance_S: Int64, valid_S: Int64, config: EvaluateConfig
 ) -> Float64:
-    """The value of each utterance's dimensions: the mean over its segments, (U, D).
+    """The mean over the segments of each utterance, for each dimension, (U, D).
 
     Args:
-        value_SD: value of each segment, finite.
+        value_SD: predicted values of each segment, finite.
         utterance_S: as in `decide`.
         valid_S: as in `decide`.
-        config: `weigh_by_duration` alone counts.
+        config: only `weigh_by_duration` is used.
 
     Raises:
-        PredictionError: as `decide`.
+        PredictionError: in the same cases as `decide`.
     """
     _check(value_SD, utterance_S, valid_S, "value")
     return _mean(value_SD, utterance_S, _weights(valid_S, config))
@@ -82,7 +83,7 @@ def _weights(valid_S: Int64, config: EvaluateConfig) -> Float64:
 
 def _mean(values_SC: Float64, utterance_S: Int64, weight_S: Float64) -> Float64:
     """Weighted mean over the segments of each utterance."""
-    # Dividing last keeps votes exact, so that ties are ties: weights are whole numbers.
+    # Weights are whole numbers. Dividing last keeps votes exact, so that ties are found as ties.
     sums_UC = np.zeros((int(utterance_S.max()) + 1, values_SC.shape[1]))
     np.add.at(sums_UC, utterance_S, values_SC * weight_S[:, None])
     mean_UC: Float64 = sums_UC / np.bincount(utterance_S, weights=weight_S)[:, None]
@@ -96,7 +97,7 @@ def _softmax(log_UC: Float64) -> Float64:
 
 
 def _votes(log_posterior_SC: Float64) -> Float64:
-    """One-hot rows: the class that each segment would choose by itself."""
+    """One-hot rows for the class that each segment alone would choose."""
     votes_SC: Float64 = np.eye(log_posterior_SC.shape[1])[log_posterior_SC.argmax(axis=1)]
     return votes_SC
 
@@ -109,11 +110,11 @@ def _largest(posterior_UC: Float64, mean_log_UC: Float64) -> Int64:
 
 def _check(predicted_S: Float64, utterance_S: Int64, valid_S: Int64, what: str) -> None:
     if not len(predicted_S):
-        raise PredictionError("there are no segments to decide on; give at least one")
+        raise PredictionError("there are no segments; give at least one")
     if not np.isfinite(predicted_S).all():
         raise PredictionError(f"a {what} is not finite; the model that made it is broken")
     if np.bincount(utterance_S).min() == 0:
         raise PredictionError("an utterance has no segments; number utterances without gaps")
-    # As published a segment may hold none: the one that follows where the last is full.
+    # With the published way of cutting, the last segment may consist of padding alone.
     if np.bincount(utterance_S, weights=valid_S).min() < 1:
-        raise PredictionError("an utterance holds no real audio; cut the recording again")
+        raise PredictionError("an utterance has no real audio; run `dvc repro segment` again")

@@ -1,7 +1,7 @@
-"""The stage `evaluate`: what a table of decisions between classes is worth.
+"""The stage `evaluate`: the scores of a table of decisions between classes.
 
-Means are those of `mfsn.evaluation.over_folds`. Pooled scores are stated beside them since a fold
-without a class counts its UA over fewer classes.
+Means are those of `mfsn.evaluation.over_folds`. Pooled scores are given beside them, since the UA
+of a fold that lacks a class is a mean over fewer classes.
 """
 
 from __future__ import annotations
@@ -36,23 +36,23 @@ def summarise(
     rule: str,
     decision: EvaluateConfig,
 ) -> dict[str, Any]:
-    """Everything that scores.json states, rounded to six decimals.
+    """Everything that scores.json contains, rounded to six decimals.
 
     Args:
         predictions: the utterance predictions of all folds, seeds and selection rules.
-        manifest: the utterances; those with `congruent` are scored apart as well, and intervals are
-            over the draws of their speakers.
+        manifest: the utterances. Those with a value in `congruent` are also scored separately. The
+            intervals draw from the speakers.
         classes: class names in the order of the class indices.
-        rule: the selection rule that counts; the others stand under `compared`.
+        rule: the selection rule that counts; the others are under `compared`.
         decision: how `predictions` were made from segments.
 
     Returns:
-        `selection`; `decision`; `ua`, `wa`, `macro_f1`: mean over folds, then seeds; `pooled`: all
-        folds as one set, mean over seeds; `intervals` of the pooled scores, see
-        `mfsn.evaluation.intervals`; `std` (sample standard deviation over seeds) and `seeds` (each
-        by itself), where there are several; `folds`: each by itself; `compared`: the other rules;
-        `congruence`: pooled scores of congruent and incongruent utterances (demo); `chance_ua`;
-        `counts`.
+        A mapping with these entries: `selection`; `decision`; `ua`, `wa` and `macro_f1` (mean over
+        folds, then over seeds); `pooled` (all folds as one set, mean over seeds); `intervals` of
+        the pooled scores, see `mfsn.evaluation.intervals`; if there are several seeds, `std`
+        (sample standard deviation over seeds) and `seeds` (the scores of each); `folds` (the
+        scores of each); `compared` (the scores of the other rules); `congruence` (pooled scores of
+        congruent and of incongruent utterances, demo only); `chance_ua`; `counts`.
 
     Raises:
         PredictionError: if no prediction was selected by `rule`.
@@ -76,21 +76,21 @@ def summarise(
 
 
 def headline(summary: Mapping[str, Any]) -> dict[str, float]:
-    """What metrics.json states of a summary: few enough numbers for a line of `dvc exp show`."""
+    """The scores for metrics.json: few enough for one row of `dvc exp show`."""
     shown = {name: summary[name] for name in (*NAMES, "chance_ua")}
     spread = {"ua_std": summary["std"]["ua"]} if "std" in summary else {}
     return {**shown, **spread, "ua_pooled": summary["pooled"]["ua"]}
 
 
 def confusion_table(predictions: pd.DataFrame, rule: str) -> pd.DataFrame:
-    """One row a decision with `actual` and `predicted`: DVC's confusion template counts rows."""
+    """One row per decision with `actual` and `predicted`; DVC's confusion plot counts the rows."""
     main = predictions[predictions["selection"] == rule]
     names = {"label": "actual"}
     return main.rename(columns=names)[["actual", "predicted", "fold", "seed", "utterance_id"]]
 
 
 def folds_table(summary: Mapping[str, Any], score: str = "ua") -> pd.DataFrame:
-    """One row a fold with its scores (mean over seeds); `score` is the one that DVC plots."""
+    """One row per fold with its scores (mean over seeds); the column `score` is what DVC plots."""
     rows = summary["folds"].items()
     return pd.DataFrame([{"fold": fold, "score": v[score], **v} for fold, v in rows])
 

@@ -10,15 +10,16 @@ from mfsn.config import Config
 
 
 class EvaluateConfig(Config):
-    """How segments become an utterance's decision, and how sure the scores are."""
+    """How segments become one decision per utterance, and how intervals are computed."""
 
     aggregation: Literal["mean_log_posterior", "mean_posterior", "majority_vote"] = (
         "mean_log_posterior"
     )
-    """Of classes; predicted values of dimensions are averaged whatever stands here."""
+    """How the posteriors of segments are combined if classes are predicted. Predicted values of
+    dimensions are always averaged."""
     weigh_by_duration: bool = False
-    """Segments count by their valid samples."""
+    """Weigh each segment by its number of valid samples; otherwise all count equally."""
     interval_draws: int = Field(1000, ge=0)
-    """Draws of the bootstrap behind the 95 % intervals; 0 leaves the intervals out."""
+    """Number of bootstrap draws for the 95 % intervals; with 0 there are no intervals."""
     interval_seed: int = Field(0, ge=0)
-    """Of those draws."""
+    """Random seed of these draws."""

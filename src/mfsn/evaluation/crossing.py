@@ -1,6 +1,6 @@
-"""Scores of the protocol cross_corpus: every training corpus with every test corpus.
+"""Scores of the protocol cross_corpus: each training corpus with each test corpus.
 
-Its folds test an utterance several times, once for each corpus that the model was trained on.
+Its folds test an utterance several times: once per training corpus.
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ from mfsn.protocols.joined import corpora_of, pair_name
 
 
 def check_folds(predictions: pd.DataFrame, manifest: pd.DataFrame, folds: Sequence[Fold]) -> None:
-    """Every fold tests its test part once per seed and rule, under the manifest's label.
+    """Check that every fold tests its own test utterances once per seed and selection rule.
+
+    The labels must be those of the manifest.
 
     Args:
         predictions: the utterance predictions of all folds, seeds and selection rules.
@@ -27,8 +29,8 @@ def check_folds(predictions: pd.DataFrame, manifest: pd.DataFrame, folds: Sequen
         folds: what should have been tested.
 
     Raises:
-        PredictionError: if an utterance is tested beyond the test part of its fold, twice in it or
-            never, or has another label than in the manifest.
+        PredictionError: if a fold tests utterances that are not in its test set, tests one twice
+            or leaves one out, or if a label differs from the manifest.
     """
     labels = manifest.set_index("utterance_id")["emotion"]
     expected = {fold.name: sorted(fold.test) for fold in folds}
@@ -47,11 +49,11 @@ def summarise_pairs(
     rule: str,
     decision: EvaluateConfig,
 ) -> dict[str, Any]:
-    """What scores.json states: `mfsn.evaluation.classes.summarise` of pairs of two corpora.
+    """What scores.json contains: `mfsn.evaluation.classes.summarise` of pairs of different corpora.
 
-    Scores within one corpus would flatter the means, so that they stand in the `matrix` alone: one
-    entry an ordered pair with `train`, `test`, `ua`, `wa`, `macro_f1` (means over seeds) and
-    `utterances`. Arguments and errors as in `summarise`.
+    Scores within one corpus would make the means look better, so they are only in `matrix`. It has
+    one entry per ordered pair of corpora, with `train`, `test`, `ua`, `wa`, `macro_f1` (means over
+    seeds) and `utterances`. For arguments and errors see `summarise`.
     """
     corpora = corpora_of(manifest)
     within = predictions["fold"].isin([pair_name(name, name) for name in corpora])

@@ -1,7 +1,7 @@
-"""The stage `evaluate` where dimensions are predicted: what a table of values is worth.
+"""The stage `evaluate` for experiments that predict dimensions: the scores of a table of values.
 
-Means are those of `mfsn.evaluation.over_folds`. Errors stand beside those of predicting the mean of
-the training utterances: what is not better has learnt nothing.
+Means are those of `mfsn.evaluation.over_folds`. The error of always predicting the mean of the
+training utterances is given for comparison: a system that is not better has learnt nothing.
 
 Shapes: U utterances, D dimensions.
 """
@@ -29,20 +29,21 @@ def summarise_dimensions(
     rule: str,
     decision: EvaluateConfig,
 ) -> dict[str, Any]:
-    """Everything that scores.json states, rounded to six decimals.
+    """Everything that scores.json contains, rounded to six decimals.
 
     Args:
         predictions: the utterance predictions of all folds, seeds and selection rules.
         manifest: the utterances with their speakers, for the intervals.
-        dimensions: their names.
-        rule: the selection rule that counts; the others stand under `compared`.
+        dimensions: the names of the dimensions.
+        rule: the selection rule that counts; the others are under `compared`.
         decision: how `predictions` were made from segments.
 
     Returns:
-        As `mfsn.evaluation.classes.summarise`, but `dimensions`: their names; in the place of UA,
-        WA and macro-F1 `ccc`, `mse` (means over dimensions) and `ccc_<dimension>`,
-        `mse_<dimension>`; in the place of chance `predict_the_mean`: the same scores of
-        predicting each fold's training mean. (Its CCC is 0 in every fold; pooled it need not be.)
+        The same entries as `mfsn.evaluation.classes.summarise`, with these differences.
+        `dimensions` holds their names. Instead of UA, WA and macro-F1 there are `ccc` and `mse`
+        (means over dimensions), `ccc_<dimension>` and `mse_<dimension>`. Instead of chance there
+        is `predict_the_mean`: the same scores if the training mean of each fold is predicted. (Its
+        CCC is 0 in every fold; the pooled CCC need not be 0.)
 
     Raises:
         PredictionError: if no prediction was selected by `rule`.
@@ -66,7 +67,7 @@ def summarise_dimensions(
 
 
 def headline(summary: Mapping[str, Any]) -> dict[str, float]:
-    """What metrics.json states: means, each dimension, and the error of predicting the mean."""
+    """The scores for metrics.json: means, each dimension, and the MSE of predicting the mean."""
     names = [name for name in summary if name.startswith(("ccc", "mse"))]
     spread = {"ccc_std": summary["std"]["ccc"]} if "std" in summary else {}
     without = {"mse_of_the_mean": summary["predict_the_mean"]["mse"]}
@@ -74,7 +75,7 @@ def headline(summary: Mapping[str, Any]) -> dict[str, float]:
 
 
 def scatter_table(predictions: pd.DataFrame, dimensions: Sequence[str], rule: str) -> pd.DataFrame:
-    """One row an utterance and dimension with `actual` and `predicted`, which DVC plots."""
+    """One row per prediction and dimension with `actual` and `predicted`, which DVC plots."""
     main = predictions[predictions["selection"] == rule]
     keys = main[["fold", "seed", "utterance_id"]]
     tables = [
@@ -103,7 +104,7 @@ def _intervals(
     main: pd.DataFrame, manifest: pd.DataFrame, dimensions: Sequence[str], decision: EvaluateConfig
 ) -> dict[str, Any]:
     labels, predicted = (value_columns(kind, dimensions) for kind in (LABEL, PREDICTED))
-    centre_D = main[labels].to_numpy().mean(axis=0)  # keeps squares small, and changes no score
+    centre_D = main[labels].to_numpy().mean(axis=0)  # small squares round less; same scores
 
     def sums(predictions: pd.DataFrame) -> Float64:
         x_UD, y_UD = (predictions[names].to_numpy() - centre_D for names in (labels, predicted))
@@ -117,7 +118,7 @@ def _intervals(
 
 
 def _agreement(sums_6D: Float64) -> tuple[Float64, Float64]:
-    """CCC and MSE, (..., D), of count and sums of x, y, x^2, y^2 and xy, (6, ..., D)."""
+    """CCC and MSE, (..., D), from the count and the sums of x, y, x^2, y^2 and xy, (6, ..., D)."""
     mean_x, mean_y, mean_xx, mean_yy, mean_xy = sums_6D[1:] / sums_6D[0]
     covariance = mean_xy - mean_x * mean_y
     spread = mean_xx - mean_x**2 + mean_yy - mean_y**2 + (mean_x - mean_y) ** 2
@@ -126,7 +127,7 @@ def _agreement(sums_6D: Float64) -> tuple[Float64, Float64]:
 
 
 def _named(ccc_D: Float64, mse_D: Float64, dimensions: Sequence[str]) -> dict[str, Any]:
-    """Scores (..., D) by name, the means over dimensions first."""
+    """The scores (..., D) by name; the means over dimensions come first."""
     scores = (("ccc", ccc_D), ("mse", mse_D))
     means = {name: score_D.mean(axis=-1) for name, score_D in scores}
     own = {f"{n}_{d}": score_D[..., i] for n, score_D in scores for i, d in enumerate(dimensions)}

@@ -1,4 +1,4 @@
-"""From segment predictions to all that the stage `evaluate` writes: decide, check, score, write."""
+"""What the stage `evaluate` does with segment predictions: decide, check, score and write."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ def score_classes(
     """Score decisions between classes, and write predictions, scores and plots.
 
     Args:
-        outputs: where everything is read and written.
+        outputs: the paths of all files that are read and written.
         labels: the classes.
-        protocol: what was tested, and how often.
+        protocol: decides which utterances each fold tests.
         rule: the selection rule that counts.
         how: how segments become a decision.
 
     Returns:
-        A line for the terminal.
+        One line for the terminal.
 
     Raises:
         ManifestError: if a table is missing or damaged.
@@ -72,7 +72,7 @@ def score_classes(
 def score_dimensions(
     outputs: Outputs, labels: LabelsConfig, protocol: ProtocolConfig, rule: str, how: EvaluateConfig
 ) -> str:
-    """As `score_classes` of predicted values."""
+    """Score predicted values, and write predictions, scores and plots; see `score_classes`."""
     names, manifest = labels.rated, scored(read_table(outputs.manifest, UTTERANCES))
     segments = read_table(outputs.segment_predictions, segment_values_schema(names))
     predictions = mean_over_segments(segments, names, how)
@@ -95,7 +95,7 @@ def _write(
     predicted: pd.DataFrame,
     folds: pd.DataFrame,
 ) -> None:
-    """The JSON of scores and what DVC plots."""
+    """Write the JSON files of the scores and the tables that DVC plots."""
     write_json(outputs.scores, scores)
     write_json(outputs.metrics, headline)
     write_text(outputs.plots / "predicted.csv", predicted.to_csv(index=False))
@@ -103,6 +103,6 @@ def _write(
 
 
 def _counts(scores: Mapping[str, Any]) -> str:
-    """How much was scored."""
+    """How many utterances, folds and seeds were scored, in words."""
     counts = scores["counts"].items()
     return ", ".join(counted(number, name.removesuffix("s")) for name, number in counts)

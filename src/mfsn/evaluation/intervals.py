@@ -1,9 +1,9 @@
-"""95 % intervals: how far pooled scores move with the speakers who happen to be tested.
+"""95 % intervals: how much the pooled scores depend on which speakers are tested.
 
-A percentile bootstrap (Efron 1979) over clusters: utterances of one speaker are alike, so that
-speakers are drawn, with all their utterances and the same ones for all seeds; an utterance whose
-speaker is unknown is drawn by itself. Training is not repeated: what another training set would
-change is not in the interval.
+This is a percentile bootstrap (Efron 1979) over clusters. Utterances of the same speaker are
+similar, so whole speakers are drawn with all their utterances, and the same speakers for all
+seeds. An utterance of an unknown speaker is drawn by itself. Training is not repeated, so the
+intervals do not show how much another training set would change the scores.
 
 Shapes: R draws, S seeds, K clusters, M sums.
 """
@@ -23,9 +23,9 @@ QUANTILES = {"low": 0.025, "high": 0.975}
 FEWEST_CLUSTERS = 2
 
 Sums = Callable[[pd.DataFrame], Float64]
-"""What a score needs of some predictions, (M...), such that it adds up over disjoint sets."""
+"""From predictions to sums, (M...), which can be added over disjoint sets of predictions."""
 Statistic = Callable[[Float64], dict[str, Float64]]
-"""Name to score of sums, (..., M...) to (...)."""
+"""From sums, (..., M...), to scores by name, (...)."""
 
 
 def intervals(
@@ -35,18 +35,19 @@ def intervals(
     statistic: Statistic,
     config: EvaluateConfig,
 ) -> dict[str, Any]:
-    """Lower and upper end of the interval of each pooled score.
+    """The lower and upper end of the interval of each pooled score.
 
     Args:
-        predictions: of the folds and the selection rule that count.
+        predictions: predictions of the folds and of the selection rule that count.
         manifest: the utterances, with `speaker`.
-        sums: what is added up over clusters.
-        statistic: the scores of such sums.
-        config: `interval_draws` and `interval_seed`.
+        sums: computes what is added over clusters.
+        statistic: computes the scores from such sums.
+        config: `interval_draws` and `interval_seed` are used.
 
     Returns:
-        Score to its ends `low` and `high`; `draws`; and how many `speakers` and `utterances` (of
-        unknown speakers) were drawn from. Nothing with 0 draws, or with fewer than two clusters.
+        For each score its ends `low` and `high`; further `draws`, and the numbers of `speakers`
+        and `utterances` (of unknown speakers) in the draw. Empty if there are 0 draws or fewer
+        than two clusters.
     """
     speakers = manifest.dropna(subset=["speaker"]).set_index("utterance_id")["speaker"]
     speaker = predictions["utterance_id"].map(speakers)
@@ -60,14 +61,14 @@ def intervals(
 
 
 def _by_cluster(predictions: pd.DataFrame, cluster: pd.Series, sums: Sums) -> Float64:
-    """Sums of every seed and cluster, (S, K, M...)."""
+    """The sums of each seed and cluster, (S, K, M...)."""
     groups: Mapping[Any, pd.DataFrame] = dict(iter(predictions.groupby(["seed", cluster])))
     seeds, clusters = (sorted({key[i] for key in groups}) for i in (0, 1))
     return np.stack([np.stack([sums(groups[seed, one]) for one in clusters]) for seed in seeds])
 
 
 def _draw(sums_SKM: Float64, config: EvaluateConfig) -> Float64:
-    """The sums of every draw and seed, (R, S, M...)."""
+    """The sums of each draw and seed, (R, S, M...)."""
     clusters = sums_SKM.shape[1]
     generator = np.random.default_rng(config.interval_seed)
     times_RK = generator.multinomial(

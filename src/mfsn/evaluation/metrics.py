@@ -1,6 +1,6 @@
-"""The scores of the field: UA, WA, macro-F1, the confusion matrix; CCC and MSE of dimensions.
+"""The usual scores: UA, WA, macro-F1 and the confusion matrix; CCC and MSE for dimensions.
 
-Plain numpy, since training scores every level on the development data after each epoch.
+They use plain numpy for speed, since training scores each level after each epoch.
 
 Shapes: C classes, N utterances, D dimensions.
 """
@@ -18,24 +18,25 @@ from mfsn.errors import PredictionError
 
 @dataclass(frozen=True)
 class Scores:
-    """Scores of a set of utterances (or segments); all but `confusion` lie in [0, 1]."""
+    """Scores of a set of utterances (or segments); all except `confusion` are in [0, 1]."""
 
     ua: float
-    """Unweighted accuracy: mean recall over the classes present."""
+    """Unweighted accuracy: mean recall over the classes that are present."""
     wa: float
     """Weighted accuracy: share of correct decisions."""
     macro_f1: float
-    """Mean F1 over the classes present."""
+    """Mean F1 over the classes that are present."""
     confusion: Int64
-    """Counts, actual class by predicted class, (C, C)."""
+    """Counts of actual class (row) and predicted class (column), (C, C)."""
 
 
 def scores(actual: npt.ArrayLike, predicted: npt.ArrayLike, classes: int) -> Scores:
     """Score decisions against labels.
 
-    A class is present when `actual` holds it. Classes that only `predicted` holds cost recall
-    and precision of the present ones but have no recall or F1 of their own, as in scikit-learn's
-    `balanced_accuracy_score` and in `f1_score(..., labels=present, average="macro")`.
+    A class is present if it occurs in `actual`. A class that occurs only in `predicted` has no
+    recall or F1 of its own; such predictions lower the recall of the classes that are present.
+    scikit-learn does the same in `balanced_accuracy_score` and in `f1_score(..., labels=present,
+    average="macro")`.
 
     Args:
         actual: class indices, (N,), in [0, classes).
@@ -46,17 +47,17 @@ def scores(actual: npt.ArrayLike, predicted: npt.ArrayLike, classes: int) -> Sco
         The scores.
 
     Raises:
-        PredictionError: if there is nothing to score, the lengths differ, or an index is not one
-            of the classes.
+        PredictionError: if there is nothing to score, the lengths differ, or an index is out of
+            range.
     """
     return scores_of(confusion_matrix(actual, predicted, classes))
 
 
 def confusion_matrix(actual: npt.ArrayLike, predicted: npt.ArrayLike, classes: int) -> Int64:
-    """Count decisions: actual class by predicted class, (C, C).
+    """Count decisions per actual class (row) and predicted class (column), (C, C).
 
     Raises:
-        PredictionError: as `scores`.
+        PredictionError: in the same cases as `scores`.
     """
     rows, columns = np.asarray(actual), np.asarray(predicted)
     _check(rows, columns, classes)
@@ -65,7 +66,7 @@ def confusion_matrix(actual: npt.ArrayLike, predicted: npt.ArrayLike, classes: i
 
 
 def scores_of(confusion: Int64) -> Scores:
-    """The scores that a confusion matrix (actual by predicted, not all zero) implies."""
+    """The scores of a confusion matrix (rows: actual class; at least one count above 0)."""
     hits, actual, predicted = confusion.diagonal(), confusion.sum(axis=1), confusion.sum(axis=0)
     present = actual > 0
     recall = hits[present] / actual[present]
@@ -77,8 +78,8 @@ def scores_of(confusion: Int64) -> Scores:
 def concordance(actual_ND: Float64, predicted_ND: Float64) -> Float64:
     """Lin's concordance correlation coefficient (CCC) of each dimension, (D,), in [-1, 1].
 
-    2 cov / (var + var + squared difference of the means), with population moments (Lin 1989).
-    A prediction or a label that never varies agrees with nothing: 0.
+    It is 2 cov / (var + var + squared difference of the means), with population moments
+    (Lin 1989). If the labels or the predictions are all equal, it is 0.
 
     Args:
         actual_ND: values of the labels, at least one row.
@@ -92,7 +93,7 @@ def concordance(actual_ND: Float64, predicted_ND: Float64) -> Float64:
     covariance_D = ((actual_ND - actual_mean_D) * (predicted_ND - predicted_mean_D)).mean(axis=0)
     spread_D = actual_ND.var(axis=0) + predicted_ND.var(axis=0)
     distance_D = spread_D + (actual_mean_D - predicted_mean_D) ** 2
-    # Compared by range: the variance of equal numbers may round to more than 0.
+    # The range is tested, since rounding can make the variance of equal numbers larger than 0.
     vary_D = (np.ptp(actual_ND, axis=0) > 0) & (np.ptp(predicted_ND, axis=0) > 0)
     ccc_D: Float64 = np.divide(
         2 * covariance_D, distance_D, out=np.zeros_like(distance_D), where=vary_D
@@ -104,7 +105,7 @@ def mean_squared_error(actual_ND: Float64, predicted_ND: Float64) -> Float64:
     """Mean squared error (MSE) of each dimension, (D,), in the squared unit of the labels.
 
     Raises:
-        PredictionError: as `concordance`.
+        PredictionError: in the same cases as `concordance`.
     """
     _check_values(actual_ND, predicted_ND)
     mse_D: Float64 = ((actual_ND - predicted_ND) ** 2).mean(axis=0)
@@ -114,19 +115,21 @@ def mean_squared_error(actual_ND: Float64, predicted_ND: Float64) -> Float64:
 def _check_values(actual_ND: Float64, predicted_ND: Float64) -> None:
     if actual_ND.ndim != 2 or actual_ND.shape != predicted_ND.shape or not actual_ND.size:
         raise PredictionError(
-            f"cannot score {predicted_ND.shape} values against {actual_ND.shape} labels; both must "
-            "have a row for each utterance, at least one, and a column for each dimension"
+            f"cannot score values of shape {predicted_ND.shape} against labels of shape "
+            f"{actual_ND.shape}; both need one row per utterance, at least one row, and one column "
+            "per dimension"
         )
 
 
 def rates(confusion: Float64) -> dict[str, Float64]:
-    """`ua`, `wa` and `macro_f1` of many confusion matrices at once, as `scores_of` has them.
+    """`ua`, `wa` and `macro_f1` of many confusion matrices at once, as in `scores_of`.
 
     Args:
-        confusion: actual by predicted, (..., C, C); counts, none of the matrices all zero.
+        confusion: counts of actual class (row) and predicted class (column), (..., C, C); each
+            matrix has at least one count above 0.
 
     Returns:
-        Name to scores, (...).
+        Scores by name, (...).
     """
     hits = np.diagonal(confusion, axis1=-2, axis2=-1)
     actual, predicted = confusion.sum(axis=-1), confusion.sum(axis=-2)
@@ -146,8 +149,8 @@ def _check(
 ) -> None:
     if actual.ndim != 1 or actual.shape != predicted.shape or not actual.size:
         raise PredictionError(
-            f"cannot score {predicted.shape} decisions against {actual.shape} labels; both must "
-            "be lists of the same length, with at least one entry"
+            f"cannot score decisions of shape {predicted.shape} against labels of shape "
+            f"{actual.shape}; both must be lists of the same length with at least one entry"
         )
     indices = np.concatenate([actual, predicted])
     if indices.dtype.kind not in "iu" or indices.min() < 0 or indices.max() >= classes:

@@ -1,7 +1,7 @@
-"""Means over folds and seeds of whatever is measured on a set of predictions.
+"""Means over folds and seeds of scores that are measured on sets of predictions.
 
-A measure is taken per fold and seed, averaged over folds, then over seeds (CA-MSER: plain mean over
-folds and seeds). Pooled, all utterances of a seed are one set.
+A score is measured per fold and seed, averaged over folds and then over seeds (CA-MSER: plain mean
+over folds and seeds). Pooled scores are measured on all utterances of a seed as one set.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from mfsn.errors import PredictionError
 
 DECIMALS = 6
 Measure = Callable[[pd.DataFrame], dict[str, float]]
-"""Name to score of a set of utterance predictions; the same names whatever the set."""
+"""From a set of utterance predictions to scores by name; the names are the same for all sets."""
 
 
 def of_rule(predictions: pd.DataFrame, rule: str) -> pd.DataFrame:
@@ -35,12 +35,14 @@ def of_rule(predictions: pd.DataFrame, rule: str) -> pd.DataFrame:
 
 
 def over_seeds(predictions: pd.DataFrame, measure: Measure) -> dict[str, Any]:
-    """Mean over folds, then seeds; `pooled`, mean over seeds; and of several seeds `std` (sample
-    standard deviation over seeds) and `seeds` (each by itself).
+    """The mean over folds and then over seeds, and `pooled` as the mean over seeds.
+
+    If there are several seeds, `std` (sample standard deviation over seeds) and `seeds` (the
+    scores of each) are added.
 
     Args:
-        predictions: of one selection rule.
-        measure: what is averaged.
+        predictions: the predictions of one selection rule.
+        measure: computes the scores that are averaged.
     """
     seeds = {str(seed): _of_seed(s, measure) for seed, s in predictions.groupby("seed")}
     means = {
@@ -54,27 +56,27 @@ def over_seeds(predictions: pd.DataFrame, measure: Measure) -> dict[str, Any]:
 
 
 def per_fold(predictions: pd.DataFrame, measure: Measure) -> dict[str, Any]:
-    """Each fold by itself: `mean_over_seeds`."""
+    """`mean_over_seeds` of each fold."""
     return {str(fold): mean_over_seeds(f, measure) for fold, f in predictions.groupby("fold")}
 
 
 def mean_over_seeds(predictions: pd.DataFrame, measure: Measure) -> dict[str, Any]:
-    """The mean over seeds of a set, and its number of `utterances`."""
+    """The scores of a set as the mean over seeds, and its number of `utterances`."""
     seeds = [measure(seed) for _, seed in predictions.groupby("seed")]
     return {**_statistic(seeds, np.mean), "utterances": predictions["utterance_id"].nunique()}
 
 
 def counts(predictions: pd.DataFrame) -> dict[str, int]:
-    """How many utterances, folds and seeds there are."""
+    """The numbers of utterances, folds and seeds."""
     counted = {"utterances": "utterance_id", "folds": "fold", "seeds": "seed"}
     return {name: int(predictions[column].nunique()) for name, column in counted.items()}
 
 
 def rounded(value: Any) -> Any:
-    """Plain values with numbers rounded to six decimals, without entries that are empty."""
+    """Plain values with numbers rounded to six decimals and without empty entries."""
     if isinstance(value, dict):
         return {name: rounded(inner) for name, inner in value.items() if inner != {}}
-    # Adding 0 makes -0.0 the same text as 0.0.
+    # Adding 0 turns -0.0 into 0.0, so that both give the same text.
     return round(value, DECIMALS) + 0.0 if isinstance(value, float) else value
 
 

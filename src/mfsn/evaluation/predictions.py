@@ -1,6 +1,6 @@
-"""The table of segment predictions to the table of utterance predictions, checked on the way.
+"""From the table of segment predictions to the table of utterance predictions, with checks.
 
-Works on tables alone and never on a model.
+Only tables are read here, never a model.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ LOG_POSTERIOR = "log_posterior_"
 POSTERIOR = "posterior_"
 KEYS = ["selection", "seed", "fold", "utterance_id"]
 PARTIAL_PROTOCOLS = frozenset({"folds_from_file", "official_split"})
-"""Protocols whose test folds need not cover the corpus; all others test every utterance."""
+"""Protocols whose folds may leave utterances untested; all others test every utterance."""
 
 
 def decide_utterances(
     segments: pd.DataFrame, classes: Sequence[str], config: EvaluateConfig
 ) -> pd.DataFrame:
-    """One row an utterance, fold, seed and selection rule, sorted by `KEYS`.
+    """Make one row per utterance, fold, seed and selection rule, sorted by `KEYS`.
 
     Args:
         segments: follows `mfsn.manifest.segment_predictions_schema(classes)`.
@@ -43,8 +43,8 @@ def decide_utterances(
         A table that follows `mfsn.manifest.predictions_schema(classes)`.
 
     Raises:
-        PredictionError: if the table is empty, holds a log-posterior that is not finite or rows
-            that do not sum to 1, or has a segment twice in one fold, seed and rule.
+        PredictionError: if the table is empty, a log-posterior is not finite, the posteriors of a
+            row do not sum to 1, or a segment occurs twice in the same fold, seed and rule.
     """
     log_posteriors = _columns(LOG_POSTERIOR, classes)
     _check_segments(segments, log_posteriors, "a log-posterior")
@@ -67,19 +67,19 @@ def decide_utterances(
 def mean_over_segments(
     segments: pd.DataFrame, dimensions: Sequence[str], config: EvaluateConfig
 ) -> pd.DataFrame:
-    """As `decide_utterances` where dimensions are predicted: the mean value of the segments.
+    """Take the mean value of the segments; `decide_utterances` for predicted dimensions.
 
     Args:
         segments: follows `mfsn.manifest.segment_values_schema(dimensions)`.
-        dimensions: their names.
-        config: whether segments count by their duration.
+        dimensions: the names of the dimensions.
+        config: whether segments are weighed by their duration.
 
     Returns:
         A table that follows `mfsn.manifest.values_schema(dimensions)`.
 
     Raises:
-        PredictionError: if the table is empty, holds a value that is not finite, or has a segment
-            twice in one fold, seed and rule.
+        PredictionError: if the table is empty, a value is not finite, or a segment occurs twice in
+            the same fold, seed and rule.
     """
     predicted = value_columns(PREDICTED, dimensions)
     _check_segments(segments, predicted, "a value")
@@ -103,14 +103,15 @@ def check_coverage(
     protocol: str,
     dimensions: Sequence[str] = (),
 ) -> None:
-    """Every utterance is tested exactly once per seed and rule, under the manifest's label.
+    """Check that every utterance is tested exactly once per seed and selection rule.
 
-    Dimensions that are predicted have labels beside the emotion. Protocols in `PARTIAL_PROTOCOLS`
-    may leave utterances out, but the same ones for every seed and rule.
+    The labels must be those of the manifest: the emotions and, if dimensions are predicted, their
+    values. Protocols in `PARTIAL_PROTOCOLS` may leave utterances out, but must leave out the same
+    ones for every seed and rule.
 
     Raises:
-        PredictionError: if an utterance is unknown to the manifest, is tested twice or never, or
-            has another label than in the manifest.
+        PredictionError: if an utterance is not in the manifest, is tested twice or never, or has
+            another label than in the manifest.
     """
     labels = manifest.set_index("utterance_id")
     tested = set(predictions["utterance_id"])
