@@ -1,1 +1,1 @@
-"""Looking ahead and looking back: what a run will take, and why rows have the keys they have."""
+"""Checks before a run (`mfsn doctor`), and explanations of row keys (`mfsn cache why`)."""

@@ -1,4 +1,4 @@
-"""Is everything here that a run needs: Python, torch, device, git, DVC, programs of extras."""
+"""Check that everything a run needs is here: Python, torch, device, git, DVC, extras."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ from mfsn.store.gc.git_history import has_history
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at."""
+    """One thing that was checked."""
 
     what: str
     found: str
     is_good: bool = True
-    """Whether a run can go on with it."""
+    """Whether a run can succeed with it."""
     is_odd: bool = False
-    """Whether it is not as it was meant, though no run minds."""
+    """Whether it is probably a mistake, although a run can succeed with it."""
 
     @property
     def mark(self) -> str:
-        """What stands before it: ok, NO, or ?? where it is odd."""
+        """The mark in the listing: ok, NO, or ?? if it is odd."""
         if not self.is_good:
             return "NO"
         return "??" if self.is_odd else "ok"
 
 
 def check_environment(params: Params, workspace: Path) -> Iterator[Finding]:
-    """Look at what a run of these parameters needs beside the corpus and the store."""
+    """Check what a run with these parameters needs apart from the corpus and the store."""
     libraries = ", ".join(f"{name} {version(name)}" for name in ("torch", "transformers", "dvc"))
     yield Finding("libraries", f"Python {platform.python_version()}, {libraries}")
     yield _device()
@@ -50,12 +50,12 @@ def check_environment(params: Params, workspace: Path) -> Iterator[Finding]:
 
 
 def free_bytes(folder: Path) -> int:
-    """Free space where a folder is, or will be made."""
+    """The free space in bytes on the disk of a folder, which need not exist yet."""
     return shutil.disk_usage(_nearest(folder)).free
 
 
 def is_writable(folder: Path) -> bool:
-    """Whether files can be made in a folder, or in the one that it will be made in."""
+    """Whether files can be created in a folder, which need not exist yet."""
     return os.access(_nearest(folder), os.W_OK | os.X_OK)
 
 
@@ -81,17 +81,17 @@ def _device() -> Finding:
 
 def _git() -> Finding:
     path = shutil.which("git")
-    return Finding("git", path or "not installed; DVC needs it", is_good=path is not None)
+    return Finding("git", path or "not installed; install it, DVC needs it", is_good=bool(path))
 
 
 def _repositories(workspace: Path) -> Iterator[Finding]:
-    """DVC refuses to run without the one or the other; `dvc exp` needs a commit, too."""
+    """DVC does not run without a git and a DVC repository; `dvc exp` needs a commit, too."""
     if not has_history(workspace):
-        advice = "`git init`, then commit what is there"
-        found = f"{workspace} is no git repository, and DVC needs one; {advice}"
+        advice = "run `git init` and commit all files"
+        found = f"{workspace} is not a git repository, which DVC needs; {advice}"
         yield Finding("git repository", found, is_good=False)
     if not (workspace / ".dvc").is_dir():
-        found = f"{workspace} lacks .dvc; `dvc init` makes it"
+        found = f"{workspace} has no folder .dvc; run `dvc init`"
         yield Finding("DVC repository", found, is_good=False)
 
 
@@ -99,7 +99,8 @@ def _dvc_cache(workspace: Path) -> Finding:
     folder = cache_folder(workspace)
     if is_writable(folder):
         return Finding("DVC's cache", str(folder))
-    return Finding("DVC's cache", f"{folder} cannot be written by this user", is_good=False)
+    found = f"this user may not write to {folder}; change its permissions"
+    return Finding("DVC's cache", found, is_good=False)
 
 
 def _extras(params: Params) -> Iterator[Finding]:
@@ -107,11 +108,11 @@ def _extras(params: Params) -> Iterator[Finding]:
     if sets:
         yield _extra("opensmile", "opensmile", f"functionals.set {sets}")
     if any(corpus.reader == "demo" for corpus in params.corpus.members):
-        yield _extra("espeakng_loader", "demo", "the demo's speech")
+        yield _extra("espeakng_loader", "demo", "the speech of the demo")
 
 
 def _extra(module: str, extra: str, purpose: str) -> Finding:
     if importlib.util.find_spec(module) is not None:
         return Finding(f"extra {extra}", f"installed, for {purpose}")
-    advice = f"`pip install 'mfsn[{extra}]'` brings {module}, which {purpose} needs"
+    advice = f"{purpose} needs {module}; run `pip install 'mfsn[{extra}]'`"
     return Finding(f"extra {extra}", advice, is_good=False)

@@ -1,4 +1,4 @@
-"""Are the rows there that the digests of the workspace name: DVC does not see when they went."""
+"""Check that the store has the rows that the workspace's digests name; DVC does not check it."""
 
 from __future__ import annotations
 
@@ -17,14 +17,15 @@ from mfsn.workspace import remote_address
 def check_digests(
     workspace: Path, corpus: str, store_root: Path, works: Sequence[Work]
 ) -> Iterator[Finding]:
-    """Digests whose rows the store lacks, or that cannot be read.
+    """Find digests that cannot be read, or whose rows are missing from the store.
 
-    A run stops at them where it reads these rows: those of the present corpus and parameters;
-    waves only if features are to be computed. Otherwise they are told, and hinder nothing.
+    Missing rows stop a run only if it reads them: rows of the corpus and the parameters in
+    params.yaml, and waves only if features must be computed. Other missing rows are reported, but
+    do not stop a run.
 
     Args:
-        workspace: whose digests.
-        corpus: the present one.
+        workspace: the workspace with the digests.
+        corpus: the corpus in params.yaml.
         store_root: root of the feature cache.
         works: what a run will compute.
 

@@ -1,4 +1,4 @@
-"""Whether the encoders of params.yaml fit together, asked before hours of work with one of them."""
+"""Check that the encoders in params.yaml fit together before one of them works for hours."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ _OTHER = {"sec": "tec", "tec": "sec"}
 
 
 def refuse_unlike_encoders(workspace: Path, extractor: Extractor) -> None:
-    """Stop where SEC and TEC would be joined frame by frame and cannot be.
+    """Raise an error if SEC and TEC must be joined frame by frame, but their frames differ.
 
-    It reads parameters that `extract@NAME` does not declare in dvc.yaml, and may: they decide
-    whether rows are worth computing, never what a row holds.
+    This reads parameters that `extract@NAME` does not declare in dvc.yaml. It may do so, because
+    they decide only whether rows are worth computing, never what a row contains.
 
     Args:
-        workspace: folder with params.yaml, which names the other encoder.
-        extractor: about to run; nothing is asked of others than SEC and TEC.
+        workspace: the folder with params.yaml, which names the other encoder.
+        extractor: the extractor that is about to run; only SEC and TEC are checked.
 
     Raises:
-        ConfigError: as `mfsn.models.frames.refuse_unlike_frames`, or if the other encoder cannot
-            be loaded.
+        ConfigError: in the same cases as `mfsn.models.frames.refuse_unlike_frames`.
+        ModelLoadError: if the other encoder cannot be loaded.
     """
     other = _OTHER.get(extractor.name)
     if other is None:

@@ -1,4 +1,4 @@
-"""What a run will write, hold and take: rows that are missing, their bytes, and measured time."""
+"""Estimate what a run will cost: missing rows, their bytes, memory, and measured time."""
 
 from __future__ import annotations
 
@@ -27,42 +27,46 @@ from mfsn.training.system import Sizes, get_system
 
 @dataclass(frozen=True)
 class Work:
-    """What is left to do for one extractor, or for the waves."""
+    """The rows of one extractor, or the waves: how many there are and how many are missing."""
 
     spec: StoreSpec
     rows: int
     there: int
-    """Rows that are in the store."""
-    seconds_a_row: float | None
-    """Measured on this machine; None where nothing could be measured."""
+    """How many of the rows are in the store."""
+    seconds_per_row: float | None
+    """Measured on this machine; None if it could not be measured."""
 
     @property
     def row_bytes(self) -> int:
-        """Bytes that a row takes in the store."""
+        """The bytes that one row needs in the store."""
         return sum(row_bytes(array) + CHECKSUM_BYTES for array in self.spec.arrays)
 
     @property
     def bytes(self) -> int:
-        """Bytes that will be written."""
+        """The bytes that will be written."""
         return (self.rows - self.there) * self.row_bytes
 
     @property
     def seconds(self) -> float | None:
-        """How long the missing rows will take."""
+        """How long it takes to compute the missing rows; None if it could not be measured."""
         if self.rows == self.there:
             return 0.0
-        return None if self.seconds_a_row is None else self.seconds_a_row * (self.rows - self.there)
+        return (
+            None
+            if self.seconds_per_row is None
+            else self.seconds_per_row * (self.rows - self.there)
+        )
 
 
 def waves_work(params: Params, size: Size, store_root: Path) -> Work:
-    """Decoding and cutting what is not there yet."""
+    """Estimate decoding and cutting of the recordings whose waves are missing."""
     spec = waveform_store(params.segment, store_root).spec
     seconds = _decoding(size, params) if size.example else None
     return Work(spec, size.segments, _there(spec, size, store_root, "segment"), seconds)
 
 
 def extractor_work(name: str, params: Params, size: Size, store_root: Path) -> Work:
-    """Extracting what is not there yet; a few batches of noise are extracted to measure it.
+    """Estimate extraction of missing rows; a few batches of noise are extracted to measure time.
 
     Raises:
         ConfigError: if the extractor's parameters contradict each other or the segment.
@@ -77,7 +81,7 @@ def extractor_work(name: str, params: Params, size: Size, store_root: Path) -> W
 
 
 def sizes_of(params: Params, works: Sequence[Work], utterances: int) -> Sizes:
-    """What the system of params.yaml reads in training, as far as its extractors are known."""
+    """What the system in params.yaml reads in training, without extractors that are missing."""
     system = get_system(params.system)
     read = {w.spec.extractor: w for w in works if w.spec.extractor in system.reads}
     return Sizes(
@@ -101,7 +105,7 @@ def _decoding(size: Size, params: Params) -> float | None:
     start = time.perf_counter()
     try:
         wave = audio.load(size.example, params.segment.sample_rate_hz)
-    except AudioError:  # `mfsn corpus check` names it
+    except AudioError:  # `mfsn corpus check` reports the file
         return None
     audio.to_int16(wave)
     heard_s = len(wave) / params.segment.sample_rate_hz
@@ -110,7 +114,7 @@ def _decoding(size: Size, params: Params) -> float | None:
 
 
 def _extracting(extractor: Extractor, params: Params, size: Size) -> float:
-    """Seconds a row, from the faster of two batches after one that warms up."""
+    """Seconds per row: the faster of two batches, after a first one to warm up."""
     torch = sys.modules.get("torch")
     if torch is not None:
         torch.set_num_threads(runtime.threads())

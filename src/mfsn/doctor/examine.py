@@ -1,4 +1,4 @@
-"""`mfsn doctor`: disk, memory and time of a run, and whether everything it needs is here."""
+"""`mfsn doctor`: estimate disk, memory and time of a run, and check all that it needs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from mfsn.store.messages import explaining
 from mfsn.training.system import fits_of, get_system
 
 HEADROOM = 1.02
-"""Shards carry an index and markers beside their rows."""
+"""Factor on the bytes of rows, since shards also need space for an index and markers."""
 
 
 @dataclass(frozen=True)
@@ -30,18 +30,18 @@ class Examination:
 
     findings: tuple[Finding, ...]
     works: tuple[Work, ...]
-    """Waves and extractors in the order of the pipeline; empty where there is no corpus."""
+    """Waves and extractors in the order of the pipeline; empty if there is no corpus."""
 
     @property
     def problems(self) -> list[Finding]:
-        """Why a run would not end well; empty where it would."""
+        """The findings with which a run would fail."""
         return [finding for finding in self.findings if not finding.is_good]
 
 
 def examine(workspace: Path, store_root: Path) -> Examination:
-    """Look at the environment, the corpus, the store and the encoders.
+    """Check the environment, the corpus, the store and the encoders.
 
-    Nothing is written, but for the checkpoint of a random-weight encoder that is not there yet.
+    Nothing is written, except the checkpoint of a random-weight encoder if it does not exist yet.
 
     Raises:
         ConfigError: if params.yaml cannot be read.
@@ -73,7 +73,7 @@ def _described(params: Params, size: Size) -> str:
 
 
 def _frames(params: Params, works: list[Work]) -> Iterator[Finding]:
-    """SEC and TEC that cannot be joined; which works are there depends on what could be loaded."""
+    """Check that SEC and TEC can be joined, if both encoders could be loaded."""
     specs = {work.spec.extractor: work.spec for work in works}
     parts = get_system(params.system).network
     if parts is not None and specs.keys() >= set(parts.encoders):
@@ -95,12 +95,13 @@ def _lost(params: Params, workspace: Path, store_root: Path, works: list[Work]) 
 def _room(works: list[Work], store_root: Path) -> Iterator[Finding]:
     needed = sum(work.bytes for work in works) * HEADROOM
     free = free_bytes(store_root)
-    found = f"{needed / 1e9:.2f} GB will be written to {store_root}, {free / 1e9:.2f} GB are free"
+    found = f"{needed / 1e9:.2f} GB will be written to {store_root}; {free / 1e9:.2f} GB are free"
     if needed > free:
         found += "; free some space, or move the store with MFSN_STORE"
     yield Finding("disk", found, is_good=needed <= free)
     if not is_writable(store_root):
-        yield Finding("store", f"{store_root} cannot be written by this user", is_good=False)
+        denied = f"this user may not write to {store_root}; move the store with MFSN_STORE"
+        yield Finding("store", denied, is_good=False)
 
 
 def _memory(params: Params, works: list[Work], size: Size) -> Finding:
@@ -115,18 +116,17 @@ def _memory(params: Params, works: list[Work], size: Size) -> Finding:
     where = "one process" if jobs == 1 else f"each of {jobs} processes"
     held = f"{needed / 1e9:.2f} GB of features for {params.system}, in {where}"
     if needed * jobs <= allowed:
-        return Finding("memory", f"{held}: they fit ({allowed / 1e9:.2f} GB allowed)")
+        return Finding("memory", f"{held}; they fit ({allowed / 1e9:.2f} GB allowed)")
+    why = f"{held}, more than the {allowed / 1e9:.2f} GB allowed"
     if not fits.streams:
-        return Finding("memory", f"{held}: fewer fits run at once", is_good=needed <= allowed)
-    why = f"more than the {allowed / 1e9:.2f} GB allowed"
-    return Finding("memory", f"{held}, {why}: training reads them from the store as it goes")
+        return Finding("memory", f"{why}; fewer fits will run at once", is_good=needed <= allowed)
+    return Finding("memory", f"{why}; training reads them from the store batch by batch")
 
 
 def _time(works: list[Work]) -> Finding:
     known = [work.seconds for work in works if work.seconds is not None]
     unknown = [work.spec.extractor for work in works if work.seconds is None]
-    besides = f", {', '.join(unknown)} besides" if unknown else ""
+    without = f", without {', '.join(unknown)}" if unknown else ""
     minutes = sum(known) / 60
     lasts = f"about {minutes:.1f} min" if minutes >= 1 else "less than a minute"
-    found = f"{lasts} until all rows are there (estimated){besides}"
-    return Finding("time", f"{found}; training is not part of it")
+    return Finding("time", f"{lasts} to compute all missing rows{without}; training comes on top")

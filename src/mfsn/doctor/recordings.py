@@ -1,4 +1,4 @@
-"""Would `prepare` accept the corpus: its own checks, from headers instead of whole recordings."""
+"""Predict whether `prepare` will accept the corpus: its own checks, with headers only."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from mfsn.workspace import corpus_root
 
 
 def check_recordings(params: Params, workspace: Path) -> Iterator[Finding]:
-    """Labels, headers and folds; silence and duplicates show in `prepare` alone.
+    """Check labels, headers and folds; only `prepare` finds silence and duplicates.
 
-    Nothing is found out about a demo that is not spoken yet.
+    A demo that has not been spoken yet is not checked.
     """
     if any(_is_unspoken(corpus) for corpus in params.corpus.members):
         return
@@ -48,14 +48,14 @@ def _is_unspoken(corpus: CorpusConfig) -> bool:
 
 
 def _by_path(root: Path, paths: Iterable[str], _cache: Path | None) -> dict[str, Entry]:
-    """Stands for the hashes, which would take reading everything: each recording is another."""
+    """Instead of hashes, which need the whole files; every recording counts as different."""
     return {path: [str(root / path), 0] for path in paths}
 
 
 def _described(survey: Survey) -> str:
-    said = f"{counted(len(survey.used), 'utterance')} of the classes, with sound headers"
+    said = f"{counted(len(survey.used), 'utterance')} of the classes, with headers that can be read"
     others = ", ".join(f"{name} {count}" for name, count in sorted(survey.other_emotions.items()))
-    left_out = f"no class, left out: {others}" if others else None
+    left_out = f"left out, not in labels.classes: {others}" if others else None
     return "; ".join(filter(None, [said, left_out, survey.shortage]))
 
 

@@ -1,4 +1,4 @@
-"""How large the corpus is: counted where it is prepared, else estimated from its headers."""
+"""The size of the corpus: counted if it is prepared, else estimated from headers."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from mfsn.segments.config import SegmentConfig
 from mfsn.workspace import Outputs, corpus_root, corpus_variable, recording
 
 PROBED = 200
-"""Headers that are read of a corpus that is not prepared; the others are taken to be alike."""
+"""About how many headers are read to estimate the size of a corpus that is not prepared."""
 SPOKEN_S = 3.1
-"""Mean duration of an utterance of the demo, which is spoken when it is first needed."""
+"""Mean duration of an utterance of the demo, before it is spoken by the first run."""
 
 
 @dataclass(frozen=True)
@@ -35,18 +35,18 @@ class Size:
     segments: int
     duration_s: float
     source: str
-    """Where the numbers come from."""
+    """Where the numbers come from, in words."""
     table: pd.DataFrame | None
-    """The segment table, where there is one that fits the parameters."""
+    """The segment table, if there is one that fits the parameters."""
     example: Path | None
-    """A recording, to measure decoding with."""
+    """A recording with which decoding can be measured."""
 
 
 def corpus_size(params: Params, outputs: Outputs) -> Size:
-    """Count, or estimate.
+    """Count the corpus if it is prepared, else estimate its size.
 
     Raises:
-        CorpusError: if there is no corpus, or its folder cannot be understood.
+        CorpusError: if there is no corpus, or its reader cannot understand the folder.
     """
     root = corpus_root(params.corpus.name)
     try:
@@ -63,7 +63,7 @@ def corpus_size(params: Params, outputs: Outputs) -> Size:
 
 
 def _segment_table(outputs: Outputs, segment: SegmentConfig) -> pd.DataFrame | None:
-    """The segment table, unless it is missing or was cut otherwise."""
+    """The segment table; None if it is missing or was cut with other parameters."""
     try:
         table = read_table(outputs.segments, SEGMENTS)
     except ManifestError:
@@ -73,7 +73,7 @@ def _segment_table(outputs: Outputs, segment: SegmentConfig) -> pd.DataFrame | N
 
 
 def _probed_all(params: Params) -> Size:
-    """The sum over the corpora that are read."""
+    """The sum over all corpora that are read."""
     sizes = [_probed(corpus, params.segment) for corpus in params.corpus.members]
     return Size(
         utterances=sum(size.utterances for size in sizes),
@@ -98,16 +98,16 @@ def _probed(corpus: CorpusConfig, segment: SegmentConfig) -> Size:
     for path in chosen:
         try:
             durations.append(audio.probe(path).duration_s)
-        except AudioError:  # `mfsn corpus check` names them all
+        except AudioError:  # `mfsn corpus check` reports such files
             continue
     share = len(paths) / max(len(durations), 1)
     segments = round(_segments(durations, segment) * share)
-    source = f"{len(durations)} headers; all utterances, not yet selected by label"
+    source = f"{len(durations)} headers; utterances of all labels are counted"
     return Size(len(paths), segments, sum(durations) * share, source, None, chosen[0])
 
 
 def _spoken(corpus: CorpusConfig, segment: SegmentConfig, facts: CorpusFacts, root: Path) -> Size:
-    """The demo, before it is spoken; any other corpus is missing."""
+    """The size of the demo before it is spoken; an error for any other corpus."""
     if corpus.reader != "demo":
         found = "holds no recordings" if root.is_dir() else "does not exist"
         raise CorpusError(
@@ -116,9 +116,9 @@ def _spoken(corpus: CorpusConfig, segment: SegmentConfig, facts: CorpusFacts, ro
         )
     count = len(plan_demo())
     duration = count * SPOKEN_S
-    # The last segment of an utterance is half full on the average.
+    # On average, the last segment of an utterance is half full.
     segments = round(duration / segment.duration_s + count / 2)
-    source = "the demo's plan; the first run speaks it"
+    source = "the plan of the demo; the first run speaks it"
     return Size(count, segments, duration, source, None, None)
 
 

@@ -1,4 +1,4 @@
-"""Are the MFSN_* variables what they can be: those that no other finding speaks of."""
+"""Check the MFSN_* environment variables that no other check covers."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _OF_A_CORPUS = workspace.corpus_variable("")
 
 
 def check_variables() -> Iterator[Finding]:
-    """Look at the environment; a name that nothing reads is told, and hinders no run."""
+    """Check the environment; a name that nothing reads is reported, but does not stop a run."""
     for name in sorted(os.environ):
         if name in _CHECKS:
             yield _checked(name)
@@ -51,7 +51,7 @@ def check_variables() -> Iterator[Finding]:
 
 
 def _checked(name: str) -> Finding:
-    # Only `mfsn cache gc` reads the budget: it is told, and hinders no run.
+    # Only `mfsn cache gc` reads the budget, so a wrong one is reported, but does not stop a run.
     try:
         _CHECKS[name]()
     except MfsnError as error:
@@ -62,11 +62,11 @@ def _checked(name: str) -> Finding:
 def _folder(name: str) -> Iterator[Finding]:
     place = os.environ[name]
     if place and Path(place).expanduser().is_file():
-        yield Finding(name, f"{place} is a file; name a folder, or unset it", is_good=False)
+        yield Finding(name, f"{place} is a file; set it to a folder, or unset it", is_good=False)
 
 
 def _unknown(name: str) -> Iterator[Finding]:
     if name not in _KNOWN:
         close = difflib.get_close_matches(name, _KNOWN, n=1)
         hint = f"; did you mean {close[0]}?" if close else ""
-        yield Finding(name, f"nothing of mfsn reads it{hint}", is_odd=True)
+        yield Finding(name, f"mfsn does not read this variable{hint}", is_odd=True)

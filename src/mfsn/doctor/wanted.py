@@ -1,4 +1,4 @@
-"""What params.yaml asks of the store."""
+"""Which rows params.yaml asks for."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def extractor_of(name: str, params: Params) -> Extractor:
 
     Args:
         name: one of `extract.extractors`.
-        params: all of params.yaml.
+        params: the whole params.yaml.
 
     Raises:
         ConfigError: if its parameters contradict each other or the segment.
@@ -29,15 +29,15 @@ def extractor_of(name: str, params: Params) -> Extractor:
 
 
 def spec_of(extractor: Extractor, params: Params) -> StoreSpec:
-    """The identity that an extractor's rows have with the segments of params.yaml."""
+    """The identity of an extractor's rows, given the segments of params.yaml."""
     return store_spec(extractor, segment_recipe(params.segment))
 
 
 def wanted_spec(name: str, params: Params, store_root: Path) -> StoreSpec:
-    """The identity that params.yaml gives rows, waves included.
+    """The identity of the rows of an extractor, or of waves, as params.yaml asks for them.
 
     Raises:
-        ConfigError, ModelLoadError: as `extractor_of`.
+        ConfigError, ModelLoadError: in the same cases as `extractor_of`.
     """
     if name == WAVEFORM:
         return waveform_store(params.segment, store_root).spec

@@ -283,7 +283,7 @@ def edit_table(root: Path, old: str, new: str) -> None:
 def test_a_corpus_that_prepare_accepts_is_said(workspace: Path) -> None:
     examined = examine(workspace, workspace.parent / "store")
     assert found(examined, "recordings") == (
-        "4 utterances of the classes, with sound headers",
+        "4 utterances of the classes, with headers that can be read",
         True,
     )
     assert found(examined, "protocol") == ("official_split, 1 fold", True)
@@ -308,7 +308,7 @@ def test_emotions_that_are_no_class_are_told_and_hinder_nothing(workspace: Path)
     edit_table(workspace, "sad,dev", "sda,dev")
     told = next(iter(check_recordings(load_params(workspace), workspace)))
     assert told.is_good
-    assert told.found.endswith("; no class, left out: sda 1")
+    assert told.found.endswith("; left out, not in labels.classes: sda 1")
 
 
 @pytest.mark.usefixtures("no_encoders")
@@ -340,8 +340,8 @@ def test_a_checkout_that_dvc_refuses_is_a_problem(workspace: Path) -> None:
     [
         ("MFSN_WAIT", "x", "MFSN_WAIT=x: it takes a number of seconds"),
         ("MFSN_RAY", "", None),
-        ("MFSN_STORE", __file__, "is a file; name a folder"),
-        ("MFSN_CORPORA", __file__, "is a file; name a folder"),
+        ("MFSN_STORE", __file__, "is a file; set it to a folder"),
+        ("MFSN_CORPORA", __file__, "is a file; set it to a folder"),
     ],
 )
 def test_variables_that_are_malformed_are_problems(

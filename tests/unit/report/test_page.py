@@ -204,7 +204,7 @@ def test_what_weakens_the_scores_is_said_at_the_top(
 def test_shuffled_labels_are_said_at_the_top(experiment: Outputs) -> None:
     change_parameter(experiment.models / "run.json", optimisation={"shuffle_labels": True})
     top = page_of(experiment).text.partition("What ran")[0]
-    assert "Training labels were shuffled" in top
+    assert "The training labels were shuffled" in top
 
 
 def test_choosing_on_the_test_fold_is_said_at_the_top(experiment: Outputs) -> None:

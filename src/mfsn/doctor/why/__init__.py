@@ -1,1 +1,1 @@
-"""Why a row has the key it has."""
+"""Explain the keys of rows."""

@@ -1,4 +1,4 @@
-"""`mfsn cache why`: which part of a key changed, from what to what, for people."""
+"""`mfsn cache why`: explain in words which part of a key changed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from mfsn.store.store import Store
 from mfsn.store.upkeep.identity_diff import Change, changes, neighbours
 
 SHOWN = 3
-"""Other store directories that are listed."""
+"""The most other store directories that are listed."""
 
 
 def why(asked: str, workspace: Path, store: Path) -> list[str]:
@@ -27,7 +27,7 @@ def why(asked: str, workspace: Path, store: Path) -> list[str]:
         store: root of the feature cache.
 
     Returns:
-        Lines for people.
+        The lines of the explanation.
 
     Raises:
         ConfigError: if there is no such extractor or id.
@@ -46,7 +46,7 @@ def _explain(extractor: str, situation: Situation) -> Iterator[str]:
         wanted = wanted_spec(extractor, situation.params, situation.store)
         yield f"{extractor}: params.yaml asks for {wanted.directory}"
     except ModelLoadError as error:
-        yield f"{extractor}: what params.yaml asks for cannot be known: {error}"
+        yield f"{extractor}: it is unknown which rows params.yaml asks for: {error}"
     if wanted is None:
         return
     yield from _compared(f"the working tree ({name})", present, wanted)
@@ -60,18 +60,18 @@ def _explain(extractor: str, situation: Situation) -> Iterator[str]:
 
 def _compared(where: str, there: Named | None, wanted: StoreSpec) -> Iterator[str]:
     if there is None:
-        yield f"{where} names no rows of it"
+        yield f"{where} names no rows of this extractor"
     elif there.spec.identity == wanted.identity:
         yield f"{where} names the same: nothing changed"
     else:
-        yield f"{where} names {there.spec.directory}; since then:"
+        yield f"{where} names {there.spec.directory}; changes since then:"
         yield from _listed(changes(there.spec, wanted))
 
 
 def _rows(extractor: str, present: Named | None, wanted: StoreSpec, store: Path) -> Iterator[str]:
     if present is None or present.spec.identity != wanted.identity:
         there = len(Store(store, wanted).committed())
-        yield f"the store holds {there} rows of {wanted.directory}; `dvc repro` adds what it lacks"
+        yield f"the store has {there} rows of {wanted.directory}; `dvc repro` adds missing ones"
         return
     lost = len(Store(store, wanted).missing(list(present.rows.values())))
     if lost:
@@ -83,7 +83,7 @@ def _rows(extractor: str, present: Named | None, wanted: StoreSpec, store: Path)
 def _others(wanted: StoreSpec, told: Collection[str], store: Path) -> Iterator[str]:
     found = [other for other in neighbours(store, wanted) if other.spec.identity not in told]
     for other in found[:SHOWN]:
-        yield f"{other.spec.directory} ({other.rows} rows) is another one; from it to this:"
+        yield f"{other.spec.directory} ({other.rows} rows) is in the store too; it differs in:"
         yield from _listed(other.changes)
     if len(found) > SHOWN:
         yield f"and {len(found) - SHOWN} less similar ones"

@@ -1,4 +1,4 @@
-"""Why a segment's rows have the keys they have, and where in the store they lie."""
+"""Explain the keys of a segment's rows, and where the rows are in the store."""
 
 from __future__ import annotations
 
@@ -45,25 +45,25 @@ def _unknown(asked: str, table: pd.DataFrame, situation: Situation) -> ConfigErr
     close = difflib.get_close_matches(asked, names, n=3)
     hint = f"; did you mean {', '.join(close)}?" if close else ""
     return ConfigError(
-        f"{asked} is no extractor ({', '.join(situation.kinds)}), and no segment or "
+        f"{asked} is not an extractor ({', '.join(situation.kinds)}), and not a segment or "
         f"utterance of corpus {situation.outputs.corpus}{hint}"
     )
 
 
 def _recording(segment: pd.Series, situation: Situation) -> Iterator[str]:
-    """Whether the audio is still the one that was cut."""
+    """Tell whether the audio has changed since the segments were cut."""
     manifest = read_table(situation.outputs.manifest, UTTERANCES)
     own = manifest[manifest["utterance_id"] == segment["utterance_id"]]
     if own.empty:
-        yield f"{segment['utterance_id']} is not in the manifest any more; `dvc repro` cuts anew"
+        yield f"{segment['utterance_id']} is not in the manifest any more; run `dvc repro`"
         return
     path = recording(corpus_root(situation.outputs.corpus), own["path"].iloc[0])
     cut, prepared, now = segment["audio_sha256"], own["audio_sha256"].iloc[0], _sha256(path)
     yield f"recording {path}, audio sha256 {cut[:12]}"
     if now is None:
-        yield "    the recording is not there: what it holds now cannot be compared"
+        yield "    the recording does not exist, so the audio cannot be compared"
     elif now != cut:
-        yield f"    audio sha256: {cut[:12]} -> {now[:12]} since it was cut; `dvc repro` cuts anew"
+        yield f"    audio sha256: {cut[:12]} -> {now[:12]} since it was cut; run `dvc repro`"
     elif prepared != cut:
         yield f"    audio sha256: {cut[:12]} -> {prepared[:12]} in the manifest; run `dvc repro`"
     else:
@@ -99,7 +99,7 @@ def _since_head(segment: pd.Series, before: pd.DataFrame | None) -> Iterator[str
 def _rows(extractor: str, chosen: pd.DataFrame, situation: Situation) -> Iterator[str]:
     named = situation.named(extractor, situation.digest(extractor))
     if named is None:
-        yield f"{extractor}: no digest names rows of it; `dvc repro` makes it"
+        yield f"{extractor}: it has no digest yet; run `dvc repro`"
         return
     committed = Store(situation.store, named.spec).committed()
     for name, sha, start in _items(named, chosen):
@@ -119,7 +119,7 @@ def _rows(extractor: str, chosen: pd.DataFrame, situation: Situation) -> Iterato
 
 
 def _items(named: Named, chosen: pd.DataFrame) -> list[tuple[str, str, int]]:
-    """Id, audio and first sample of the rows: of the segments, or of their utterance."""
+    """Id, audio hash and first sample of each row: of the segments, or of their utterance."""
     of_utterance = chosen["utterance_id"].iloc[0] in named.rows
     columns = ["utterance_id" if of_utterance else "segment_id", "audio_sha256", "start_sample"]
     rows = [(i, sha, int(start)) for i, sha, start in chosen[columns].itertuples(index=False)]
@@ -127,12 +127,12 @@ def _items(named: Named, chosen: pd.DataFrame) -> list[tuple[str, str, int]]:
 
 
 def _asked(extractor: str, named: Named, situation: Situation) -> Iterator[str]:
-    """What params.yaml says now; weights are compared by `mfsn cache why EXTRACTOR`."""
+    """Parameters that changed in params.yaml; `mfsn cache why EXTRACTOR` also compares weights."""
     section = getattr(situation.params, extractor, None)
     if section is None:
         return
     now = section.model_dump(mode="json")
-    # What a digest does not say of its extractor had its default value.
+    # A parameter that a digest does not contain had its default value.
     then = type(section).model_construct().model_dump(mode="json") | dict(named.config)
     for name in sorted(now):
         if then.get(name) != now[name]:

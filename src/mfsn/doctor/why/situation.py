@@ -1,4 +1,4 @@
-"""A workspace as `mfsn cache why` sees it: what it names, what HEAD names, what it asks for."""
+"""What `mfsn cache why` compares: rows named by the workspace, rows named by HEAD, params.yaml."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from mfsn.workspace import Outputs, names_rows
 
 @dataclass(frozen=True)
 class Named:
-    """The rows that a digest names, or for waves a segment table."""
+    """The rows that a digest names or, for waves, the segment table."""
 
     spec: StoreSpec
     rows: Mapping[str, str]
-    """Segment id (utterance id for extractors of that scope) to row key."""
+    """From segment id (utterance id for extractors with that scope) to row key."""
     config: Mapping[str, Any]
-    """The extractor's section of params.yaml when they were extracted; empty for waves."""
+    """The extractor's section of params.yaml at the time of extraction; empty for waves."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Situation:
 
     @classmethod
     def of(cls, workspace: Path, store: Path) -> Situation:
-        """The present one.
+        """The situation of a workspace and a store now.
 
         Raises:
             ConfigError: if params.yaml cannot be read.
@@ -55,7 +55,7 @@ class Situation:
         return (WAVEFORM, *self.params.extract.extractors)
 
     def digest(self, extractor: str) -> Path:
-        """The digest of an extractor; for waves the segment table."""
+        """The path of an extractor's digest or, for waves, of the segment table."""
         waves = extractor == WAVEFORM
         return self.outputs.segments if waves else self.outputs.digest(extractor)
 
@@ -65,10 +65,10 @@ class Situation:
 
     @property
     def no_head(self) -> str | None:
-        """Why nothing can be compared with HEAD; None where it can."""
+        """The reason why nothing can be compared with HEAD; None if it can."""
         if has_history(self.outputs.workspace):
             return None
-        return f"{self.outputs.workspace} is no git repository: there is no HEAD to compare with"
+        return f"{self.outputs.workspace} is not a git repository: there is no HEAD to compare with"
 
     @cached_property
     def _head(self) -> dict[str, Output]:
@@ -76,7 +76,7 @@ class Situation:
         return {output.path: output for output in found}
 
     def at_head(self, path: Path) -> Path | None:
-        """The content that a digest has in HEAD; None if HEAD or DVC's cache lacks it.
+        """The path of a digest's content at HEAD; None if HEAD or DVC's cache does not have it.
 
         Raises:
             CacheError: if git cannot read the history.
@@ -88,14 +88,14 @@ class Situation:
         return found if found.is_file() else None
 
     def named(self, extractor: str, path: Path | None) -> Named | None:
-        """What a digest names; None where there is none, or no directory for its waves.
+        """The rows that a digest names; None if there is no digest, or no store for its waves.
 
         Args:
-            extractor: whose digest it is.
+            extractor: the extractor of the digest.
             path: the digest, in the workspace or in DVC's cache.
 
         Raises:
-            MfsnError: if it cannot be read.
+            MfsnError: if the digest cannot be read.
         """
         if path is None or not names_rows(path):
             return None
