@@ -46,7 +46,7 @@ def test_check_reports_a_table_without_rows(mine: Path) -> None:
     (mine / "table.csv").write_text("path,emotion\n")
     lines = check_corpus(TABLE, TWO, PrepareConfig(), mine).lines()
     assert lines[-2:] == [
-        f"problem: corpus mine: {mine} names no utterance; fill its table, or point "
+        f"problem: corpus mine: {mine} lists no utterances; fill its table, or set "
         "MFSN_CORPUS_MINE to another folder",
         "1 problem",
     ]

@@ -155,8 +155,8 @@ def test_a_class_that_a_part_lacks_is_one_sentence_with_those_in_common(place: P
         place.prepared(labels=labels)
     assert str(refused.value) == (
         "labels.classes asks for happy, which two does not have; the classes in common are bored, "
-        "sad, and labels.merge can bring others to common names (one has bored, happy, sad; two "
-        "has bored, joy, sad)"
+        "sad; use only these, or give emotions common names with labels.merge (one has bored, "
+        "happy, sad; two has bored, joy, sad)"
     )
 
 

@@ -168,7 +168,7 @@ def test_a_repeated_id_is_an_error_that_names_both_files(mine: Path, clip: Write
         "path,emotion,utterance_id\na.wav,sad,one\nb.wav,happy,one\nc.wav,happy,two\n"
     )
     with pytest.raises(
-        CorpusError, match=r"utterance_id one is given to a.wav, b.wav; give each an id"
+        CorpusError, match=r"utterance_id one is used for a.wav, b.wav; give each a unique id"
     ):
         run(mine)
 

@@ -167,7 +167,7 @@ def test_a_table_without_rows_is_a_problem(
     table.write_text(table.read_text().partition("\n")[0] + "\n")
     said, good = found(examine(workspace, workspace.parent / "store"), "corpus")
     assert not good
-    assert "names no utterance; fill its table" in said
+    assert "lists no utterances; fill its table" in said
 
 
 @pytest.mark.usefixtures("no_encoders")

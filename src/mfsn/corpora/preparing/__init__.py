@@ -1,1 +1,1 @@
-"""From a corpus folder to a manifest: listing, decoding, checking, joining."""
+"""From a corpus folder to a manifest: list, decode, check and join."""

@@ -1,4 +1,4 @@
-"""Look at a corpus before working with it: counts against the published ones, and all problems."""
+"""Check a corpus before use: compare counts with the published ones, and list all problems."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class CheckReport:
 
     name: str
     places: list[Path]
-    """The corpus folder; of a joined corpus those of its parts."""
+    """The corpus folder; for a joined corpus, the folders of its parts."""
     facts: CorpusFacts
     survey: Survey
 
@@ -33,7 +33,7 @@ class CheckReport:
         return not self.survey.problems
 
     def lines(self) -> list[str]:
-        """The report for a terminal: counts as found/expected, then every problem."""
+        """The report for the terminal: counts as found/expected, then every problem."""
         return [*self._about(), *(self._counted() if self.survey.found else []), *self._verdict()]
 
     def _about(self) -> list[str]:
@@ -56,7 +56,7 @@ class CheckReport:
             *([f"splits: {_counts((u.split for u in found), splits)}"] if splits else []),
             f"silent, left out: {_names(survey.silent)}",
             f"known to be bad, left out: {_names(survey.excluded)}",
-            f"same audio, kept: {_names([' = '.join(group) for group in survey.identical])}",
+            f"identical audio, kept: {_names([' = '.join(group) for group in survey.identical])}",
         ]
 
     def _speakers(self) -> str:
@@ -77,12 +77,12 @@ class CheckReport:
 def check_corpus(
     config: CorpusConfig, labels: LabelsConfig, prepare: PrepareConfig, root: Path
 ) -> CheckReport:
-    """Read a corpus whole, write nothing, and report on it.
+    """Read a whole corpus and report on it; nothing is written.
 
     Args:
-        config: which corpus.
+        config: the corpus.
         labels: which emotions are classes.
-        prepare: what is excluded, and whether a shortage is a problem.
+        prepare: what is excluded, and whether missing recordings are a problem.
         root: the corpus folder; it may be missing.
     """
     try:
@@ -96,7 +96,7 @@ def check_corpus(
 def _left_out(survey: Survey) -> list[str]:
     used = {utterance.utterance_id for utterance in survey.used}
     others = [u.emotion for u in survey.found if u.utterance_id not in used]
-    return [f"left out, or no class: {_counts(others, {})}"] if others else []
+    return [f"left out, or not a class: {_counts(others, {})}"] if others else []
 
 
 def _counts(names: Iterable[str | None], expected: Mapping[str, int]) -> str:

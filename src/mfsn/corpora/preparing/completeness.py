@@ -1,4 +1,4 @@
-"""What a complete corpus has beyond what was found: counts against the published ones."""
+"""What is missing from a corpus: its counts compared with the published ones."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from mfsn.corpora.facts import CorpusFacts
 
 
 def shortfall(names: Iterable[str | None], expected: Mapping[str, int]) -> dict[str, int]:
-    """How many are missing of each name.
+    """How many utterances of each name are missing.
 
     Args:
-        names: one name an utterance, such as its emotion.
-        expected: name to the number that a complete corpus has.
+        names: one name per utterance, such as its emotion.
+        expected: for each name, the number that a complete corpus has.
     """
     have = Counter(names)
     return {name: number - have[name] for name, number in expected.items() if have[name] < number}
@@ -24,7 +24,7 @@ def shortfall(names: Iterable[str | None], expected: Mapping[str, int]) -> dict[
 def describe_shortage(
     config: CorpusConfig, facts: CorpusFacts, found: Sequence[Utterance]
 ) -> str | None:
-    """One sentence that says by name what a complete corpus has beyond what was found, or None."""
+    """One sentence that names what is missing from the corpus; None if it is complete."""
     counted: dict[str, tuple[Iterable[str | None], Mapping[str, int]]] = {
         "emotions": ((u.emotion for u in found), facts.utterances),
         "speakers": (counted_speakers(found, facts), facts.speakers),
@@ -39,7 +39,7 @@ def describe_shortage(
 
 
 def counted_speakers(utterances: Iterable[Utterance], facts: CorpusFacts) -> list[str | None]:
-    """The speaker of every utterance that the published counts of speakers are about."""
+    """The speakers of the utterances that the published counts per speaker include."""
     counted = facts.speakers_count
     return [u.speaker for u in utterances if not counted or u.emotion in counted]
 

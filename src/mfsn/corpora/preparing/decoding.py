@@ -1,4 +1,4 @@
-"""Decode every recording of a corpus once, or read its header, to know which can be used."""
+"""Decode every recording of a corpus, or read only its header, to know which can be used."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from mfsn.runtime import jobs
 
 @dataclass(frozen=True)
 class Sound:
-    """What decoding a recording showed."""
+    """What is known about a recording after decoding."""
 
     duration_s: float
     peak: float
-    """Largest magnitude, full scale 1."""
+    """The largest absolute sample; full scale is 1."""
 
 
 Heard = tuple[dict[str, Sound], list[str]]
 Hear = Callable[[Path, Iterable[str], Mapping[str, ScannedFile]], Heard]
-"""How recordings are looked at: `listen`, or `glance`."""
+"""How recordings are examined: `listen` or `glance`."""
 
 
 def listen(root: Path, paths: Iterable[str], files: Mapping[str, ScannedFile]) -> Heard:
@@ -35,18 +35,19 @@ def listen(root: Path, paths: Iterable[str], files: Mapping[str, ScannedFile]) -
 
     Args:
         root: the corpus folder.
-        paths: recordings, relative to `root`.
-        files: path to what the scan found there.
+        paths: the recordings, relative to `root`.
+        files: for each path, what the scan found there.
 
     Returns:
-        Path to what the recording holds; and for each that cannot be used (unreadable, truncated,
-        empty, NaN, changed since the scan) its path and what is wrong with it.
+        For each path of a usable recording, what it holds; and one text for each recording that
+        cannot be used (unreadable, truncated, empty, NaN, changed since the scan), with its path
+        and what is wrong with it.
     """
     return _each(paths, lambda path: _hear(root, files[path]), "listen")
 
 
 def glance(root: Path, paths: Iterable[str], _files: Mapping[str, ScannedFile]) -> Heard:
-    """As `listen`, from headers alone: what lies behind them, and so silence, stays unknown."""
+    """Like `listen`, but read only headers; so damage behind a header, and silence, go unseen."""
     return _each(paths, lambda path: _look(root / path, path), "headers")
 
 

@@ -1,8 +1,8 @@
-"""Several corpora as one, for training on one and testing on another.
+"""Join several corpora into one, to train on one corpus and test on another.
 
-Each part is read as if it stood alone. Then its name goes in front of its utterance ids, speakers
-and sessions (`ravdess/01`), so that nothing collides, and its paths become `../ravdess/...` (see
-`mfsn.workspace.recording`). Emotions are brought to common names by `labels.merge`.
+Each part is read like a corpus of its own. Then its name is put in front of its utterance ids,
+speakers and sessions (`ravdess/01`), so that they are unique, and its paths become
+`../ravdess/...` (see `mfsn.workspace.recording`). `labels.merge` gives emotions common names.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ def survey_any(
     *,
     hear: Hear = listen,
 ) -> Survey:
-    """`mfsn.corpora.preparing.survey.survey_corpus` of one corpus, or of all parts of a joined one.
+    """Survey one corpus, or all parts of a joined one (see `survey.survey_corpus`).
 
-    A class that a part lacks is a problem: a model could not be trained there, or not be tested.
+    It is a problem if a part lacks a class, since no model could be trained or tested on it there.
     """
     if not config.parts:
         return survey_corpus(config, labels, prepare, root, files, hear=hear)
@@ -58,7 +58,7 @@ def survey_any(
 def facts_of(config: CorpusConfig) -> CorpusFacts:
     """What is published about a corpus, or about all parts of a joined one.
 
-    Counts of emotions are sums, and empty where a part publishes none.
+    The counts per emotion are sums over the parts; they are empty if one part publishes none.
     """
     if not config.parts:
         return get_reader(config.reader).facts
@@ -108,7 +108,7 @@ def _as_part(utterance: Utterance, name: str) -> Utterance:
 
 
 def _lacking(surveys: Mapping[str, Survey], labels: LabelsConfig) -> list[str]:
-    """One sentence about the classes that parts lack; nothing where each has all of them."""
+    """One sentence about the classes that parts lack; empty if every part has all classes."""
     read = {name: survey for name, survey in surveys.items() if survey.found}
     lacking = [
         f"{emotion}, which {name} does not have"
@@ -122,7 +122,8 @@ def _lacking(surveys: Mapping[str, Survey], labels: LabelsConfig) -> list[str]:
     common = set.intersection(*emotions.values())
     return [
         f"labels.classes asks for {' and for '.join(lacking)}; the classes in common are "
-        f"{', '.join(sorted(common)) or 'none'}, and labels.merge can bring others to common names "
+        f"{', '.join(sorted(common)) or 'none'}; use only these, or give emotions common names "
+        "with labels.merge "
         f"({'; '.join(f'{name} has ' + ', '.join(sorted(e)) for name, e in emotions.items())})"
     ]
 

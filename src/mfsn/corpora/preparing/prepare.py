@@ -1,4 +1,4 @@
-"""One manifest from any corpus: every usable utterance, and an account of those left out."""
+"""Make the manifest of a corpus: all usable utterances, and an account of those left out."""
 
 from __future__ import annotations
 
@@ -31,26 +31,27 @@ def prepare_corpus(
     root: Path,
     files: Sequence[ScannedFile],
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """Check a corpus whole and make its manifest.
+    """Check a whole corpus and make its manifest.
 
     Args:
-        config: which corpus.
+        config: the corpus.
         labels: which emotions are classes.
-        prepare: what is excluded, and whether a shortfall stops.
+        prepare: what is excluded, and whether missing recordings are an error.
         root: the corpus folder.
         files: what `mfsn.corpora.preparing.scan.scan_corpus` found there.
 
     Returns:
-        The manifest (`mfsn.manifest.UTTERANCES`), sorted by utterance id; and the account of what
-        is not in it: ids `excluded`, `silent` and `unrated` (those without a dimension that is to
-        be predicted), counts of `other_emotions` and `other_parts`, `counts` per class and how many
-        of them are `soft_labelled`, `expected` and `missing` counts per emotion of the corpus, and
-        groups of ids with `identical` audio, which are kept.
+        The manifest (`mfsn.manifest.UTTERANCES`), sorted by utterance id, and an account of what is
+        not in it. The account has the ids that are `excluded`, `silent` and `unrated` (without a
+        value for a dimension that is to be predicted), the numbers of `other_emotions` and
+        `other_parts`, `counts` per class and how many of these utterances are `soft_labelled`,
+        `expected` and `missing` counts per emotion of the corpus, and groups of ids with
+        `identical` audio, which are kept.
 
     Raises:
-        CorpusError: if a recording is unusable or has changed since the scan, a name or label is
-            unknown, an utterance id is repeated, a class has no utterance, or the corpus is
-            incomplete and `require_complete` is set; everything in one message.
+        CorpusError: if a recording is unusable or has changed since the scan, a name or a label is
+            unknown, an utterance id is repeated, a class has no utterances, or the corpus is
+            incomplete and `require_complete` is set. One message lists everything.
     """
     survey = survey_any(config, labels, prepare, root, files)
     if survey.problems:
@@ -75,7 +76,7 @@ def prepare_corpus(
 
 
 def manifest_of(survey: Survey, files: Sequence[ScannedFile]) -> pd.DataFrame:
-    """The manifest of the utterances that a survey found usable, sorted by id."""
+    """The manifest of the utterances that the survey marked as used, sorted by id."""
     sha256 = {file.path: file.sha256 for file in files}
     rows = [
         asdict(utterance)
@@ -90,7 +91,7 @@ def manifest_of(survey: Survey, files: Sequence[ScannedFile]) -> pd.DataFrame:
 
 
 def summary(manifest: pd.DataFrame, account: dict[str, Any]) -> str:
-    """One line for the terminal: how much there is of what, and what was left out."""
+    """One line for the terminal: the counts, and what was left out."""
     counts = ", ".join(f"{name} {number}" for name, number in account["counts"].items())
     left_out = (
         f"{sum(account['other_emotions'].values())} of other emotions, "

@@ -1,7 +1,7 @@
-"""What lies in a corpus folder: every file with its size and sha256.
+"""List the files of a corpus folder with their sizes and sha256.
 
-It runs at every `dvc repro`, so it hashes a file only when it is new or has changed, and imports
-nothing heavy.
+This runs with every `dvc repro`. So a file is hashed only if it is new or has changed, and nothing
+heavy is imported.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ COLUMNS = ("path", "bytes", "sha256")
 
 @dataclass(frozen=True)
 class ScannedFile:
-    """One file of a corpus, annotations included."""
+    """One file of a corpus: a recording or an annotation."""
 
     path: str
     """Relative to the corpus root, with forward slashes."""
@@ -41,18 +41,19 @@ def scan_corpus(
     """List and hash the files of a corpus.
 
     Args:
-        config: which corpus.
-        root: its folder. The parts of a joined corpus lie where each would lie by itself.
-        cache: a JSON file of this machine that remembers the hash of each file by its size, times
-            and inode; it is brought up to date. None hashes everything.
-        identify: gives the sha256 of files and their bytes, or what stands for them.
+        config: the corpus.
+        root: its folder. The parts of a joined corpus are each in the folder that they would have
+            as a corpus of their own.
+        cache: a JSON file on this machine that holds the hash of each file with its size, times
+            and inode; it is updated. None hashes everything.
+        identify: gives the sha256 and the size of files, or a replacement for them.
 
     Returns:
-        The files, sorted by path; `../<part>/...` in a joined corpus.
+        The files, sorted by path. Paths in a joined corpus are `../<part>/...`.
 
     Raises:
-        CorpusError: if the folder is missing or holds no corpus, or if the reader cannot
-            understand its table of annotations, or if a file cannot be read.
+        CorpusError: if the folder is missing or contains no corpus, the reader cannot understand
+            its annotation table, or a file cannot be read.
     """
     if config.parts:
         return _scan_parts(config, cache, identify)
@@ -79,7 +80,7 @@ def files_of_part(name: str, files: Sequence[ScannedFile]) -> list[ScannedFile]:
 
 
 def _scan_parts(config: CorpusConfig, cache: Path | None, identify: Identify) -> list[ScannedFile]:
-    """Every part with the cache that it has by itself."""
+    """Scan every part with the hash cache that it has as a corpus of its own."""
     found = [
         replace(file, path=f"../{part.name}/{file.path}")
         for part in config.members
@@ -106,7 +107,7 @@ def read_files(path: Path) -> list[ScannedFile]:
         CorpusError: if it is missing.
     """
     if not path.is_file():
-        raise CorpusError(f"{path} is missing; run `dvc repro` to make it")
+        raise CorpusError(f"{path} is missing; run `dvc repro` to create it")
     with path.open(encoding="utf-8", newline="") as file:
         rows = csv.DictReader(file, delimiter="\t")
         return [ScannedFile(row["path"], int(row["bytes"]), row["sha256"]) for row in rows]

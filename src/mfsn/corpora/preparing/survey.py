@@ -1,4 +1,4 @@
-"""What a corpus holds, what of it an experiment uses, and all that is wrong with it."""
+"""Survey a corpus: what it contains, what the experiment uses, and everything that is wrong."""
 
 from __future__ import annotations
 
@@ -34,27 +34,27 @@ class Survey:
     found: list[Utterance] = field(default_factory=list)
     """All utterances, with their own emotions."""
     audible: list[Utterance] = field(default_factory=list)
-    """Those of the part asked for that are neither known to be bad nor silent."""
+    """The utterances of the requested part that are neither known to be bad nor silent."""
     used: list[Utterance] = field(default_factory=list)
-    """Those of the experiment, with classes for emotions."""
+    """The utterances of the experiment; their emotions are classes."""
     sounds: dict[str, Sound] = field(default_factory=dict)
-    """Path to what the recording holds."""
+    """For each path, what the recording holds."""
     excluded: list[str] = field(default_factory=list)
     """Ids on the corpus's list of bad clips."""
     silent: list[str] = field(default_factory=list)
     """Ids of silent clips."""
     identical: list[list[str]] = field(default_factory=list)
-    """Groups of used ids with the same bytes."""
+    """Groups of used ids whose recordings have the same bytes."""
     other_emotions: dict[str, int] = field(default_factory=dict)
-    """Emotion that is not a class to its number of utterances."""
+    """Numbers of utterances with emotions that are not classes."""
     unrated: list[str] = field(default_factory=list)
-    """Ids of utterances of the classes that lack a dimension which is to be predicted."""
+    """Ids of utterances that lack a value for a dimension which is to be predicted."""
     other_parts: int = 0
-    """Number of utterances beyond the part of the corpus that was asked for."""
+    """Number of utterances that are not in the requested part of the corpus."""
     shortage: str | None = None
-    """What a complete corpus has beyond what was found, by name."""
+    """One sentence that names what is missing from the corpus; None if it is complete."""
     problems: list[str] = field(default_factory=list)
-    """Reasons not to go on."""
+    """The reasons why the corpus cannot be used."""
 
 
 def survey_corpus(
@@ -69,15 +69,15 @@ def survey_corpus(
     """Read the labels of a corpus and decode all its recordings.
 
     Args:
-        config: which corpus.
+        config: the corpus.
         labels: which emotions are classes.
-        prepare: what is excluded, and whether a shortage is a problem.
+        prepare: what is excluded, and whether missing recordings are a problem.
         root: the corpus folder.
         files: what `scan_corpus` found there.
-        hear: how recordings are looked at.
+        hear: how recordings are examined.
 
     Returns:
-        The survey; whatever is wrong stands in its `problems`, all of it.
+        The survey; its `problems` list everything that is wrong.
     """
     survey = examine(config, labels, prepare, root, files, hear=hear)
     known = get_reader(config.reader).facts.labels.values()
@@ -94,7 +94,7 @@ def examine(
     *,
     hear: Hear = listen,
 ) -> Survey:
-    """`survey_corpus`, but for whether the classes asked for are there."""
+    """Like `survey_corpus`, but without a check that all requested classes exist."""
     reader = get_reader(config.reader)
     facts = reader.facts
     try:
@@ -132,9 +132,9 @@ def examine(
 
 
 def no_utterances(config: CorpusConfig, root: Path) -> CorpusError:
-    """What to say of a corpus folder that is understood, and in which nothing stands."""
+    """The error for a corpus folder that the reader understands, but that lists no utterances."""
     return CorpusError(
-        f"corpus {config.name}: {root} names no utterance; fill its table, or point "
+        f"corpus {config.name}: {root} lists no utterances; fill its table, or set "
         f"{corpus_variable(config.name)} to another folder"
     )
 
@@ -142,7 +142,7 @@ def no_utterances(config: CorpusConfig, root: Path) -> CorpusError:
 def select_part(
     utterances: Sequence[Utterance], config: CorpusConfig, facts: CorpusFacts
 ) -> list[Utterance]:
-    """The utterances of the part of the corpus that `corpus.part` names; all where it is null.
+    """The utterances of the part that `corpus.part` names; all utterances if it is null.
 
     Raises:
         CorpusError: if the corpus has no such part.
@@ -158,21 +158,21 @@ def select_part(
 
 
 def repeated_ids(utterances: Sequence[Utterance]) -> list[str]:
-    """One sentence for each utterance id that several recordings share."""
+    """One sentence per utterance id that several recordings share."""
     paths = defaultdict(list)
     for utterance in utterances:
         paths[utterance.utterance_id].append(utterance.path)
     return [
-        f"the utterance_id {name} is given to {enumerate_first(same)}; give each an id of its own"
+        f"the utterance_id {name} is used for {enumerate_first(same)}; give each a unique id"
         for name, same in sorted(paths.items())
         if len(same) > 1
     ]
 
 
 def contradictions(utterances: Sequence[Utterance], files: Sequence[ScannedFile]) -> list[str]:
-    """One sentence for each recording that is there twice with another class or speaker.
+    """One sentence per recording that occurs twice with different classes or speakers.
 
-    A fold may train on one copy and test on the other.
+    This is a problem since a fold could train on one copy and test on the other.
     """
     by_id = {utterance.utterance_id: utterance for utterance in utterances}
     return [
@@ -187,7 +187,7 @@ def contradictions(utterances: Sequence[Utterance], files: Sequence[ScannedFile]
 
 
 def same_audio(utterances: Sequence[Utterance], files: Sequence[ScannedFile]) -> list[list[str]]:
-    """Groups of utterance ids whose recordings are the same bytes."""
+    """Groups of utterance ids whose recordings have the same bytes."""
     sha256 = {file.path: file.sha256 for file in files}
     groups = defaultdict(list)
     for utterance in utterances:
@@ -205,8 +205,8 @@ def _read(
         return found
     if not isinstance(reader, RatedReader):
         raise CorpusError(
-            f"corpus.unlabelled: soft needs the votes of raters, and {reader.facts.title} comes "
-            "without; set it to drop"
+            f"corpus.unlabelled: soft needs the votes of raters, which {reader.facts.title} does "
+            "not have; set it to drop"
         )
     return soften(found, reader.votes(root))
 
