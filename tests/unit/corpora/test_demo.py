@@ -275,7 +275,7 @@ def test_a_recording_that_the_demo_did_not_speak_is_refused(
     root = tmp_path / "demo"
     ensure_spoken(root)
     shutil.copy(next(root.rglob("*.wav")), root / "mine.wav")
-    with pytest.raises(CorpusError, match=r"did not speak: mine\.wav; put your own"):
+    with pytest.raises(CorpusError, match=r"do not belong to the demo: mine\.wav; put your own"):
         utterances(root)
 
 

@@ -313,7 +313,7 @@ LINE = r"Session1/dialog/{}/Ses01F_impro01\.txt, line {} \({}"
         ("EmoEvaluation", "C-E1:", "C-X1:", 4, "'C-X1:"),
         ("EmoEvaluation", "val 3; act 2; dom  2", "val 3; act 2", 8, "'A-E3:"),
         ("EmoEvaluation", "Ses01F_impro01_F000", "Ses02F_impro01_F000", 3, "'.1.2901 - 3"),
-        ("EmoEvaluation", "_F000", "_X000", 3, "no utterance of IEMOCAP is called .*_X000"),
+        ("EmoEvaluation", "_F000", "_X000", 3, "IEMOCAP has no utterance .*_X000"),
         ("EmoEvaluation", "_F000", "_F900", 3, r"Ses01F_impro01_F900\.wav is missing in"),
         ("transcriptions", "[000.2901-002.2357]", "[]", 1, r"'Ses01F_impro01_F000 \[\]"),
     ],

@@ -208,5 +208,5 @@ def test_a_row_that_cannot_be_used_is_named(small: Path, old: str, new: str, pro
 
 def test_a_table_without_its_folder_is_an_error(small: Path) -> None:
     (small / "dev_splits_complete").rename(small / "clips")
-    with pytest.raises(CorpusError, match=r"dev_sent_emo\.csv but no folder dev_splits_complete"):
+    with pytest.raises(CorpusError, match=r"dev_sent_emo\.csv, but no folder dev_splits_complete"):
         get_reader("meld").files(small)

@@ -119,5 +119,5 @@ def test_a_row_that_cannot_be_used_is_named(small: Path, old: str, new: str, pro
 def test_a_table_in_another_encoding_is_an_error(small: Path) -> None:
     text = (small / "data.tsv").read_text(encoding="utf-8")
     (small / "data.tsv").write_text(text, encoding="utf-16")
-    with pytest.raises(CorpusError, match=r"data\.tsv is no table in UTF-8 \(after line 0: "):
+    with pytest.raises(CorpusError, match=r"data\.tsv is not a table in UTF-8 \(after line 0: "):
         read(small)

@@ -126,7 +126,7 @@ def test_the_cache_is_left_alone_when_nothing_changed(root: Path, cache: Path) -
         ("cremad", "clone .*/CREMA-D"),
         ("nemo", "clone .*/nEMO"),
         ("table", "put table.csv"),
-        ("demo", "`dvc repro` speaks it"),
+        ("demo", "run `dvc repro`, which speaks it"),
     ],
 )
 @pytest.mark.parametrize("state", ["missing", "empty"])

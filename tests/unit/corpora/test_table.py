@@ -89,11 +89,14 @@ def test_quoted_commas_stay_in_the_transcript(root: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("path,emotion,mood\n", "unknown or repeated: 'mood'; allowed are path, emotion"),
-        ("path,emotion,emotion\n", "unknown or repeated: 'emotion', 'emotion'"),
-        (",path,emotion\n", "unknown or repeated: ''"),
-        ("path\n", "columns missing: emotion"),
-        ("", "columns missing: path, emotion"),
+        (
+            "path,emotion,mood\n",
+            "unknown or repeated columns: 'mood'; allowed columns are path, emotion",
+        ),
+        ("path,emotion,emotion\n", "unknown or repeated columns: 'emotion', 'emotion'"),
+        (",path,emotion\n", "unknown or repeated columns: ''"),
+        ("path\n", "missing columns: emotion"),
+        ("", "missing columns: path, emotion"),
         ("path,emotion\nx.wav,sad\n../y.wav,sad\n/z.wav,sad\n", r"\.\./y\.wav, /z\.wav, x\.wav"),
         ('path,emotion\n"x', "is not a CSV file in UTF-8"),
     ],
@@ -121,7 +124,9 @@ def test_a_file_that_is_no_parquet_is_an_error(root: Path) -> None:
 def test_two_tables_are_an_error(root: Path) -> None:
     write(root, "path,emotion\n")
     (root / "table.parquet").touch()
-    with pytest.raises(CorpusError, match=r"holds both table\.csv and table\.parquet; remove one"):
+    with pytest.raises(
+        CorpusError, match=r"contains both table\.csv and table\.parquet; remove one"
+    ):
         get_reader("table").files(root)
 
 
@@ -153,5 +158,5 @@ def test_all_bad_cells_are_listed_at_once(root: Path) -> None:
 
 def test_a_row_added_after_the_scan_is_noticed(root: Path) -> None:
     write(root, "path,emotion\ncalls/a.wav,sad\ncalls/b.wav,sad\n")
-    with pytest.raises(CorpusError, match=r"row 2 \(calls/b.wav was not there when"):
+    with pytest.raises(CorpusError, match=r"row 2 \(calls/b.wav did not exist when"):
         get_reader("table").utterances(root, ["calls/a.wav", "table.csv"])

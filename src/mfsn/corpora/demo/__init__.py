@@ -1,1 +1,1 @@
-"""The demo corpus: what it says, in which voices, and how eSpeak NG speaks it."""
+"""The demo corpus: what is said, with which voices, and how eSpeak NG speaks it."""

@@ -1,6 +1,6 @@
-"""eSpeak NG, called as a program library: text in, samples out, the same samples every time.
+"""Speech from text with eSpeak NG as a program library; the same text gives the same samples.
 
-The wheel `espeakng-loader` carries the library and its voices.
+The wheel `espeakng-loader` contains the library and its voices.
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ _Callback = ctypes.CFUNCTYPE(
 def speak(ssml: str, voice: str, rate: int, pitch: int, range_: int) -> tuple[Int16, int]:
     """Speak a text.
 
-    The library is loaded afresh each time (under a millisecond): it carries state from one
-    utterance to the next, which would make each depend on what was spoken before.
+    The library is loaded again for each text, which takes less than a millisecond. Otherwise it
+    would keep state, and an utterance would depend on what was spoken before.
 
     Args:
-        ssml: the text, marked up.
-        voice: name of a voice and its variant, such as `en-us+f1`.
-        rate: words a minute, 80 to 450.
-        pitch: 0 to 100; 50 is the voice's own.
-        range_: pitch range, 0 (monotone) to 100; 50 is the voice's own.
+        ssml: the text with SSML marks.
+        voice: the name of a voice and its variant, such as `en-us+f1`.
+        rate: words per minute, 80 to 450.
+        pitch: 0 to 100; 50 is the normal pitch of the voice.
+        range_: pitch range, 0 (monotone) to 100; 50 is the normal range of the voice.
 
     Returns:
         Mono samples (n,), and the sample rate in hertz.
@@ -56,12 +56,12 @@ def speak(ssml: str, voice: str, rate: int, pitch: int, range_: int) -> tuple[In
             parts.append(np.ctypeslib.as_array(samples, (count,)).astype(np.int16))
         return 0
 
-    callback = _Callback(collect)  # kept alive while the library may call it
+    callback = _Callback(collect)  # the variable keeps it alive while the library may call it
     with _fresh(loader.get_library_path()) as library:
         sample_rate_hz = library.espeak_Initialize(
             _OUTPUT_SYNCHRONOUS, 0, loader.get_data_path().encode(), _DONT_EXIT_ON_ERROR
         )
-        library.espeak_ng_SetRandSeed(ctypes.c_long(1))  # breath is noise from the C library
+        library.espeak_ng_SetRandSeed(ctypes.c_long(1))  # breath noise is random
         library.espeak_SetSynthCallback(callback)
         failed = library.espeak_SetVoiceByName(voice.encode())
         for parameter, value in ((_RATE, rate), (_PITCH, pitch), (_RANGE, range_)):

@@ -1,7 +1,7 @@
-"""What the demo says: who speaks which words with which prosody.
+"""The plan of the demo: which voice speaks which words with which prosody.
 
-Every voice says each of its twelve sentences (four emotions of words, three lengths) with the
-prosody of every emotion, so that words tell nothing about the label, nor does the speaker.
+Every voice says each of its twelve sentences (words of four emotions, three lengths) with the
+prosody of every emotion. So neither the words nor the speaker tell anything about the label.
 """
 
 from __future__ import annotations
@@ -23,29 +23,29 @@ class Spoken:
     """One utterance to be spoken."""
 
     name: str
-    """Utterance id, such as v03-angry-happy-long-2."""
+    """The utterance id, such as v03-angry-happy-long-2."""
     speaker: str
     session: str
     gender: str
     emotion: str
-    """The emotion of the prosody: the label."""
+    """The emotion of the prosody, which is the label."""
     sentence_emotion: str
     """The emotion of the words."""
     text: str
     voice: str
-    """eSpeak's name of the voice and its variant, such as en-us+f1."""
+    """The name of the voice and its variant in eSpeak, such as en-us+f1."""
     mark: str
-    """Punctuation that ends the sentence."""
+    """The punctuation at the end of the sentence."""
     prosody: Mapping[str, float]
-    """pitch and range (0 to 100 on eSpeak's scales), rate (words a minute), level_db (root mean
+    """pitch and range (0 to 100 on eSpeak's scales), rate (words per minute), level_db (root mean
     square relative to full scale), fade_db (change of level from the first to the last sample);
-    first, middle, last (per cent added to the pitch of these words)."""
+    first, middle and last (per cent that is added to the pitch of these words)."""
     ratings: Mapping[str, float]
-    """valence, arousal and dominance from 1 to 5, which follow from the prosody."""
+    """valence, arousal and dominance from 1 to 5, computed from the prosody."""
 
 
 def read_recipe() -> Any:
-    """The values of `RECIPE`."""
+    """The values in `RECIPE`."""
     return yaml.safe_load(RECIPE.read_text(encoding="utf-8"))
 
 
@@ -80,7 +80,7 @@ def _plan(recipe: Mapping[str, Any]) -> Iterator[Spoken]:
 def _prosody(
     recipe: Mapping[str, Any], strength: float, emotion: str, chance: random.Random
 ) -> dict[str, float]:
-    """Drawn for one utterance, as a speaker without habits of their own would speak it."""
+    """The prosody of one utterance with random changes, but without the habits of the speaker."""
     neutral, target = recipe["prosody"]["neutral"], recipe["prosody"][emotion]
     return {
         name: neutral[name]

@@ -1,4 +1,4 @@
-"""The demo corpus, once `mfsn.corpora.demo.speech` has spoken it."""
+"""The reader of the demo corpus after `mfsn.corpora.demo.speech` has spoken it."""
 
 from __future__ import annotations
 
@@ -17,34 +17,36 @@ _RATINGS = ("valence", "arousal", "dominance")
 
 @dataclass(frozen=True)
 class Demo:
-    """Reader of the spoken demo: the label is the emotion of the prosody, not that of the words.
+    """Reader of the spoken demo; the label is the emotion of the prosody, not of the words.
 
-    Its ratings are invented (src/mfsn/corpora/demo/data/speech.yaml).
+    The ratings are not from people: they are computed from the prosody
+    (src/mfsn/corpora/demo/data/speech.yaml).
     """
 
     facts: CorpusFacts
 
     def files(self, root: Path) -> list[str]:
-        """The recordings and metadata.csv; nothing where the demo has not been spoken.
+        """The recordings and metadata.csv; empty if the demo has not been spoken.
 
-        What an older version spoke, before there were ratings, will be spoken again: nothing, too.
+        It is also empty if an older version spoke the demo, before there were ratings, since it
+        will be spoken again.
         """
         if not _is_rated(root / METADATA):
             return []
         return sorted([*audio_below(root, (".wav",)), METADATA])
 
     def utterances(self, root: Path, files: Sequence[str]) -> list[Utterance]:
-        """One utterance a recording.
+        """One utterance per recording.
 
         Raises:
-            CorpusError: if there are recordings that the demo did not speak.
+            CorpusError: if there are recordings that do not belong to the demo.
         """
         with (root / METADATA).open(encoding="utf-8", newline="") as file:
             rows = {row["path"]: row for row in csv.DictReader(file)}
         refuse(
             [path for path in files if path not in rows and path != METADATA],
-            f"{root} holds recordings that the demo did not speak",
-            "put your own recordings into a corpus of their own (reader table)",
+            f"{root} contains recordings that do not belong to the demo",
+            "put your own recordings into another corpus (reader table)",
         )
         return [self._utterance(rows[path]) for path in files if path in rows]
 

@@ -1,4 +1,4 @@
-"""Speaks the demo corpus into its folder, whole or not at all, and only when it has to."""
+"""Speak the demo corpus into its folder: whole or not at all, and only if necessary."""
 
 from __future__ import annotations
 
@@ -27,25 +27,24 @@ if TYPE_CHECKING:
     from mfsn.base.arrays import Int16
 
 MARKER = "spoken.json"
-"""File that says with which recipe the folder was spoken; written last."""
+"""The file that holds the recipe with which the folder was spoken; it is written last."""
 
 _MODULES = ("plan", "speech", "voice", "espeak")
 
 
 def ensure_spoken(root: Path) -> bool:
-    """Speak the demo unless its folder holds what the present recipe speaks.
+    """Speak the demo, unless it has been spoken with the present recipe.
 
-    A process that is killed leaves the folder as it was, and two processes wait for each other.
+    If the process is killed, the folder stays as it was. Two processes wait for each other.
 
     Args:
-        root: the demo's corpus folder.
+        root: the corpus folder of the demo.
 
     Returns:
-        Whether it was spoken now.
+        Whether the demo was spoken now.
 
     Raises:
-        CorpusError: if eSpeak NG is not installed, or if the folder holds files that are not the
-            demo's.
+        CorpusError: if eSpeak NG is not installed, or if the folder contains other files.
         StorageFullError: if the disk is full.
     """
     recipe = _recipe()
@@ -67,13 +66,13 @@ def write_demo(folder: Path, plan: Sequence[Spoken]) -> None:
     """Speak utterances into a folder: <speaker>/<utterance id>.wav and metadata.csv.
 
     Args:
-        folder: where to; it is made.
-        plan: what to say; each recording depends on its own entry only.
+        folder: the target folder; it is created.
+        plan: what to say; each recording depends only on its own entry.
 
     Raises:
         CorpusError: if eSpeak NG is not installed.
     """
-    from mfsn.corpora.demo.voice import utter  # numpy and eSpeak only when there is work
+    from mfsn.corpora.demo.voice import utter  # imports numpy and eSpeak, only if there is work
 
     rate = read_recipe()["sample_rate_hz"]
     for spoken in tqdm(plan, desc="speak the demo", unit="utterance", disable=None):
@@ -96,7 +95,7 @@ def _replace(root: Path, recipe: str) -> None:
 
 
 def _recipe() -> str:
-    # The code is part of the recipe, so that a change of what is heard cannot be forgotten.
+    # The hash includes the code, so that a change of the code cannot be overlooked.
     digest = hashlib.sha256(RECIPE.read_bytes())
     for module in _MODULES:
         source = Path(__file__).with_name(f"{module}.py").read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The sound of one demo utterance: eSpeak's speech, bent to a prosody, at the demo's rate."""
+"""The sound of one demo utterance: speech by eSpeak, changed to a prosody and resampled."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def utter(spoken: Spoken, sample_rate_hz: int) -> Int16:
         sample_rate_hz: the rate of the result in hertz.
 
     Returns:
-        Mono samples (n,), without silence before and after.
+        Mono samples (n,) without silence at the beginning and the end.
 
     Raises:
         CorpusError: if eSpeak NG is not installed.
@@ -54,8 +54,8 @@ def _along(values: Sequence[float], steps: int) -> Sequence[float]:
 
 
 def _resample(wave: Float64, from_hz: int, to_hz: int) -> Float64:
-    # By cutting the spectrum, which is free of the threads that make other resamplers' last bits
-    # vary. Padding to a whole number of common periods keeps the ratio exact and the FFT fast.
+    # The spectrum is cut. This uses no threads, with which the last bits of other resamplers vary.
+    # Padding to a whole number of common periods keeps the ratio exact and the FFT fast.
     common = math.gcd(from_hz, to_hz)
     periods = -(-len(wave) // (from_hz // common))
     length = periods * (to_hz // common)

@@ -1,1 +1,1 @@
-"""One reader for each corpus layout."""
+"""One reader per corpus layout."""

@@ -1,4 +1,4 @@
-"""Tables of annotations as corpora publish them: text with a header and a row an utterance."""
+"""Annotation tables as corpora publish them: text with a header and one row per utterance."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ class Row:
     """One row of a table."""
 
     where: str
-    """The file's name and the line, for messages."""
+    """The name of the file and the line, for messages."""
     cells: dict[str, str]
-    """Column to text, without spaces around it."""
+    """The text of each column, without spaces around it."""
 
 
 def read_rows(path: Path, columns: Sequence[str], delimiter: str, quoting: int) -> list[Row]:
@@ -25,13 +25,13 @@ def read_rows(path: Path, columns: Sequence[str], delimiter: str, quoting: int) 
 
     Args:
         path: a text file in UTF-8, with or without a byte order mark.
-        columns: those that it must have.
+        columns: the columns that the table must have.
         delimiter: the character between cells.
-        quoting: what quotation marks mean, as in the module csv.
+        quoting: how quotation marks are read, a constant of the module csv.
 
     Raises:
-        CorpusError: if it is not such a table or lacks a column, or if a row has more or fewer
-            cells than the header.
+        CorpusError: if the file is not such a table, lacks a column, or has a row with more or
+            fewer cells than the header.
     """
     lines = _read_cells(path, delimiter, quoting)
     header = lines[0][1] if lines else []
@@ -50,14 +50,14 @@ def read_rows(path: Path, columns: Sequence[str], delimiter: str, quoting: int) 
 
 
 def _read_cells(path: Path, delimiter: str, quoting: int) -> list[tuple[int, list[str]]]:
-    """Line number and cells of every line that is not empty."""
+    """The line number and the cells of every line that is not empty."""
     with path.open(encoding="utf-8-sig", newline="") as file:
         reader = csv.reader(file, delimiter=delimiter, quoting=quoting)  # type: ignore[arg-type]
         try:
             return [(reader.line_num, cells) for cells in reader if cells]
         except (csv.Error, UnicodeDecodeError) as error:
             raise _not_as_published(
-                path, f"is no table in UTF-8 (after line {reader.line_num}: {error})"
+                path, f"is not a table in UTF-8 (after line {reader.line_num}: {error})"
             ) from error
 
 

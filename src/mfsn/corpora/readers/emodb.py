@@ -1,4 +1,4 @@
-"""EMO-DB (Berlin): ten speakers, seven emotions, no sessions; texts are not transcribed here."""
+"""EMO-DB (Berlin): ten speakers, seven emotions, no sessions; this reader gives no transcripts."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from mfsn.corpora.readers.named import NamedClips
 
 
 class EmoDb(NamedClips):
-    """Reader of EMO-DB (Burkhardt et al. 2005), from its `wav` folder or a flat one."""
+    """Reader of EMO-DB (Burkhardt et al. 2005) from its folder `wav` or from a flat folder."""
 
     # Speaker, text, letter of the German word for the emotion, version.
     pattern = re.compile(r"(?P<speaker>\d\d)[ab]\d\d(?P<emotion>[A-Z])[a-z]")
     example = "wav/03a01Fa.wav"
 
     def describe(self, name: re.Match[str]) -> dict[str, Any]:
-        """Emotion and speaker.
+        """The emotion and the speaker.
 
         Raises:
             KeyError: if EMO-DB has no such emotion letter or speaker.

@@ -1,4 +1,4 @@
-"""IEMOCAP: ten actors in five sessions of two, improvised and scripted dialogues."""
+"""IEMOCAP: ten actors, two in each of five sessions; improvised and scripted dialogues."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from mfsn.corpora.facts import CorpusFacts
 from mfsn.corpora.readers.iemocap_text import Turn, read_evaluation, read_transcription
 from mfsn.errors import CorpusError
 
-# Session, the actor who wears the markers (not the speaker), dialogue, speaker and number. Some
-# dialogues have two takes: Ses03M_impro05a, Ses05M_script01_1b.
+# Session, the actor with the motion-capture markers (not the speaker), dialogue, speaker and
+# number. Some dialogues have two takes: Ses03M_impro05a, Ses05M_script01_1b.
 ID = re.compile(
     r"(?P<dialogue>(?P<session>Ses0[1-5])[FM]_(impro\d\d|script\d\d_\d)[ab]?)_(?P<actor>[FM])\d{3}"
 )
@@ -24,24 +24,24 @@ ADVICE = "unpack IEMOCAP_full_release again"
 
 @dataclass(frozen=True)
 class Iemocap:
-    """Reader of IEMOCAP_full_release (Busso et al. 2008), or of the folder that holds it."""
+    """Reader of IEMOCAP_full_release (Busso et al. 2008), or of the folder that contains it."""
 
     facts: CorpusFacts
 
     def files(self, root: Path) -> list[str]:
-        """The clips of sentences, and for each dialogue its evaluation and its transcription."""
+        """The clips of sentences, and the evaluation and transcription of each dialogue."""
         texts = (f"{folder}/Ses*.txt" for folder in (EVALUATION, TRANSCRIPTIONS))
         patterns = (*texts, f"{CLIPS}/Ses*/Ses*.wav")
         found = (path for s in _sessions(root) for p in patterns for path in s.glob(p))
         return sorted(path.relative_to(root).as_posix() for path in found)
 
     def utterances(self, root: Path, files: Sequence[str]) -> list[Utterance]:
-        """One utterance a turn of EmoEvaluation.
+        """One utterance per turn in EmoEvaluation.
 
         Raises:
             CorpusError: if a folder of a session is missing, or if a line cannot be understood,
-                holds an unknown emotion code, or names a clip that is not there; all lines in one
-                message.
+                has an unknown emotion code, or names a clip that does not exist. One message
+                lists all such lines.
         """
         _refuse_missing_folders(root)
         problems: list[str] = []
@@ -58,12 +58,13 @@ class Iemocap:
     def votes(self, root: Path) -> dict[str, dict[str, float]]:
         """The share of each emotion in the votes of the external raters.
 
-        Each rater has one vote, in equal parts where several emotions are named. The actors' own
-        ratings do not count, as they do not in the release's labels.
+        Each rater has one vote, which is split equally if the rater names several emotions. The
+        actors' ratings of themselves do not count; they do not count for the labels of the release
+        either.
 
         Raises:
-            CorpusError: if a line cannot be understood, or a rater's word is unknown; all lines
-                in one message.
+            CorpusError: if a line cannot be understood, or a rater's word is unknown. One message
+                lists all such lines.
         """
         problems: list[str] = []
         turns = list(_turns(root, problems))
@@ -78,7 +79,7 @@ class Iemocap:
 
     def _problems(self, turn: Turn, clips: dict[str, str]) -> Iterator[str]:
         if not ID.fullmatch(turn.utterance_id):
-            yield f"{turn.where} (no utterance of IEMOCAP is called {turn.utterance_id})"
+            yield f"{turn.where} (IEMOCAP has no utterance {turn.utterance_id})"
         elif turn.utterance_id not in clips:
             yield f"{turn.where} ({turn.utterance_id}.wav is missing in {CLIPS})"
         if turn.code not in self.facts.labels:

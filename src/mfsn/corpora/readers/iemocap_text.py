@@ -1,4 +1,4 @@
-"""The annotation files of IEMOCAP: EmoEvaluation and transcriptions, one file a dialogue."""
+"""The annotation files of IEMOCAP: EmoEvaluation and transcriptions, one file per dialogue."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ _TURN = re.compile(
     r"\[\d+\.\d+ - \d+\.\d+\]\s+(?P<id>\S+)\s+(?P<code>\S+)\s+"
     r"\[(?P<valence>\d+\.\d+), (?P<activation>\d+\.\d+), (?P<dominance>\d+\.\d+)\]"
 )
-# C-E2:<TAB>Anger; Frustration;<TAB>(comment); E1 to E6 are raters, F1 and M1 the actors themselves.
+# C-E2:<TAB>Anger; Frustration;<TAB>(comment); E1 to E6 are raters, F1 and M1 are the actors.
 _CATEGORIES = re.compile(r"C-(?P<rater>[EFM]\d):\s*(?P<words>[^(]*)(\(.*)?")
-# A-E3:<TAB>val 3; act 2; dom  2;<TAB>(); a rater may have left out a number.
+# A-E3:<TAB>val 3; act 2; dom  2;<TAB>(); a number may be missing.
 _ATTRIBUTES = re.compile(r"A-[EFM]\d:\s*val[\s\d.]*;\s*act[\s\d.]*;\s*dom[\s\d.]*;.*")
 # Ses01F_impro01_F000 [006.2901-008.2357]: Excuse me.
 _SPOKEN = re.compile(r"(?P<id>Ses\S+) \[\d+\.\d+-\d+\.\d+\]:(?P<text>.*)")
@@ -26,15 +26,15 @@ class Turn:
 
     utterance_id: str
     code: str
-    """Emotion in three letters; xxx where the raters did not agree."""
+    """The emotion in three letters; xxx if the raters did not agree."""
     valence: float
     activation: float
     dominance: float
-    """The three are means over raters, from 1 on."""
+    """Each of the three is a mean over raters; the lowest rating is 1."""
     where: str
     """File and line, for messages."""
     ratings: list[list[str]] = field(default_factory=list)
-    """The words that each rater chose, the actors' own ratings left out."""
+    """The words that each external rater chose, without the actors' ratings of themselves."""
 
 
 def read_evaluation(path: Path, problems: list[str]) -> list[Turn]:
@@ -42,7 +42,7 @@ def read_evaluation(path: Path, problems: list[str]) -> list[Turn]:
 
     Args:
         path: dialog/EmoEvaluation/<dialogue>.txt.
-        problems: gets one clause for every line that cannot be understood.
+        problems: a text is added to this list for every line that cannot be understood.
     """
     turns: list[Turn] = []
     for where, line in _lines(path):
@@ -60,13 +60,13 @@ def read_evaluation(path: Path, problems: list[str]) -> list[Turn]:
 
 
 def read_transcription(path: Path, problems: list[str]) -> dict[str, str]:
-    """Utterance id to what is said in a dialogue.
+    """The spoken text of each utterance of a dialogue, by utterance id.
 
     Lines that do not begin with an id, such as `M:` and `[LAUGHTER]`, are remarks.
 
     Args:
         path: dialog/transcriptions/<dialogue>.txt.
-        problems: gets one clause for every line that cannot be understood.
+        problems: a text is added to this list for every line that cannot be understood.
     """
     texts: dict[str, str] = {}
     for where, line in _lines(path):
@@ -79,7 +79,7 @@ def read_transcription(path: Path, problems: list[str]) -> dict[str, str]:
 
 
 def _lines(path: Path) -> Iterator[tuple[str, str]]:
-    """Every line that is not blank, and where it is. Some files hold a few bytes of Latin-1."""
+    """The place and text of every line that is not blank. Some files contain Latin-1 bytes."""
     session = path.parents[2].name
     text = path.read_text(encoding="utf-8", errors="replace")
     for number, line in enumerate(text.split("\n"), start=1):

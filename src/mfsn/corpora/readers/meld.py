@@ -1,7 +1,7 @@
 """MELD: utterances of a television series, seven emotions, an official split.
 
-The tables say what is an utterance. The folders of clips hold files beyond them, so that clips are
-joined from the rows and never listed.
+The tables list the utterances. The folders of clips contain other files too, so the paths of clips
+are made from the rows, and the folders are not listed.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ FOLDERS = {
     "dev": "dev_splits_complete",
     "test": "output_repeated_splits_test",
 }
-"""Official split to the folder of its clips."""
+"""The folder of clips for each official split."""
 COLUMNS = ("Utterance", "Speaker", "Emotion", "Dialogue_ID", "Utterance_ID")
 
 
 @dataclass(frozen=True)
 class _Split:
-    """One table and the folder of its clips."""
+    """One table with the folder of its clips."""
 
     name: str
     table: str
@@ -36,11 +36,11 @@ class _Split:
     rows: list[Row]
 
     def clip(self, row: Row) -> str:
-        """Path of a row's clip, relative to the corpus folder."""
+        """The path of a row's clip, relative to the corpus folder."""
         return f"{self.folder}/{_clip_name(row)}.mp4"
 
     def utterance_id(self, row: Row) -> str:
-        """The clip's name and the split, since every split numbers its own dialogues."""
+        """The split and the name of the clip, since every split numbers its own dialogues."""
         return f"{self.name}_{_clip_name(row)}"
 
 
@@ -51,7 +51,7 @@ class Meld:
     facts: CorpusFacts
 
     def files(self, root: Path) -> list[str]:
-        """The tables and the clips that they name; nothing where there is no table.
+        """The tables and the clips that they name; empty if there is no table.
 
         Raises:
             CorpusError: if a table cannot be read, or its folder of clips is missing.
@@ -66,12 +66,12 @@ class Meld:
         return sorted([*(split.table for split in splits), *(clips & there)])
 
     def utterances(self, root: Path, files: Sequence[str]) -> list[Utterance]:
-        """One utterance a row; clips that are known to be missing are among them.
+        """One utterance per row, including those whose clips are known to be missing.
 
         Raises:
-            CorpusError: as `files`, and if rows hold an unknown emotion, something else than a
-                number where a number belongs, or name another clip that is not there; all rows
-                in one message.
+            CorpusError: in the same cases as `files`; and if a row has an unknown emotion, has no
+                number in a column of numbers, or names another clip that does not exist. One
+                message lists all such rows.
         """
         splits, present = list(_splits(root)), set(files)
         refuse(
@@ -113,8 +113,8 @@ def _splits(root: Path) -> Iterator[_Split]:
         clips = _find(root, folder)
         if table and not clips:
             raise CorpusError(
-                f"{root} holds {table} but no folder {folder} with its clips; unpack MELD's "
-                "archive of that split there"
+                f"{root} has {table}, but no folder {folder} with its clips; unpack MELD's "
+                "archive of this split there"
             )
         if table and clips:
             rows = read_rows(root / table, COLUMNS, ",", csv.QUOTE_MINIMAL)
@@ -122,7 +122,7 @@ def _splits(root: Path) -> Iterator[_Split]:
 
 
 def _find(root: Path, name: str) -> str | None:
-    """Where a file or folder lies below `root`: at most two folders deep, the least nested one."""
+    """Find a file or folder at most two folders below `root`; the least nested one if several."""
     depths = ("", "*/", "*/*/")
     found = (path for depth in depths for path in sorted(root.glob(f"{depth}{name}")))
     visible = (path.relative_to(root) for path in found)

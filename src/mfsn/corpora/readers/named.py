@@ -1,4 +1,4 @@
-"""Corpora whose labels stand in the file names."""
+"""Corpora whose file names contain the labels."""
 
 from __future__ import annotations
 
@@ -15,51 +15,51 @@ from mfsn.corpora.facts import CorpusFacts
 
 @dataclass(frozen=True)
 class NamedClips(ABC):
-    """Reader of WAV or FLAC clips; a subclass says how their names look and what they mean."""
+    """Reader of WAV or FLAC clips; a subclass defines the pattern and the meaning of names."""
 
     facts: CorpusFacts
 
     pattern: ClassVar[re.Pattern[str]]
-    """Matches a whole `clip_name`."""
+    """The pattern that a whole `clip_name` must match."""
     example: ClassVar[str]
-    """A path as it should look, for messages."""
+    """A path of the right form, for messages."""
 
     @abstractmethod
     def describe(self, name: re.Match[str]) -> dict[str, Any]:
-        """The fields of `Utterance` that a file name tells.
+        """The fields of `Utterance` that follow from a file name.
 
         Args:
             name: a match of `pattern`.
 
         Raises:
-            KeyError: if the name holds a code that the corpus does not have.
+            KeyError: if the name contains a code that the corpus does not have.
         """
 
     def clip_name(self, path: PurePath) -> str:
-        """What a clip is called, and its utterance id: the file name without its ending.
+        """The name of a clip, which is also its utterance id: the file name without its ending.
 
         Args:
-            path: of the clip, relative to the corpus root.
+            path: the path of the clip, relative to the corpus root.
         """
         return path.stem
 
     def files(self, root: Path) -> list[str]:
-        """The WAV and FLAC files, one a clip."""
+        """The WAV and FLAC files, one per clip."""
         return audio_below(root, (".wav", ".flac"), lambda p: self.clip_name(p) + p.suffix)
 
     def utterances(self, root: Path, files: Sequence[str]) -> list[Utterance]:
-        """One utterance a clip.
+        """One utterance per clip.
 
         Raises:
-            CorpusError: if a name does not follow the pattern, or holds a label, sentence or
+            CorpusError: if a name does not follow the pattern, or contains a label, sentence or
                 speaker code that the corpus does not have.
         """
         strangers: list[str] = []
         utterances = [self._read(file, strangers) for file in files]
         refuse(
             strangers,
-            f"{root} holds files that are not clips of {self.facts.title} with a known label",
-            f"move them elsewhere (clips look like {self.example})",
+            f"{root} contains files that are not clips of {self.facts.title} with a known label",
+            f"move them elsewhere (names of clips look like {self.example})",
         )
         return [utterance for utterance in utterances if utterance is not None]
 

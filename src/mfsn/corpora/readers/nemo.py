@@ -1,4 +1,4 @@
-"""nEMO: nine Polish speakers, six emotions, no sessions; labels stand in one table."""
+"""nEMO: nine Polish speakers, six emotions, no sessions; one table contains the labels."""
 
 from __future__ import annotations
 
@@ -23,18 +23,19 @@ class Nemo:
     facts: CorpusFacts
 
     def files(self, root: Path) -> list[str]:
-        """The table and the recordings in `samples`; nothing where there is no table."""
+        """The table and the recordings in `samples`; empty if there is no table."""
         if not (root / TABLE).is_file():
             return []
         clips = (f"{CLIPS}/{path.name}" for path in (root / CLIPS).glob("[!.]*.wav"))
         return sorted([TABLE, *clips])
 
     def utterances(self, root: Path, files: Sequence[str]) -> list[Utterance]:
-        """One utterance a row of the table.
+        """One utterance per row of the table.
 
         Raises:
-            CorpusError: if the table cannot be read, or names an emotion or a speaker that nEMO
-                does not have, or a recording that is not there; all rows in one message.
+            CorpusError: if the table cannot be read, or a row names an emotion or a speaker that
+                nEMO does not have, or a recording that does not exist. One message lists all such
+                rows.
         """
         rows, present = read_rows(root / TABLE, COLUMNS, "\t", csv.QUOTE_NONE), set(files)
         refuse(

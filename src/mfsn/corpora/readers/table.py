@@ -26,19 +26,20 @@ Row = Mapping[str, Any]
 class Table:
     """Reader of table.csv (UTF-8) or table.parquet.
 
-    Columns: path (relative to the corpus folder) and emotion; optionally utterance_id (default:
-    the path without its ending), speaker, session, gender (female, male), transcript, valence,
-    arousal, dominance, split (train, dev, test), licence. An empty cell is a missing value.
+    The columns path (relative to the corpus folder) and emotion are required. Optional columns are
+    utterance_id (default: the path without its ending), speaker, session, gender (female, male),
+    transcript, valence, arousal, dominance, split (train, dev, test) and licence. An empty cell is
+    a missing value.
     """
 
     facts: CorpusFacts
 
     def files(self, root: Path) -> list[str]:
-        """The table and the recordings that it names; nothing where there is no table.
+        """The table and the recordings that it names; empty if there is no table.
 
         Raises:
-            CorpusError: if the table cannot be read, has other columns than it may, or names
-                recordings that are not below the corpus folder.
+            CorpusError: if the table cannot be read, lacks a required column, has an unknown one,
+                or names recordings that are not in the corpus folder.
         """
         table = _find(root)
         if table is None:
@@ -47,15 +48,16 @@ class Table:
         refuse(
             sorted(path for path in paths if not _lies_below(root, path)),
             f"{table} names recordings that are not in {root}",
-            "the column path holds paths relative to that folder, with forward slashes",
+            "the column path must contain paths relative to this folder, with forward slashes",
         )
         return sorted({*paths, table.name})
 
     def utterances(self, root: Path, files: Sequence[str]) -> list[Utterance]:
-        """One utterance a row.
+        """One utterance per row.
 
         Raises:
-            CorpusError: as `files`, and if cells hold what they may not; all in one message.
+            CorpusError: in the same cases as `files`, and if cells contain values that are not
+                allowed. One message lists all such cells.
         """
         table = _find(root)
         rows = _rows(table) if table else []
@@ -85,7 +87,7 @@ class Table:
 def _find(root: Path) -> Path | None:
     tables = [root / name for name in ("table.csv", "table.parquet") if (root / name).is_file()]
     if len(tables) > 1:
-        raise CorpusError(f"{root} holds both table.csv and table.parquet; remove one of them")
+        raise CorpusError(f"{root} contains both table.csv and table.parquet; remove one of them")
     return tables[0] if tables else None
 
 
@@ -124,15 +126,15 @@ def _check_columns(table: Path, columns: Sequence[str]) -> None:
     strange = [repr(name) for name in columns if name not in known or columns.count(name) > 1]
     if missing or strange:
         raise CorpusError(
-            f"{table}: columns missing: {', '.join(missing) or 'none'}; columns unknown or "
-            f"repeated: {', '.join(strange) or 'none'}; allowed are {', '.join(known)}"
+            f"{table}: missing columns: {', '.join(missing) or 'none'}; unknown or repeated "
+            f"columns: {', '.join(strange) or 'none'}; allowed columns are {', '.join(known)}"
         )
 
 
 def _problems(row: Row, scanned: Collection[str]) -> Iterator[str]:
     yield from (f"{name} is empty" for name in REQUIRED if name not in row)
     if "path" in row and _path(row) not in scanned:
-        yield f"{row['path']} was not there when the corpus was scanned"
+        yield f"{row['path']} did not exist when the corpus was scanned"
     if BEYOND in row:
         yield "more cells than columns"
     for name, allowed in CHOICES.items():
