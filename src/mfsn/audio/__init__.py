@@ -1,1 +1,1 @@
-"""Recordings into waves: decoding, MP4, pitch."""
+"""From recordings to waves: decoding, MP4, pitch."""

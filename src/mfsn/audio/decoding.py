@@ -1,7 +1,7 @@
-"""Audio files in, mono waves out: decode, downmix, resample, cut.
+"""From audio files to mono waves: decode, mix channels, resample, cut.
 
-Decoding is soundfile's, MP4 apart, and resampling torchaudio's. Both run in double precision, so
-that the number of threads cannot move a sample once it is rounded to 16 bits.
+soundfile decodes (PyAV decodes MP4), and torchaudio resamples. Both run in double precision, so
+that the number of threads cannot change a sample after it is rounded to 16 bits.
 """
 
 from __future__ import annotations
@@ -23,14 +23,15 @@ from mfsn.errors import AudioError
 
 FULL_SCALE = 32768
 
-# Programs that write WAV to a pipe cannot know its length and claim about 2 or 4 GB instead.
+# Programs that write WAV to a pipe do not know its length, so they write about 2 or 4 GB instead.
 _LENGTH_UNKNOWN = 0x7FFF_F000
 
 # A ratio of rates with a larger denominator (44,099 Hz to 16 kHz) is replaced by the nearest
-# fraction, less than a cent of pitch away; the filter bank of the exact one would fill the memory.
+# fraction. This changes the pitch by less than a cent; the filters of the exact ratio would fill
+# the memory.
 _LARGEST_DENOMINATOR = 1000
 
-# Container and kind -> byte order of its sizes and name of the chunk with the samples.
+# From container and kind to the byte order of sizes and the name of the chunk with the samples.
 _CHUNKED: dict[tuple[bytes, bytes], tuple[Literal["little", "big"], bytes]] = {
     (b"RIFF", b"WAVE"): ("little", b"data"),
     (b"FORM", b"AIFF"): ("big", b"SSND"),
@@ -40,7 +41,7 @@ _CHUNKED: dict[tuple[bytes, bytes], tuple[Literal["little", "big"], bytes]] = {
 
 @dataclass(frozen=True)
 class AudioInfo:
-    """What the header of an audio file says."""
+    """The header of an audio file."""
 
     frames: int
     """Samples per channel."""
@@ -54,11 +55,11 @@ class AudioInfo:
 
 
 def probe(path: Path) -> AudioInfo:
-    """Read the header of an audio file, without decoding it.
+    """Read the header of an audio file without decoding it.
 
     Raises:
-        AudioError: if the file is missing, is not audio, holds no samples, or is a WAV file
-            shorter than its header says.
+        AudioError: if the file is missing, is not audio, contains no samples, or is a WAV or AIFF
+            file that is shorter than its header says.
     """
     if is_mp4(path):
         return AudioInfo(*probe_mp4(path))
@@ -73,8 +74,8 @@ def decode(path: Path) -> tuple[Float64, int]:
         Samples (frames, channels) with full scale 1, and the sample rate in hertz.
 
     Raises:
-        AudioError: as `probe`, and if the file ends before its last frame or holds NaN or
-            infinite values.
+        AudioError: in the same cases as `probe`; and if the file ends before its last frame, or
+            contains NaN or infinite values.
     """
     samples_NC, rate, promised = _decoded(path)
     if len(samples_NC) < promised:
@@ -83,7 +84,7 @@ def decode(path: Path) -> tuple[Float64, int]:
             "copy it again from its source"
         )
     if not np.isfinite(samples_NC).all():
-        raise AudioError(f"{path} holds samples that are NaN or infinite; repair or remove it")
+        raise AudioError(f"{path} contains NaN or infinite samples; repair or remove it")
     return samples_NC, rate
 
 
@@ -95,17 +96,17 @@ def load(path: Path, sample_rate_hz: int) -> Float32:
         sample_rate_hz: the rate of the result in hertz.
 
     Returns:
-        Mono wave (samples,), full scale 1; resampling can overshoot it a little.
+        Mono wave (samples,), full scale 1; resampling can go a little beyond 1.
 
     Raises:
-        AudioError: as `decode`.
+        AudioError: in the same cases as `decode`.
     """
     samples_NC, rate = decode(path)
     return resample(samples_NC.mean(axis=1), rate, sample_rate_hz).astype(np.float32)
 
 
 def resample(wave: Float64, from_hz: int, to_hz: int) -> Float64:
-    """Resample by a windowed sinc (torchaudio's default filter).
+    """Resample with a windowed sinc (the default filter of torchaudio).
 
     Args:
         wave: mono wave (samples,).
@@ -132,7 +133,7 @@ def to_int16(wave: npt.NDArray[np.floating]) -> tuple[Int16, int]:
         wave: samples (any shape), full scale 1.
 
     Returns:
-        The rounded samples, and how many lay beyond the range and were clipped.
+        The rounded samples, and how many were outside the range and were clipped.
     """
     scaled = np.rint(wave.astype(np.float64) * FULL_SCALE)
     clipped = np.clip(scaled, -FULL_SCALE, FULL_SCALE - 1)
@@ -140,21 +141,21 @@ def to_int16(wave: npt.NDArray[np.floating]) -> tuple[Int16, int]:
 
 
 def to_float32(samples: Int16) -> Float32:
-    """Samples of 16 bits as a wave with full scale 1; exact, and undone by `to_int16`."""
+    """Convert 16-bit samples to a wave with full scale 1; exact, `to_int16` reverses it."""
     return samples.astype(np.float32) / np.float32(FULL_SCALE)
 
 
 def cut(wave: Int16, samples: int, *, close: bool = False) -> tuple[Int16, Int64]:
-    """Cut a wave into consecutive segments that do not overlap, the last one padded at its end.
+    """Cut a wave into consecutive segments without overlap; the last one is padded at its end.
 
     Args:
         wave: mono wave (n,).
-        samples: samples of a segment, from 1.
-        close: whether an empty segment follows where the last one is full.
+        samples: samples per segment, at least 1.
+        close: whether to add an empty segment if the last one is full.
 
     Returns:
-        Segments (S, samples) with S = ceil(n / samples), zeros in the padding; and the number of
-        valid samples in each (S,), which add up to n. With `close`, S = 1 + n // samples.
+        Segments (S, samples) with S = ceil(n / samples) and zeros in the padding; and the number
+        of valid samples per segment (S,), which add up to n. With `close`, S = 1 + n // samples.
     """
     segments = 1 + len(wave) // samples if close else -(-len(wave) // samples)
     padded = np.zeros(segments * samples, dtype=np.int16)
@@ -165,13 +166,13 @@ def cut(wave: Int16, samples: int, *, close: bool = False) -> tuple[Int16, Int64
 
 
 def pre_emphasised(wave: Float32, coefficient: float = 0.97) -> Float32:
-    """A wave less a share of itself one sample before: y[t] = x[t] - coefficient * x[t - 1].
+    """Pre-emphasise waves: y[t] = x[t] - coefficient * x[t - 1], with x[-1] = 0.
 
-    x[-1] is 0, as in `librosa.effects.preemphasis(wave, zi=[0.0])`.
+    This equals `librosa.effects.preemphasis(wave, zi=[0.0])`.
 
     Args:
         wave: mono waves (..., n).
-        coefficient: the share.
+        coefficient: the share of the previous sample that is subtracted.
     """
     emphasised = wave.copy()
     emphasised[..., 1:] -= np.float32(coefficient) * wave[..., :-1]
@@ -179,7 +180,7 @@ def pre_emphasised(wave: Float32, coefficient: float = 0.97) -> Float32:
 
 
 def _decoded(path: Path) -> tuple[Float64, int, int]:
-    """Samples, rate, and how many frames the header promises."""
+    """The samples, the rate, and the number of frames according to the header."""
     if is_mp4(path):
         samples_NC, rate = decode_mp4(path)
         return samples_NC, rate, len(samples_NC)
@@ -190,7 +191,7 @@ def _decoded(path: Path) -> tuple[Float64, int, int]:
 @contextlib.contextmanager
 def _opened(path: Path) -> Iterator[soundfile.SoundFile]:
     if not path.is_file():
-        raise AudioError(f"{path} is not there or not a file; check its path")
+        raise AudioError(f"{path} does not exist or is not a file; check its path")
     try:
         _check_length(path)
         with soundfile.SoundFile(path) as file:
@@ -211,17 +212,17 @@ def _check_length(path: Path) -> None:
     missing = _bytes_missing(path)
     if missing:
         raise AudioError(
-            f"{path} is truncated: {missing} bytes that its header promises are missing; "
+            f"{path} is truncated: it is {missing} bytes shorter than its header says; "
             "copy it again from its source"
         )
 
 
 def _no_samples(path: Path) -> AudioError:
-    return AudioError(f"{path} holds no samples; record it again or remove it")
+    return AudioError(f"{path} contains no samples; record it again or remove it")
 
 
 def _bytes_missing(path: Path) -> int:
-    # libsndfile silently reads what is there of a WAV or AIFF file that is cut short.
+    # libsndfile reads a truncated WAV or AIFF file without an error.
     with path.open("rb") as file:
         head = file.read(12)
         order, samples = _CHUNKED.get((head[:4], head[8:]), ("little", b""))

@@ -1,4 +1,4 @@
-"""The sound of MP4 files, by way of PyAV (extra `meld`), since libsndfile does not read them."""
+"""Read the sound of MP4 files with PyAV (extra `meld`), since libsndfile does not read them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def is_mp4(path: Path) -> bool:
-    """Whether a file begins as MP4 files (and M4A, MOV and their like) do."""
+    """Whether a file begins like an MP4 file (or M4A, MOV and similar files)."""
     if not path.is_file():
         return False
     with path.open("rb") as file:
@@ -26,10 +26,10 @@ def is_mp4(path: Path) -> bool:
 
 
 def probe_mp4(path: Path) -> tuple[int, int, int]:
-    """Frames (as its header says, within a few), sample rate in hertz and channels.
+    """Frames (from the header, so not exact), sample rate in hertz and channels.
 
     Raises:
-        AudioError: as `decode_mp4`, what only decoding shows left out.
+        AudioError: in the same cases as `decode_mp4`, except damage that only decoding finds.
     """
     with _opened(path) as (_, stream):
         seconds = float((stream.duration or 0) * (stream.time_base or 0))
@@ -37,14 +37,14 @@ def probe_mp4(path: Path) -> tuple[int, int, int]:
 
 
 def decode_mp4(path: Path) -> tuple[Float64, int]:
-    """Decode the first sound track.
+    """Decode the first audio track.
 
     Returns:
         Samples (frames, channels) with full scale 1, and the sample rate in hertz.
 
     Raises:
         AudioError: if PyAV is not installed, or if the file is shorter than its boxes say, is
-            damaged, or holds no sound.
+            damaged, or contains no sound.
     """
     with _opened(path) as (container, stream):
         from av import AudioResampler
@@ -67,12 +67,12 @@ def _opened(path: Path) -> Iterator[tuple[InputContainer, AudioStream]]:
         import av
     except ImportError:
         raise AudioError(
-            f"{path} is an MP4 file, which needs PyAV; `pip install 'mfsn[meld]'` brings it"
+            f"{path} is an MP4 file, which needs PyAV; install it with `pip install 'mfsn[meld]'`"
         ) from None
     missing = _bytes_missing(path)
     if missing:
         raise AudioError(
-            f"{path} is truncated: {missing} bytes that its boxes promise are missing; copy it "
+            f"{path} is truncated: it is {missing} bytes shorter than its boxes say; copy it "
             "again from its source"
         )
     try:
@@ -90,13 +90,14 @@ def _opened(path: Path) -> Iterator[tuple[InputContainer, AudioStream]]:
 
 
 def _without_sound(path: Path) -> AudioError:
-    return AudioError(f"{path} holds no samples; copy it again from its source or remove it")
+    return AudioError(f"{path} contains no samples; copy it again from its source or remove it")
 
 
 def _bytes_missing(path: Path) -> int:
-    """Bytes by which the last box of the file goes beyond its end.
+    """How many bytes the last box of the file goes beyond the end of the file.
 
-    A box says its size in four bytes, or in eight after them where those are 1; 0 is to the end.
+    The first four bytes of a box are its size. If they are 1, the size is in eight bytes after the
+    type; if they are 0, the box goes to the end of the file.
     """
     length, position = path.stat().st_size, 0
     with path.open("rb") as file:

@@ -1,4 +1,4 @@
-"""The pitch of a wave, for looking at what a network follows; no extractor, and not cached."""
+"""The pitch of a wave, for `mfsn guidance`; it is not an extractor and is not cached."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ import numpy.typing as npt
 from mfsn.errors import ConfigError
 
 LOWEST_HZ, HIGHEST_HZ = 60.0, 500.0
-"""Deep male to excited female speech."""
+"""The range from deep male to excited female speech."""
 HOP_S, FRAME_S = 0.02, 0.064
-"""A frame of 64 ms holds nearly four periods of the deepest voice."""
+"""A frame of 64 ms contains nearly four periods of the deepest voice."""
 
 
 def track_pitch(wave_N: npt.NDArray[np.float32], sample_rate_hz: int) -> npt.NDArray[np.float64]:
-    """Fundamental frequency by probabilistic YIN (Mauch and Dixon, 2014), as librosa has it.
+    """Fundamental frequency by probabilistic YIN (Mauch and Dixon, 2014), computed by librosa.
 
     Args:
         wave_N: samples, full scale 1.
-        sample_rate_hz: of the wave.
+        sample_rate_hz: the sample rate of the wave in hertz.
 
     Returns:
-        [P] in Hz, one value each 20 ms from the first sample on; NaN where there is no voice,
-        and throughout a wave that is shorter than a frame.
+        [P] in Hz, one value every 20 ms from the first sample on. Values without voice are NaN;
+        all values are NaN if the wave is shorter than a frame.
 
     Raises:
         ConfigError: if librosa is not installed.

@@ -1,1 +1,1 @@
-"""What everything stands on: files, hashes, quantities, fingerprints."""
+"""Basic helpers that all other rooms use: files, hashes, quantities, fingerprints."""

@@ -1,4 +1,4 @@
-"""Types of numpy arrays by what they hold."""
+"""Short names for types of numpy arrays."""
 
 from __future__ import annotations
 

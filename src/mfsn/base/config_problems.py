@@ -1,4 +1,4 @@
-"""What is wrong with values that a configuration refuses: where, what stands there, what may."""
+"""Explain why a configuration refuses values: which one, what it is, and what it may be."""
 
 from __future__ import annotations
 
@@ -37,18 +37,18 @@ _ALLOWED = {
     "too_short": "{min_length} or more entries",
     "too_long": "{max_length} or fewer entries",
 }
-"""Kind of error to what is allowed instead."""
+"""For each kind of error, what is allowed instead."""
 
 
 def explain(
     error: pydantic.ValidationError, model: type[pydantic.BaseModel], values: Any
 ) -> list[str]:
-    """One sentence for each value that is refused.
+    """One sentence per refused value.
 
     Args:
-        error: what was raised.
-        model: the configuration.
-        values: what it was to be made from.
+        error: the error that pydantic raised.
+        model: the class of the configuration.
+        values: the values that it refused.
     """
     found: dict[str, list[ErrorDetails]] = defaultdict(list)
     for detail in error.errors():
@@ -56,13 +56,13 @@ def explain(
     return [
         _sentence(path, found[path], model)
         for path in sorted(found)
-        # Where an entry of a list is wrong, the list is no other choice of its type either.
+        # If an entry of a list is wrong, errors about the list as a whole are left out.
         if not any(other.startswith(f"{path}.") for other in found)
     ]
 
 
 def _path(detail: ErrorDetails, values: Any) -> str:
-    """The name as the user wrote it: without the parts that tell choices of a type apart."""
+    """The name as the user wrote it, without the parts that pydantic adds for choices of types."""
     location = detail["loc"]
     written = [*_written(location, values)]
     return ".".join(map(str, [*written, location[-1]] if detail["type"] == "missing" else written))
@@ -84,7 +84,7 @@ def _sentence(path: str, same: Sequence[ErrorDetails], model: type[pydantic.Base
             return f"{name} is missing"
         case "extra_forbidden":
             return f"{name} is not a parameter{_suggestion(path, model)}"
-        case "value_error":  # of ours, about values that do not go together
+        case "value_error":  # our own sentence about values that do not fit together
             sentence = str(first["ctx"]["error"])
             return f"{path}: {sentence}" if path else sentence
     allowed = ", or ".join(dict.fromkeys(map(_allowed, same)))

@@ -1,4 +1,4 @@
-"""Files that are either whole or absent: written under a temporary name, then renamed."""
+"""Write files whole or not at all: under a temporary name, which is then changed."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from typing import Any
 from mfsn.errors import OutputError, StorageFullError
 
 _DENIED = "give this user the right to read and write there, or choose another folder"
-_UNFIT = "name another file or folder"
+_UNFIT = "choose another file or folder"
 _REMEDIES = dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), _DENIED)
 _REMEDIES |= dict.fromkeys((errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG), _UNFIT)
 
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Give a temporary path beside `path`; on success it is flushed to disk and takes its place.
+    """Give a temporary path beside `path`; on success the file is flushed to disk and renamed.
 
     Raises:
-        StorageFullError: if the disk is full; nothing half-written is left.
+        StorageFullError: if the disk is full; no incomplete file is left.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
@@ -39,7 +39,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def explain_full_disk(path: Path) -> Iterator[None]:
-    """Turn 'no space left' below `path` into one clear sentence.
+    """Turn the error "no space left" for `path` into one clear sentence.
 
     Raises:
         StorageFullError: if the body runs out of disk space or quota.
@@ -57,13 +57,13 @@ def explain_full_disk(path: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def explain_denied() -> Iterator[None]:
-    """Turn 'not allowed', or a name that no file can have, into one clear sentence.
+    """Turn errors about permissions and impossible file names into one clear sentence.
 
-    It stands around a whole command.
+    A whole command runs inside it.
 
     Raises:
-        OutputError: if the body may not read or write a file, or its name is too long, or goes
-            through a file or ends at a folder.
+        OutputError: if the body may not read or write a file, or a path is too long, leads through
+            a file, or is a folder instead of a file.
     """
     try:
         yield
@@ -77,7 +77,7 @@ def explain_denied() -> Iterator[None]:
 
 
 def stats(paths: Iterable[Path]) -> Iterator[tuple[Path, os.stat_result]]:
-    """Size and times of files, but for those that another process has just removed."""
+    """Paths with their size and times; files that another process just removed are left out."""
     for path in paths:
         try:
             status = path.stat()
@@ -87,13 +87,13 @@ def stats(paths: Iterable[Path]) -> Iterator[tuple[Path, os.stat_result]]:
 
 
 def below(folder: Path) -> Iterator[Path]:
-    """All files below a folder; such a file may be gone any moment."""
+    """All files below a folder; other processes may remove them at any moment."""
     for parent, _, names in os.walk(folder):
         yield from (Path(parent, name) for name in names)
 
 
 def move(source: Path, target: Path) -> None:
-    """Rename a file that is on disk already, within a file system; the new name is flushed too."""
+    """Rename a flushed file within a file system, and flush the new name to disk."""
     source.replace(target)
     _flush(target.parent)
 
@@ -113,7 +113,7 @@ def write_bytes(path: Path, data: bytes) -> None:
 def write_json(path: Path, values: Any) -> None:
     """Write values as indented JSON with sorted keys and a final newline; NaN is refused.
 
-    Piece by piece: the text of a large digest is not held in memory.
+    It is written piece by piece, so that the text of a large digest need not fit into memory.
     """
     encoder = json.JSONEncoder(indent=1, sort_keys=True, allow_nan=False)
     with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as file:

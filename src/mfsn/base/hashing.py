@@ -1,4 +1,4 @@
-"""Hashes of files, remembered by size, times and inode: only what is new or changed is read."""
+"""Hashes of files, remembered with size, times and inode; only new or changed files are read."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from tqdm import tqdm
 from mfsn.base.files import read_json, write_json
 from mfsn.errors import CorpusError
 
-# What is remembered of a file: sha256, then what must be unchanged for it to hold, size first.
+# What is remembered about a file: the sha256, then what must be unchanged for it to be valid.
+# The first of these is the size.
 Entry = list[Any]
 
 
@@ -20,13 +21,13 @@ def hash_files(root: Path, paths: Iterable[str], cache: Path | None = None) -> d
     """The sha256 and size of files.
 
     Args:
-        root: folder that the paths are relative to.
-        paths: relative paths, with forward slashes.
-        cache: a JSON file of this machine that remembers the hashes; it is brought up to date.
-            None hashes everything.
+        root: the folder to which the paths are relative.
+        paths: relative paths with forward slashes.
+        cache: a JSON file on this machine that remembers the hashes; it is updated. None hashes
+            everything.
 
     Returns:
-        Path to [sha256 (hexadecimal), bytes, ...], in the order of the paths.
+        For each path [sha256 (hexadecimal), bytes, ...], in the order of the paths.
 
     Raises:
         CorpusError: if a file cannot be read.

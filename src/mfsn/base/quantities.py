@@ -1,4 +1,4 @@
-"""Numbers, sizes and durations as people type and read them."""
+"""Numbers, sizes and durations in the form that people type and read."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def parse_bytes(text: str, where: str) -> int:
     """Bytes from `50GB`, `1.5TB` or `20GiB`.
 
     Raises:
-        ConfigError: if it is no size.
+        ConfigError: if the text is not a size.
     """
     number, unit = _split(text)
     if unit not in _BYTES:
@@ -28,7 +28,7 @@ def parse_duration(text: str, where: str) -> float:
     """Seconds from `90s`, `30m`, `12h`, `7d` or `0`.
 
     Raises:
-        ConfigError: if it is no duration.
+        ConfigError: if the text is not a duration.
     """
     number, unit = _split(text)
     if unit not in _SECONDS and not (unit == "" and number == 0):
@@ -37,7 +37,7 @@ def parse_duration(text: str, where: str) -> float:
 
 
 def show_bytes(size: float) -> str:
-    """Such as `1.2 GB`."""
+    """A size in words, such as `1.2 GB`."""
     for unit, limit in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
         if abs(size) >= limit:
             return f"{size / limit:.1f} {unit}"
@@ -45,7 +45,7 @@ def show_bytes(size: float) -> str:
 
 
 def show_duration(seconds: float) -> str:
-    """Such as `3 days`, `2.5 h`, `40 s`."""
+    """A duration in words, such as `3.0 days`, `2.5 h` or `40 s`."""
     for unit, limit in (("days", 2 * 86400.0), ("h", 3600.0), ("min", 60.0)):
         if seconds >= limit:
             return f"{seconds / (86400.0 if unit == 'days' else limit):.1f} {unit}"
@@ -53,7 +53,7 @@ def show_duration(seconds: float) -> str:
 
 
 def counted(number: int, noun: str) -> str:
-    """A number and what it counts, as in `1 row` and `2 rows`."""
+    """A number with a noun, such as `1 row` or `2 rows`."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 

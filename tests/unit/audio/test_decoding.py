@@ -99,10 +99,10 @@ def no_frames(path: Path) -> None:
 
 
 BAD: dict[str, tuple[Callable[[Path], object], str]] = {
-    "missing.wav": (lambda path: None, "is not there"),
+    "missing.wav": (lambda path: None, "does not exist"),
     "folder.wav": (Path.mkdir, "not a file"),
-    "zero_bytes.wav": (Path.touch, "holds no samples"),
-    "zero_frames.wav": (no_frames, "holds no samples"),
+    "zero_bytes.wav": (Path.touch, "contains no samples"),
+    "zero_frames.wav": (no_frames, "contains no samples"),
     "text.wav": (lambda path: path.write_text("not audio"), "cannot be read as audio"),
     "headerless.raw": (lambda path: path.write_bytes(b"abcd"), "cannot be read as audio"),
     "only_header.wav": (lambda path: path.write_bytes(riff(pcm_format())), "cannot be read as"),
@@ -138,7 +138,7 @@ def test_truncation_counts_the_missing_bytes(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "a.wav", TONE, RATE)
     data = (tmp_path / "a.wav").read_bytes()
     (tmp_path / "a.wav").write_bytes(data[:-34])
-    with pytest.raises(AudioError, match="34 bytes that its header promises"):
+    with pytest.raises(AudioError, match="34 bytes shorter than its header says"):
         decode(tmp_path / "a.wav")
 
 

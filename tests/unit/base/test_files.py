@@ -88,7 +88,7 @@ def test_errors_that_are_no_refusal_pass_the_explanation(tmp_path: Path) -> None
 def test_a_name_that_no_file_can_have_is_one_sentence(tmp_path: Path, name: str) -> None:
     (tmp_path / "file").write_text("x")
     (tmp_path / "folder").mkdir()
-    with pytest.raises(OutputError, match="name another file or folder"), explain_denied():
+    with pytest.raises(OutputError, match="choose another file or folder"), explain_denied():
         write_text(tmp_path / name, "y")
 
 

@@ -37,8 +37,8 @@ def test_a_glance_takes_durations_and_reasons_from_headers(tmp_path: Path) -> No
     sounds, unusable = glance(tmp_path, ["a.wav", "text.wav", "gone.wav", "cut.wav"], {})
     assert {path: sound.duration_s for path, sound in sounds.items()} == {"a.wav": 0.1}
     assert unusable == [
-        "cut.wav is truncated: 7864 bytes that its header promises are missing",
-        "gone.wav is not there or not a file",
+        "cut.wav is truncated: it is 7864 bytes shorter than its header says",
+        "gone.wav does not exist or is not a file",
         "text.wav cannot be read as audio (Format not recognised)",
     ]
 
@@ -50,7 +50,7 @@ def test_every_bad_recording_is_named_with_its_reason(tmp_path: Path) -> None:
     sounds, unusable = listen(tmp_path, ["text.wav", "good.wav", "empty.wav"], scanned(tmp_path))
     assert list(sounds) == ["good.wav"]
     assert unusable == [
-        "empty.wav holds no samples",
+        "empty.wav contains no samples",
         "text.wav cannot be read as audio (Format not recognised)",
     ]
 
