@@ -1,1 +1,1 @@
-"""Features that leave this machine: as one HDF5 file, or by an address that fsspec knows."""
+"""Share features with other machines: in one HDF5 file, or at an address that fsspec knows."""

@@ -1,4 +1,4 @@
-"""How many rows travel at once, so that memory does not grow with the corpus."""
+"""Copy rows in batches, so that memory does not grow with the corpus."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ BATCH_BYTES = 32 * 2**20
 
 Array = npt.NDArray[Any]
 Rows = dict[str, Array]
-"""Array name to (rows, *shape of a row)."""
+"""For each array name, an array (rows, *shape of a row)."""
 Item = TypeVar("Item")
 
 
 def rows_within(largest_bytes: int, arrays: Sequence[ArraySpec]) -> int:
-    """How many rows of these arrays fit into a number of bytes, at least one."""
+    """The number of rows of these arrays that fit into some bytes, but at least one."""
     return max(1, largest_bytes // sum(row_bytes(array) for array in arrays))
 
 
 def batches(items: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:
-    """Consecutive pieces of at most `size` items."""
+    """Split items into consecutive batches of at most `size` items."""
     return (items[first : first + size] for first in range(0, len(items), size))
 
 
 def checksums_of(rows: Array) -> list[int]:
-    """The crc32c of each row's bytes, as commit markers hold them.
+    """The crc32c of each row's bytes, as in commit markers.
 
     Args:
         rows: (rows, *shape of a row) in the stored dtype.
@@ -41,11 +41,11 @@ def checksums_of(rows: Array) -> list[int]:
 
 
 def count_unsound(rows: Array, checksums: Sequence[int]) -> int:
-    """How many rows have another checksum than theirs, or hold values that no store takes.
+    """The number of rows that do not match their checksums, or contain NaN or infinite values.
 
     Args:
         rows: (rows, *shape of a row) in the stored dtype.
-        checksums: the crc32c that each should have.
+        checksums: the crc32c that each row should have.
     """
     finite = [bool(np.isfinite(row).all()) for row in rows]
     pairs = zip(checksums_of(rows), checksums, finite, strict=True)

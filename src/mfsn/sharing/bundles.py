@@ -1,13 +1,13 @@
-"""Rows at a remote: bundles named by their content, so that nobody overwrites anybody's.
+"""Rows at a remote: in bundles named by their content, so that nobody can overwrite others' rows.
 
     <address>/<extractor>/<12 digits of the identity>/
         description.json        extractor, recipe, arrays, about
-        rows/<sha256>           some rows of one array, one behind the other, nothing between
-        commits/<sha256>.json   keys of a bundle's rows; each array's object and crc32c per row
+        rows/<sha256>           some rows of one array, one after the other without gaps
+        commits/<sha256>.json   keys of a bundle's rows; object and crc32c per row for each array
 
-A commit is written after its rows and bears the hash of its own content: one that was cut off,
-edited or renamed counts as absent. Machines number their shards differently, and several may push
-at once; the same rows then lie there twice at worst.
+A commit is written after its rows, and its name is the hash of its own content. So a commit that
+was truncated, edited or renamed is ignored. Machines number their shards differently, and several
+may push at the same time; at worst, the same rows are then stored twice.
 """
 
 from __future__ import annotations
@@ -42,21 +42,21 @@ class Part:
     """The rows of one array in a bundle."""
 
     object: str
-    """sha256 of all their bytes."""
+    """The sha256 of all bytes of the rows."""
     checksums: tuple[int, ...]
-    """crc32c of each row."""
+    """The crc32c of each row."""
 
 
 @dataclass(frozen=True)
 class Bundle:
-    """Rows that travelled together."""
+    """Rows that were copied together."""
 
     keys: tuple[str, ...]
     parts: Mapping[str, Part]
-    """By array."""
+    """One part per array, by array name."""
 
     def described(self, identity: str) -> dict[str, Any]:
-        """The content of its commit."""
+        """The content of the commit of this bundle."""
         arrays = {
             name: {"object": part.object, "checksums": list(part.checksums)}
             for name, part in self.parts.items()
@@ -68,8 +68,8 @@ class Bundle:
         """Read a commit.
 
         Raises:
-            ValueError, KeyError, TypeError, AttributeError: if it is not one, or not of this name
-                and identity.
+            ValueError, KeyError, TypeError, AttributeError: if the content is not a commit, or does
+                not match this name and identity.
         """
         values = json.loads(content)
         if sha256_of(values) != name or values["identity"] != spec.identity:
@@ -84,7 +84,7 @@ class RemoteStore:
 
     Args:
         remote: the address.
-        spec: identity and arrays; they name the directory.
+        spec: identity and arrays, which determine the name of the directory.
     """
 
     def __init__(self, remote: Remote, spec: StoreSpec) -> None:
@@ -93,7 +93,7 @@ class RemoteStore:
         self._folder = spec.directory
 
     def bundles(self) -> Iterator[Bundle]:
-        """All bundles whose commits count; others are named in the log.
+        """All bundles with valid commits; the log names the invalid ones.
 
         Raises:
             RemoteError: if they cannot be read.
@@ -104,10 +104,10 @@ class RemoteStore:
             try:
                 yield Bundle.parse(content, path.rpartition("/")[2][:-5], self._spec)
             except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-                log.warning("%s/%s does not count (%s)", self._remote.address, path, error)
+                log.warning("%s/%s is ignored: %s", self._remote.address, path, error)
 
     def describe(self, digest: Digest) -> None:
-        """Say what the directory holds, unless that has been said.
+        """Write the description of the directory, unless it exists.
 
         Raises:
             RemoteError: if it cannot be written.
@@ -116,17 +116,17 @@ class RemoteStore:
             self._remote.write(f"{self._folder}/{DESCRIPTION}", describe(digest).encode())
 
     def add(self, keys: Sequence[str], rows_of: Callable[[str], Array]) -> int:
-        """Write a bundle: its rows, array by array, then its commit.
+        """Write a bundle: first its rows, array by array, then its commit.
 
         Args:
-            keys: of the rows.
-            rows_of: array name to the rows of these keys, checked, in the stored dtype.
+            keys: the keys of the rows.
+            rows_of: gives for an array name the rows of these keys, checked, in the stored dtype.
 
         Returns:
-            The bytes of the rows.
+            The size of the rows in bytes.
 
         Raises:
-            RemoteError: if they cannot be written.
+            RemoteError: if the bundle cannot be written.
         """
         parts, size = {}, 0
         for array in self._spec.arrays:
@@ -142,16 +142,16 @@ class RemoteStore:
         return size
 
     def commit(self, bundle: Bundle) -> str:
-        """Where the commit of a bundle lies, below the address."""
+        """The path of a bundle's commit, relative to the address."""
         name = sha256_of(bundle.described(self._spec.identity))
         return f"{self._folder}/commits/{name}.json"
 
     def read(self, bundle: Bundle, rows: slice) -> Rows:
-        """Some rows of a bundle, consecutive ones, each compared with its checksum.
+        """Read some consecutive rows of a bundle, and compare each with its checksum.
 
         Raises:
-            DamagedRowError: if they are cut off or do not match.
-            RemoteError: if they cannot be read.
+            DamagedRowError: if rows are truncated or do not match their checksums.
+            RemoteError: if rows cannot be read.
         """
         arrays = self._spec.arrays
         sizes = [row_bytes(array) for array in arrays]
@@ -175,25 +175,25 @@ class RemoteStore:
 
 
 def remote_digests(remote: Remote) -> Iterator[Digest]:
-    """What a remote holds: for each directory its description, without rows.
+    """The directories of a remote, each as a digest without rows.
 
     Raises:
-        RemoteError: if it cannot be read, or a description is damaged.
+        RemoteError: if the remote cannot be read, or a description is damaged.
     """
     for directory in _directories(remote):
         yield _described(remote, f"{directory}/{DESCRIPTION}", directory)
 
 
 def refuse_empty(remote: Remote) -> None:
-    """Stop at an address where nobody has pushed, most often a mistyped one.
+    """Raise an error if nobody has pushed to an address; most often it is mistyped.
 
     Raises:
-        RemoteError: if it cannot be read, does not exist or holds no features.
+        RemoteError: if the address cannot be read, does not exist or has no features.
     """
     if next(_directories(remote), None) is None:
         raise RemoteError(
-            f"{remote.address} does not exist, or holds no features that `mfsn cache push` wrote; "
-            "correct the address, or push there first"
+            f"{remote.address} does not exist, or has no features from `mfsn cache push`; correct "
+            "the address, or push there first"
         )
 
 
@@ -210,19 +210,19 @@ def _described(remote: Remote, path: str, directory: str) -> Digest:
     except ValueError as error:
         raise _no_description(remote, path, str(error)) from error
     if digest.store != directory:
-        raise _no_description(remote, path, "it belongs elsewhere")
+        raise _no_description(remote, path, "it belongs to another directory")
     return digest
 
 
 def _no_description(remote: Remote, path: str, reason: str) -> RemoteError:
     return RemoteError(
-        f"{remote.address}/{path} does not count ({reason}); delete it there, and run "
-        "`mfsn cache push` where the rows are"
+        f"{remote.address}/{path} cannot be used ({reason}); delete it, and run `mfsn cache push` "
+        "on a machine that has the rows"
     )
 
 
 def _part(described: Any, keys: tuple[str, ...]) -> Part:
     name, checksums = described["object"], tuple(int(value) for value in described["checksums"])
     if not isinstance(name, str) or not _SHA256.fullmatch(name) or len(checksums) != len(keys):
-        raise ValueError("an array of it is not described")
+        raise ValueError("the description of an array is missing or wrong")
     return Part(name, checksums)

@@ -1,4 +1,4 @@
-"""`mfsn cache push` and `pull`: rows that are on one side only go to the other."""
+"""`mfsn cache push` and `pull`: copy rows that are only on one side to the other side."""
 
 from __future__ import annotations
 
@@ -27,39 +27,39 @@ MOST_ROWS_PER_BUNDLE = 4096
 
 @dataclass(frozen=True)
 class Copied:
-    """What became of the rows that a digest names."""
+    """The result of copying the rows that a digest names."""
 
     directory: str
-    """Below the store root, and below the address."""
+    """The directory relative to the store root, and to the address."""
     copied: int
     bytes: int
-    """Of the copied rows."""
+    """The size of the copied rows in bytes."""
     there: int
-    """Rows that the receiving side had already."""
+    """The number of rows that the receiving side had already."""
     lost: int
-    """Rows that neither side has."""
+    """The number of rows that neither side has."""
     damaged: tuple[str, ...] = ()
-    """Commits of the remote whose rows do not all match their checksums."""
+    """Commits of the remote with rows that do not match their checksums."""
 
     def sentence(self) -> str:
-        """One line about it."""
+        """The result in one line."""
         lost = f", {self.lost} on neither side" if self.lost else ""
         size = f"{self.bytes / 1e6:.1f} MB"
         done = f"{counted(self.copied, 'row')} copied ({size}), {self.there} there already"
         return f"{self.directory}: {done}{lost}"
 
     def problems(self) -> list[str]:
-        """What stands in the way of having all rows on both sides, one sentence each."""
+        """Why not all rows are on both sides, one sentence per reason."""
         problems = [
-            f"{commit}: its rows do not match their checksums and were not all taken; delete it "
-            "there, and run `mfsn cache push` where the rows are"
+            f"{commit}: rows that do not match their checksums were not copied; delete this commit "
+            "at the address, and run `mfsn cache push` on a machine that has the rows"
             for commit in self.damaged
         ]
         if self.lost:
             remedy = refill(self.directory.partition("/")[0])
             problems.append(
                 f"{self.directory}: {counted(self.lost, 'row')} on neither side; {remedy} computes "
-                "what is missing"
+                "missing rows"
             )
         return problems
 
@@ -67,16 +67,17 @@ class Copied:
 def push(
     remote: Remote, store_root: Path, digest: Digest, reached: Callable[[], object] = lambda: None
 ) -> Copied:
-    """Copy the rows that a digest names to a remote, but for those that are there.
+    """Copy the rows that a digest names to a remote, except those that are there already.
 
-    Rows travel in bundles; a kill loses the one in flight, and the next push goes on behind it.
+    Rows are copied in bundles. If the process is killed, only the current bundle is lost, and the
+    next push continues from there.
 
     Args:
         remote: the address.
         store_root: root of the feature cache.
-        digest: what names the rows.
-        reached: called before rows travel, once it is known that the address is a right one: it
-            holds some of the rows, or has taken their description.
+        digest: names the rows.
+        reached: called before rows are copied, when it is known that the address is right: it has
+            some of the rows, or has accepted their description.
 
     Raises:
         DamagedRowError: if a row of the store does not match its checksum.
@@ -102,10 +103,11 @@ def push(
 
 
 def pull(remote: Remote, store_root: Path, digest: Digest) -> Copied:
-    """Copy the rows that a digest names from a remote, but for those that are in the store.
+    """Copy the rows that a digest names from a remote, except those that are in the store.
 
-    Rows are compared with their checksums before they are committed; damaged ones are left out
-    and named. A kill loses the rows of the shard in flight, and the next pull fetches those.
+    Rows are compared with their checksums before they are committed; damaged ones are left out and
+    reported. If the process is killed, only the rows of the current shard are lost, and the next
+    pull copies them.
 
     Raises:
         RemoteError: if the remote cannot be read.
@@ -127,7 +129,7 @@ def pull(remote: Remote, store_root: Path, digest: Digest) -> Copied:
 
 
 def _find(far: RemoteStore, missing: set[str]) -> list[tuple[Bundle, list[int]]]:
-    """Which positions of which bundles hold the missing rows, each row once."""
+    """The bundles that have missing rows, with the positions of these rows; each row once."""
     found = []
     for bundle in far.bundles():
         positions = [place for place, key in enumerate(bundle.keys) if key in missing]
@@ -140,7 +142,7 @@ def _find(far: RemoteStore, missing: set[str]) -> list[tuple[Bundle, list[int]]]
 def _fetch(
     far: RemoteStore, store: Store, digest: Digest, found: Sequence[tuple[Bundle, list[int]]]
 ) -> tuple[int, list[str]]:
-    """How many rows arrived whole, and the commits of bundles that did not."""
+    """The number of rows that arrived undamaged, and the commits of damaged bundles."""
     fetched, damaged = 0, []
     total = sum(len(positions) for _, positions in found)
     most = rows_within(BATCH_BYTES, digest.arrays)
@@ -159,7 +161,7 @@ def _fetch(
 
 
 def _runs(positions: Sequence[int], most: int) -> Iterator[slice]:
-    """Consecutive positions in pieces of at most `most`."""
+    """Slices of consecutive positions, each with at most `most` positions."""
     first = 0
     for index, position in enumerate(positions):
         is_last = index + 1 == len(positions) or positions[index + 1] != position + 1

@@ -1,4 +1,4 @@
-"""What a workspace can share: its corpus, and which rows of the store belong to it."""
+"""What a workspace can share: its corpus, and the rows of the store that belong to it."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from mfsn.store.owners import register_owner
 from mfsn.workspace import Outputs, find_workspace, main_checkout
 
 CODE = "data/code"
-"""Where `scan` writes what the code of each stage means."""
+"""The folder to which `scan` writes hashes of the code of each stage."""
 
 
 def carried_files(corpus: str) -> list[Path]:
-    """The stage outputs beside digests that the stages after `extract` need.
+    """The stage outputs, apart from digests, that the stages after `extract` need.
 
     Args:
-        corpus: its name.
+        corpus: the name of the corpus.
 
     Returns:
-        Paths relative to the workspace: manifest and segment table first.
+        Paths relative to the workspace; the manifest and the segment table come first.
     """
     outputs = Outputs(Path(), corpus, "any")
     excluded = outputs.prepared / "excluded.json"
@@ -38,12 +38,12 @@ def carried_files(corpus: str) -> list[Path]:
 
 
 def register(store_root: Path, outputs: Outputs, digests: Iterable[Digest]) -> None:
-    """Note in the store that this checkout needs rows, as the stages would have.
+    """Note in the store that this checkout needs rows, as the stages do.
 
     Args:
         store_root: root of the feature cache.
-        outputs: of the corpus whose digests these are.
-        digests: what names the rows.
+        outputs: the outputs of the corpus to which the digests belong.
+        digests: name the rows.
 
     Raises:
         CacheError: if the notes cannot be written.
@@ -58,7 +58,7 @@ def register(store_root: Path, outputs: Outputs, digests: Iterable[Digest]) -> N
 
 @dataclass(frozen=True)
 class PreparedCorpus:
-    """A corpus as the stages prepare, segment and extract left it in a workspace."""
+    """A corpus in a workspace after the stages prepare, segment and extract."""
 
     outputs: Outputs
     segment: SegmentConfig
@@ -68,7 +68,7 @@ class PreparedCorpus:
         """The corpus that params.yaml of the current workspace names.
 
         Raises:
-            WorkspaceError: if the current folder does not lie in a checkout.
+            WorkspaceError: if the current folder is not in a checkout.
             ConfigError: if params.yaml cannot be read.
         """
         workspace = find_workspace()
@@ -77,7 +77,7 @@ class PreparedCorpus:
 
     @property
     def name(self) -> str:
-        """The corpus's name."""
+        """The name of the corpus."""
         return self.outputs.corpus
 
     def manifest(self) -> pd.DataFrame:
@@ -97,21 +97,21 @@ class PreparedCorpus:
         return read_table(self.outputs.segments, SEGMENTS)
 
     def extractors(self) -> list[str]:
-        """Names of the extractors that have a digest, sorted.
+        """The names of the extractors that have a digest, sorted.
 
         Raises:
-            CacheError: if there is none.
+            CacheError: if there is no digest.
         """
         names = [path.stem for path in self._digest_paths()]
         if not names:
             raise CacheError(
-                f"{self.outputs.prepared / 'features'} holds no digest, so that nothing says which "
-                "rows are meant; run `dvc repro` or `dvc pull`"
+                f"{self.outputs.prepared / 'features'} contains no digest, which would name the "
+                "rows; run `dvc repro` or `dvc pull`"
             )
         return names
 
     def restrictions(self) -> list[str]:
-        """Which licences of its recordings are not free to share, one clause each.
+        """The licences of its recordings that are not free to share, one clause per licence.
 
         Raises:
             ManifestError: if the manifest is missing or cannot be read.
@@ -122,18 +122,19 @@ class PreparedCorpus:
         """The digests of extractors.
 
         Args:
-            extractors: names, `waveform` for the segments' waves; none means all that are there.
-            waves: whether the waves count as one of "all".
+            extractors: their names, with `waveform` for the segments' waves; by default all that
+                have a digest.
+            waves: whether the default includes the waves.
 
         Raises:
             CacheError: if a digest is missing or cannot be read.
-            ManifestError: if the waves are asked for and there is no segment table.
+            ManifestError: if the waves are requested, but there is no segment table.
         """
         everything = [*self.extractors(), WAVEFORM] if waves else self.extractors()
         return [self._digest(name) for name in dict.fromkeys(extractors or everything)]
 
     def row_keys(self) -> set[str]:
-        """Keys of all rows, waves included; none where no segment has been cut yet.
+        """The keys of all rows, including waves; empty if no segments have been cut yet.
 
         Raises:
             CacheError, ManifestError: if a digest or the segment table cannot be read.
@@ -144,7 +145,7 @@ class PreparedCorpus:
         return {key for n in [*names, WAVEFORM] for key in self._digest(n).rows.values()}
 
     def neighbours(self) -> list[PreparedCorpus]:
-        """Every corpus that this workspace has prepared, itself included."""
+        """Every corpus that this workspace has prepared, including this one."""
         found = sorted(self.outputs.prepared.parent.glob("*/manifest.parquet"))
         names = [path.parent.name for path in found]
         outputs = [replace(self.outputs, corpus=name) for name in names]

@@ -1,4 +1,4 @@
-"""An extractor's identity as JSON that may come from a stranger."""
+"""The identity of an extractor as JSON, checked carefully since it may come from a stranger."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 
 
 def describe(digest: Digest) -> str:
-    """What a digest says but for its rows, as JSON: extractor, recipe, arrays, about."""
+    """A digest without its rows as JSON: extractor, recipe, arrays, about."""
     values = {
         "extractor": digest.extractor,
         "recipe": dict(digest.recipe),
@@ -26,12 +26,12 @@ def describe(digest: Digest) -> str:
 
 
 def parse_description(text: str | bytes) -> Digest:
-    """A digest without rows, from what `describe` wrote.
+    """A digest without rows, from the text that `describe` wrote.
 
-    Names become folders and shapes become memory, so both are held within bounds.
+    Names are used for folders, and shapes decide how much memory is used, so both are limited.
 
     Raises:
-        ValueError: if it is not such a description.
+        ValueError: if the text is not such a description.
     """
     try:
         values = json.loads(text)
@@ -39,7 +39,7 @@ def parse_description(text: str | bytes) -> Digest:
         spec = StoreSpec(_name(values["extractor"]), dict(values["recipe"]), arrays)
         names = {array.name for array in arrays}
         if not arrays or len(names) < len(arrays) or "commits" in names:
-            raise ValueError("its arrays are not those of a store")
+            raise ValueError("its arrays cannot be those of a store")
         return Digest.of(spec, dict(values["about"]), {})
     except (KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(f"it lacks {error}") from None
@@ -48,11 +48,11 @@ def parse_description(text: str | bytes) -> Digest:
 def _array(described: Any) -> ArraySpec:
     array = parse_array(described)
     if not all(isinstance(n, int) and n > 0 for n in array.shape) or len(array.shape) > 8:
-        raise ValueError("a shape is not one")
+        raise ValueError("the shape of an array is wrong")
     if row_bytes(array) > LARGEST_ROW_BYTES:
         raise ValueError("a row is larger than a store can hold")
     if len(array.dims) != len(array.shape) or not all(isinstance(d, str) for d in array.dims):
-        raise ValueError("the dimensions do not fit the shape")
+        raise ValueError("the dimensions of an array do not fit its shape")
     _name(array.name)
     return array
 

@@ -1,4 +1,4 @@
-"""`mfsn cache export`: a corpus's features as one HDF5 file, laid out as in `sharing.hdf5`."""
+"""`mfsn cache export`: write the features of a corpus as one HDF5 file (see `sharing.hdf5`)."""
 
 from __future__ import annotations
 
@@ -39,26 +39,26 @@ def export_corpus(
     """Write the features of a corpus, and what is needed to use them, as one HDF5 file.
 
     Args:
-        target: the file, written whole or not at all.
+        target: the file, which is written whole or not at all.
         corpus: what to export.
         store_root: root of the feature cache.
-        extractors: whose features, all that the corpus has by default; `waveform` adds the waves.
-        replace: write a file that is there already anew.
+        extractors: whose features to export, by default all; `waveform` adds the waves.
+        replace: whether to overwrite an existing file.
 
     Returns:
-        Extractor to its number of rows.
+        The number of rows per extractor.
 
     Raises:
         MissingRowError: if the store lacks a row that a digest names.
         DamagedRowError: if a row does not match its checksum.
         StorageFullError: if the features do not fit on the disk.
-        ExportError: if the file cannot be written or is there already, or a stage output that goes
-            into it is missing.
-        CacheError, ManifestError: if a digest or table is missing or cannot be read.
+        ExportError: if the file exists or cannot be written, or a stage output that belongs into
+            it is missing.
+        CacheError, ManifestError: if a digest or a table is missing or cannot be read.
     """
     if target.is_file() and not replace:
         raise ExportError(
-            f"{target} is there already; --force writes it anew, or name another file"
+            f"{target} exists already; overwrite it with --force, or choose another file"
         )
     digests = corpus.digests(extractors)
     for digest in digests:
@@ -84,9 +84,9 @@ def _refuse_missing(digest: Digest, store_root: Path) -> None:
 
 @contextlib.contextmanager
 def _writing(target: Path, digests: Sequence[Digest]) -> Iterator[h5py.File]:
-    """An HDF5 file that takes the target's place once it is complete."""
+    """A new HDF5 file, which is renamed to the target when it is complete."""
     if target.is_dir():
-        raise ExportError(f"{target} is a folder; name the file to write in it")
+        raise ExportError(f"{target} is a folder; give the name of a file in it")
     try:
         with replacing(target) as temporary:
             _refuse_small_disk(target.parent, digests)
@@ -94,7 +94,7 @@ def _writing(target: Path, digests: Sequence[Digest]) -> Iterator[h5py.File]:
                 yield file
     except MfsnError:
         raise
-    except (OSError, RuntimeError) as error:  # what h5py makes of the system's errors
+    except (OSError, RuntimeError) as error:  # as h5py reports errors of the system
         raise ExportError(
             f"{target} cannot be written ({error}); choose another folder, or free some space"
         ) from error
@@ -105,13 +105,13 @@ def _refuse_small_disk(folder: Path, digests: Sequence[Digest]) -> None:
     free = shutil.disk_usage(folder).free
     if free < needed + SPARE_BYTES:
         raise StorageFullError(
-            f"{folder}: the export takes {needed / 1e6:.0f} MB and {free / 1e6:.0f} MB "
-            "are free; free some space, choose another folder, or name fewer --extractor"
+            f"{folder}: the export needs {needed / 1e6:.0f} MB, but only {free / 1e6:.0f} MB are "
+            "free; free some space, choose another folder, or export fewer with --extractor"
         )
 
 
 def _read_outputs(corpus: PreparedCorpus) -> dict[Path, bytes]:
-    """The stage outputs that are carried along, by path relative to the workspace."""
+    """The stage outputs that go into the file, by path relative to the workspace."""
     workspace = corpus.outputs.workspace
     code = sorted(path.relative_to(workspace) for path in (workspace / CODE).glob("*.json"))
     try:
@@ -120,7 +120,7 @@ def _read_outputs(corpus: PreparedCorpus) -> dict[Path, bytes]:
     except OSError as error:
         raise ExportError(
             f"{error.filename} cannot be read ({error.strerror}), so nothing was exported; "
-            "`dvc repro` or `dvc pull` brings it back"
+            "run `dvc repro` or `dvc pull` to get it back"
         ) from error
 
 

@@ -1,4 +1,4 @@
-"""What an exported file says, checked: its stage outputs, its digests, and their rows."""
+"""Read and check an exported file: its stage outputs, its digests, and their rows."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from mfsn.store.layout import dtype_of
 from mfsn.store.spec import ArraySpec
 
 Places = Mapping[str, tuple[str, int]]
-"""Segment or utterance id to the sha256 of the audio and the sample where its row starts."""
+"""For each segment or utterance id, the sha256 of the audio and the first sample of its row."""
 
 _CORPUS = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 _CODE_FILE = re.compile(r"[A-Za-z0-9_-]+\.json")
@@ -37,13 +37,13 @@ class ExportedCorpus:
         source: the file.
 
     Attributes:
-        name: the corpus.
-        licences: of its recordings, as the manifest states them.
-        files: the stage outputs that it carries, by path relative to a workspace.
-        digests: whose rows it holds; every row key is that of its audio and recipe.
+        name: the name of the corpus.
+        licences: the licences of its recordings, from the manifest.
+        files: the stage outputs in the file, by path relative to a workspace.
+        digests: name the rows in the file; every row key was checked against audio and recipe.
 
     Raises:
-        ExportError: if the file is damaged, of another version, or no such file.
+        ExportError: if the file is damaged, has another version, or is not an exported file.
     """
 
     def __init__(self, source: H5Source) -> None:
@@ -56,10 +56,10 @@ class ExportedCorpus:
             self.digests = [self._read_digest(name, places) for name in source.names("features")]
 
     def rows(self, digest: Digest) -> Iterator[tuple[list[str], Rows]]:
-        """All rows of one of the digests in pieces: their keys, then their arrays.
+        """All rows of a digest, piece by piece: their keys and their arrays.
 
         Raises:
-            ExportError: if a piece does not match its checksums, or in the end the whole.
+            ExportError: if a piece does not match its checksums, or the whole array its sha256.
         """
         keys = list(digest.rows.values())
         step = rows_within(BATCH_BYTES, digest.arrays)
@@ -75,14 +75,14 @@ class ExportedCorpus:
     def _read_name(self) -> str:
         version, corpus = (self._source.attribute(name) for name in ("mfsn_export", "corpus"))
         if version != VERSION:
-            said = "is no export of mfsn" if version is None else f"has layout {version}"
+            said = "is not an export of mfsn" if version is None else f"has layout {version}"
             raise self._source.refused(f"it {said}; this version of mfsn reads layout {VERSION}")
         if not isinstance(corpus, str) or not _CORPUS.fullmatch(corpus):
-            raise self._source.refused("its corpus has no proper name")
+            raise self._source.refused("the name of its corpus is not allowed")
         return corpus
 
     def _read_files(self) -> dict[str, bytes]:
-        """Those that `export` writes; whatever else the file holds is not looked at."""
+        """The files that `export` writes; anything else in the exported file is ignored."""
         code = self._source.names(f"files/{CODE}")
         paths = [path.as_posix() for path in carried_files(self.name)]
         paths += [f"{CODE}/{name}" for name in code if _CODE_FILE.fullmatch(name)]
@@ -106,7 +106,7 @@ class ExportedCorpus:
         except pa.ArrowException as error:
             raise self._source.refused(f"{path} cannot be read as Parquet ({error})") from error
         if not table.schema.equals(schema):
-            raise self._source.refused(f"{path} does not have this version's columns")
+            raise self._source.refused(f"{path} does not have the columns of this version")
         read: pd.DataFrame = table.to_pandas()
         return read
 
@@ -119,7 +119,7 @@ class ExportedCorpus:
         for name, key in zip(ids, keys, strict=True):
             if name not in places or described.spec.row_key(*places[name]) != key:
                 raise self._source.refused(
-                    f"the key of row {name} of {extractor} is not that of its audio and recipe"
+                    f"the key of row {name} of {extractor} does not match its audio and recipe"
                 )
         return Digest.of(described.spec, described.about, dict(zip(ids, keys, strict=True)))
 
@@ -141,7 +141,7 @@ class _Column:
         unsound = count_unsound(rows, self._checksums[piece].tolist())
         if unsound:
             raise self._source.refused(
-                f"{self._path}: {counted(unsound, 'row')} not as its crc32c says"
+                f"{self._path}: {counted(unsound, 'row')} without a matching crc32c"
             )
         self._sha256.update(shards.as_bytes(rows).data)
         return rows

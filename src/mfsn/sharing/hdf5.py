@@ -1,11 +1,11 @@
-"""The HDF5 file of a corpus's features: its layout, and reading it without trusting it.
+"""The HDF5 file with the features of a corpus: its layout, and reading it without trust.
 
     /                       attributes: mfsn_export (version of this layout), corpus, licences
     /params.yaml            text
-    /utterances/<column>    the manifest, one dataset a column
-    /segments/<column>      the segment table, likewise
+    /utterances/<column>    the manifest, one dataset per column
+    /segments/<column>      the segment table, one dataset per column
     /features/<extractor>/
-        description         JSON: extractor, recipe (what decides the values), arrays, about
+        description         JSON: extractor, recipe (all that values depend on), arrays, about
         id                  (rows,) segment or utterance ids, sorted
         row_key             (rows,) content keys in the store
         <array>             (rows, *shape of a row), dimensions labelled
@@ -13,8 +13,8 @@
     /files/<path>           stage outputs of the workspace, byte by byte
 
 Every dataset is contiguous, neither chunked nor compressed, and has an attribute `sha256` of its
-bytes, little-endian. Texts are UTF-8 of fixed length, padded with zeros. Missing texts are empty
-and missing numbers NaN, missing truth values -1. The same corpus gives the same bytes.
+bytes, little-endian. Texts are UTF-8 of fixed length, padded with zeros. A missing text is empty, a
+missing number is NaN, and a missing truth value is -1. The same corpus gives the same bytes.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ BYTES = np.dtype("u1")
 
 
 class H5Source:
-    """Reads datasets of an exported file, only such as lie whole and plainly within it.
+    """Read datasets of an exported file if they are stored completely and simply in it.
 
-    Links to elsewhere, data outside the file, compressed or endless datasets and Python objects
-    are refused before a byte of them is read.
+    Links, data outside the file, compressed or unlimited datasets and Python objects are refused
+    before any byte of them is read.
 
     Args:
-        file: opened for reading.
+        file: the file, opened for reading.
     """
 
     def __init__(self, file: h5py.File) -> None:
@@ -53,15 +53,15 @@ class H5Source:
     def refused(self, what: str) -> ExportError:
         """The error that says what is wrong with the file, and what to do."""
         return ExportError(
-            f"{self.name}: {what}; nothing was imported; export it again where it came from"
+            f"{self.name}: {what}; nothing was imported; export it again on the other machine"
         )
 
     @contextlib.contextmanager
     def guarding(self) -> Iterator[None]:
-        """Turn what HDF5 and parsers say about a malformed file into one sentence.
+        """Turn errors of HDF5 and of parsers about a malformed file into one sentence.
 
         Raises:
-            ExportError: if the body meets something that `export` does not write.
+            ExportError: if the body finds something that `export` does not write.
         """
         try:
             yield
@@ -71,12 +71,12 @@ class H5Source:
             raise self.refused(f"it is damaged or was not written by mfsn ({error})") from error
 
     def attribute(self, name: str) -> Any:
-        """A text or number that the file carries; None where there is none."""
+        """An attribute of the file, a text or a number; None if it is missing."""
         value = self._file.attrs.get(name)
         return value.item() if isinstance(value, np.generic) else value
 
     def names(self, group: str) -> list[str]:
-        """What a group holds, sorted.
+        """The names in a group, sorted.
 
         Raises:
             ExportError: if there is no such group.
@@ -87,7 +87,7 @@ class H5Source:
         return sorted(found)
 
     def text(self, name: str) -> str:
-        """A text.
+        """Read one text.
 
         Raises:
             ExportError: if it is missing, damaged, or not UTF-8.
@@ -95,7 +95,7 @@ class H5Source:
         return str(self._decoded(name, lambda found: found.shape == ()).item())
 
     def texts(self, name: str) -> list[str]:
-        """A column of texts.
+        """Read a column of texts.
 
         Raises:
             ExportError: if it is missing, damaged, or not UTF-8.
@@ -103,41 +103,41 @@ class H5Source:
         return list(self._decoded(name, lambda found: found.ndim == 1).tolist())
 
     def content(self, name: str) -> bytes:
-        """A file's bytes.
+        """Read the bytes of a file.
 
         Raises:
             ExportError: if they are missing or damaged.
         """
         found = self._plain(name)
         if found.dtype != BYTES or found.ndim != 1:
-            raise self.refused(f"{name} does not hold a file")
+            raise self.refused(f"{name} does not contain a file")
         return self.verified(name, found).tobytes()
 
     def array(self, name: str, dtype: np.dtype[Any], shape: tuple[int, ...]) -> h5py.Dataset:
-        """A dataset of just this dtype and shape, to be read piece by piece.
+        """A dataset of exactly this dtype and shape, to be read piece by piece.
 
         Raises:
-            ExportError: if it is missing or is another one.
+            ExportError: if it is missing, or has another dtype or shape.
         """
         found = self._plain(name)
         if found.dtype != dtype or found.shape != shape:
             raise self.refused(
-                f"{name} holds {found.dtype} of shape {found.shape}, not {dtype} of {shape}"
+                f"{name} has dtype {found.dtype} and shape {found.shape}, not {dtype} and {shape}"
             )
         return found
 
     def verified(self, name: str, dataset: h5py.Dataset) -> npt.NDArray[Any]:
-        """All values of a small dataset, compared with its sha256.
+        """Read all values of a small dataset, and compare them with its sha256.
 
         Raises:
-            ExportError: if they differ.
+            ExportError: if they do not match.
         """
         values = np.ascontiguousarray(dataset[()])
         self.compare(name, dataset, hashlib.sha256(values.tobytes()).hexdigest())
         return values
 
     def compare(self, name: str, dataset: h5py.Dataset, sha256: str) -> None:
-        """Compare the sha256 of values that were read with what the file says.
+        """Compare the sha256 of values that were read with the one in the file.
 
         Raises:
             ExportError: if they differ.
@@ -148,7 +148,7 @@ class H5Source:
     def _decoded(self, name: str, fits: Callable[[h5py.Dataset], bool]) -> npt.NDArray[Any]:
         found = self._plain(name)
         if found.dtype.kind != "S" or not fits(found):
-            raise self.refused(f"{name} does not hold text")
+            raise self.refused(f"{name} does not contain text")
         try:
             return np.char.decode(self.verified(name, found), "utf-8")
         except UnicodeDecodeError:
@@ -163,7 +163,7 @@ class H5Source:
             raise self.refused(f"{name} is not stored in one piece within the file")
         start = found.id.get_offset()
         if found.nbytes and (start is None or start + found.nbytes > self._bytes):
-            raise self.refused(f"{name} is cut off")
+            raise self.refused(f"{name} is truncated")
         return found
 
     def _member(self, name: str) -> h5py.Group | h5py.Dataset:
@@ -171,6 +171,6 @@ class H5Source:
         for part in filter(None, name.split("/")):
             link = here.get(part, getlink=True) if isinstance(here, h5py.Group) else None
             if not isinstance(link, h5py.HardLink):
-                raise self.refused(f"{name} is missing or lies elsewhere")
+                raise self.refused(f"{name} is missing or is a link")
             here = here[part]
         return here

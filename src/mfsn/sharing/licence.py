@@ -1,4 +1,4 @@
-"""Whose features may be handed on: decided by the licence that the manifest states."""
+"""Which features may be shared: this depends on the licences in the manifest."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ OPTION = "--i-hold-the-licence"
 
 
 def restrictions(corpus: str, manifest: pd.DataFrame) -> list[str]:
-    """Which of a corpus's licences are not free to share, one clause each.
+    """The licences of a corpus that are not free to share, one clause per licence.
 
     Args:
-        corpus: its name.
+        corpus: the name of the corpus.
         manifest: its utterances (`mfsn.manifest.UTTERANCES`).
     """
     counts = manifest["licence"].value_counts().sort_index()
@@ -28,19 +28,19 @@ def restrictions(corpus: str, manifest: pd.DataFrame) -> list[str]:
 
 
 def refuse_unlicensed(restricted: Iterable[str], address: str) -> None:
-    """Stop before features of restricted recordings leave this machine.
+    """Raise an error before features of restricted recordings leave this machine.
 
     Args:
-        restricted: from `restrictions`.
-        address: where they would go.
+        restricted: the clauses from `restrictions`.
+        address: the address to which they would be copied.
 
     Raises:
-        LicenceError: if there are any.
+        LicenceError: if there are any clauses.
     """
     clauses = "; ".join(restricted)
     if clauses:
         raise LicenceError(
             f"nothing was copied to {address}, since these recordings are not free to share: "
-            f"{clauses}; add {OPTION} if you hold their licence and it covers everybody who can "
-            "read there"
+            f"{clauses}; add {OPTION} if you have their licence and it covers everybody who can "
+            "read this address"
         )

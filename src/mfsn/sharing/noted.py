@@ -1,4 +1,4 @@
-"""The address of shared features, noted in the checkout so that git carries it to clones."""
+"""The address of shared features, noted in a file of the checkout that git brings to clones."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from mfsn.workspace import REMOTE_NOTE, main_checkout, remote_address
 
 
 def open_remote(address: str | None) -> Remote:
-    """The address that was given, else the one that is noted.
+    """The remote at the given address, else at the noted one.
 
     Raises:
-        RemoteError: if neither is there, or as `Remote`.
+        RemoteError: if no address is given or noted, and in the same cases as `Remote`.
     """
     chosen = address or remote_address()
     if not chosen:
         raise RemoteError(
-            "no address is known: give one, as in `mfsn cache push s3://bucket/folder`; the first "
-            f"push notes it in {REMOTE_NOTE}"
+            "no address is known; give one, as in `mfsn cache push s3://bucket/folder`, and the "
+            f"first push notes it in {REMOTE_NOTE}"
         )
     return Remote(chosen)
 
 
 def note_remote(address: str) -> bool:
-    """Note an address in the checkout, unless one is known already.
+    """Note an address in the checkout, unless an address is already known.
 
     Returns:
-        Whether it was noted.
+        Whether the address was noted.
     """
     if remote_address():
         return False

@@ -1,4 +1,4 @@
-"""A folder at an address that fsspec knows: every trouble with it is one sentence."""
+"""A folder at an address that fsspec knows; every error with it is one clear sentence."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from mfsn.base.files import write_bytes
 from mfsn.errors import MfsnError, RemoteError
 
 _LOCAL = "file"
-# Their folders need no making, and a bucket that is missing is not ours to create.
+# These need no folders to be created, and it is not our task to create a missing bucket.
 _BUCKETS = frozenset({"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "oss", "oci"})
 
 
 class Remote:
     """Small objects in folders below one address.
 
-    Nothing connects before the first of them is asked for.
+    There is no connection before the first access.
 
     Args:
         address: a folder, or `protocol://...`, such as s3://bucket/folder.
 
     Attributes:
-        address: the same, absolute.
+        address: the same as an absolute address.
 
     Raises:
-        RemoteError: if no installed package knows its protocol, or it holds a password.
+        RemoteError: if no installed package knows its protocol, or if it contains a password.
     """
 
     def __init__(self, address: str) -> None:
@@ -41,10 +41,10 @@ class Remote:
         self.address = path if _LOCAL in self._protocols else address
 
     def names(self, folder: str = "") -> list[str]:
-        """What lies in a folder, sorted; nothing where there is no such folder.
+        """The names in a folder, sorted; empty if there is no such folder.
 
         Raises:
-            RemoteError: if it cannot be listed.
+            RemoteError: if the folder cannot be listed.
         """
         with self._explaining():
             self._file_system.invalidate_cache()
@@ -55,10 +55,10 @@ class Remote:
         return sorted(path.rstrip("/").rpartition("/")[2] for path in found)
 
     def read(self, names: Sequence[str]) -> dict[str, bytes]:
-        """Whole objects by name; the backend may fetch several at once.
+        """Read whole objects, by name; the backend may fetch several at the same time.
 
         Raises:
-            RemoteError: if one of them cannot be read.
+            RemoteError: if an object cannot be read.
         """
         with self._explaining():
             places = {self._place(name): name for name in names}
@@ -68,10 +68,12 @@ class Remote:
     def read_ranges(
         self, names: Sequence[str], starts: Sequence[int], ends: Sequence[int]
     ) -> list[bytes]:
-        """A range of bytes of each object; fewer bytes where it is shorter, none where it is gone.
+        """Read a range of bytes from each object.
+
+        The result has fewer bytes if an object is shorter, and none if it does not exist.
 
         Raises:
-            RemoteError: if one of them cannot be read.
+            RemoteError: if an object cannot be read.
         """
         with self._explaining():
             places = [self._place(name) for name in names]
@@ -79,7 +81,7 @@ class Remote:
             return [_bytes(value) for value in found]
 
     def write(self, name: str, content: bytes) -> None:
-        """Write an object; in a local folder flushed to disk, and whole or not at all.
+        """Write an object; in a local folder it is flushed to disk, and whole or not written.
 
         Raises:
             RemoteError: if it cannot be written.
@@ -105,25 +107,25 @@ class Remote:
             raise
         except PermissionError as error:
             raise RemoteError(
-                f"{self.address}: access is denied ({error}); ask for the right to it, or give "
+                f"{self.address}: access is denied ({error}); ask its owner for access, or set "
                 "other credentials (for S3: AWS_PROFILE, or AWS_ACCESS_KEY_ID and "
                 "AWS_SECRET_ACCESS_KEY)"
             ) from error
         except FileNotFoundError as error:
             raise RemoteError(
-                f"{self.address}: nothing can be copied there ({error}); create the bucket first, "
-                "or correct the address"
+                f"{self.address} does not exist ({error}); create the bucket first, or correct the "
+                "address"
             ) from error
-        except Exception as error:  # every backend has exceptions of its own
+        except Exception as error:  # every backend has its own exceptions
             said = str(error) or type(error).__name__
             raise RemoteError(
-                f"{self.address} cannot be reached ({said}); look at the address, the network and "
-                "the credentials, and run the same command again: it goes on where it was"
+                f"{self.address} cannot be reached ({said}); check the address, the network and "
+                "the credentials, and run the same command again, which continues from here"
             ) from error
 
 
 def _bytes(found: Any) -> bytes:
-    # S3 calls a range behind the end of an object an invalid argument.
+    # S3 reports a range after the end of an object as an invalid argument.
     is_short = isinstance(found, OSError) and found.errno in (errno.ENOENT, errno.EINVAL)
     if is_short or isinstance(found, FileNotFoundError):
         return b""
@@ -133,11 +135,11 @@ def _bytes(found: Any) -> bytes:
 
 
 def _refuse_password(address: str) -> None:
-    with contextlib.suppress(ValueError):  # what fsspec makes of it, it says itself
+    with contextlib.suppress(ValueError):  # fsspec reports malformed addresses
         if urlsplit(address).password:
             raise RemoteError(
-                "the address holds a password, which would end up in logs and in git; put it into "
-                "the environment or fsspec's configuration, and give the address without it"
+                "the address contains a password, which would get into logs and into git; put it "
+                "into the environment or fsspec's configuration, and give the address without it"
             )
 
 
@@ -150,11 +152,11 @@ def _resolve(address: str) -> tuple[Any, str]:
     except ImportError as error:
         remedy = '`pip install "mfsn[s3]"`' if protocol in ("s3", "s3a") else str(error)
         raise RemoteError(
-            f"{address}: the package that speaks {protocol} is not installed; {remedy}"
+            f"{address}: the package for {protocol} is not installed; {remedy}"
         ) from error
     except ValueError as error:
         raise RemoteError(
-            f"{address} is no address that fsspec knows ({error}); give a folder, or something "
-            "such as s3://bucket/folder"
+            f"{address} is not an address that fsspec knows ({error}); give a folder, or an "
+            "address such as s3://bucket/folder"
         ) from error
     return file_system, str(path)

@@ -1,4 +1,4 @@
-"""`mfsn cache import`: an exported file's rows into the store, its stage outputs into place."""
+"""`mfsn cache import`: copy rows of an exported file to the store, its outputs to the workspace."""
 
 from __future__ import annotations
 
@@ -22,28 +22,28 @@ from mfsn.workspace import Outputs, names_rows
 
 @dataclass(frozen=True)
 class Imported:
-    """What an import brought."""
+    """The result of an import."""
 
     corpus: str
     licences: str
     rows: dict[str, tuple[int, int]]
-    """Extractor to its different rows, and how many of them were new to the store."""
+    """For each extractor, the number of different rows, and how many were new to the store."""
     outputs: tuple[str, ...]
-    """Stage outputs that were not there and now are, relative to the workspace."""
+    """The stage outputs that were written, relative to the workspace."""
 
 
 def import_corpus(source: Path, store_root: Path, workspace: Path | None) -> Imported:
-    """Bring the rows of an exported file into the store, once all of it has been checked.
+    """Check the whole exported file, then copy its rows into the store.
 
     Args:
-        source: what `export_corpus` wrote.
+        source: the file that `export_corpus` wrote.
         store_root: root of the feature cache.
-        workspace: where its stage outputs go (manifest, segment table, digests), so that search
-            and training run without the recordings; None for the rows alone.
+        workspace: the target of its stage outputs (manifest, segment table, digests), with which
+            search and training run without the recordings; None imports only the rows.
 
     Raises:
-        ExportError: if the file is missing, damaged or no export, or if stage outputs that are
-            there already differ from its own; nothing is written then.
+        ExportError: if the file is missing, damaged or not an export, or if existing stage outputs
+            differ from those in the file. Then nothing is written.
         StoreBusyError: if another process is writing to the same rows.
         CacheError: if the store cannot be written.
     """
@@ -62,17 +62,17 @@ def import_corpus(source: Path, store_root: Path, workspace: Path | None) -> Imp
 
 def _opened(source: Path) -> h5py.File:
     if not source.is_file():
-        raise ExportError(f"{source} is missing; name a file that `mfsn cache export` wrote")
+        raise ExportError(f"{source} is missing; give a file that `mfsn cache export` wrote")
     try:
         return h5py.File(source, "r", locking=False)
     except OSError as error:
         raise ExportError(
-            f"{source} cannot be opened as HDF5 ({error}); export it again where it came from"
+            f"{source} cannot be opened as HDF5 ({error}); export it again on the other machine"
         ) from error
 
 
 def _refuse_other_outputs(exported: ExportedCorpus, workspace: Path, source: Path) -> None:
-    """Outputs of other parameters stay as they are; what the code means, `scan` says anew."""
+    """Never overwrite different outputs; hashes of code may differ, since `scan` writes them."""
     differing = [
         path
         for path, content in exported.files.items()
@@ -86,7 +86,7 @@ def _refuse_other_outputs(exported: ExportedCorpus, workspace: Path, source: Pat
     if differing:
         raise ExportError(
             f"{', '.join(differing)} differ from those in {source}, so nothing was imported; "
-            "--rows-only brings the rows alone, or move these files away first"
+            "import only the rows with --rows-only, or move these files away first"
         )
 
 
@@ -120,7 +120,7 @@ def _write_outputs(exported: ExportedCorpus, workspace: Path, store_root: Path) 
 
 
 def _digests(exported: ExportedCorpus, workspace: Path) -> dict[Path, Digest]:
-    """Where the digests belong; that of the waves is the segment table."""
+    """The digests by their paths, without waves, whose digest is the segment table."""
     outputs = Outputs(workspace, exported.name, "any")
     features = [digest for digest in exported.digests if digest.extractor != WAVEFORM]
     return {outputs.digest(digest.extractor): digest for digest in features}

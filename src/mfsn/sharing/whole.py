@@ -1,4 +1,4 @@
-"""`--all`: everything that a store or a remote holds, whichever corpus it is from."""
+"""`--all`: everything in a store or at a remote, from any corpus."""
 
 from __future__ import annotations
 
@@ -33,21 +33,21 @@ def whole_remote(remote: Remote) -> list[Digest]:
     """All rows of a remote, each named by its key.
 
     Raises:
-        RemoteError: if it cannot be read, or holds nothing.
+        RemoteError: if it cannot be read, or is empty.
     """
     refuse_empty(remote)
     return [_with_rows(remote, digest) for digest in remote_digests(remote)]
 
 
 def restrictions_of_all(corpus: PreparedCorpus, digests: Sequence[Digest]) -> list[str]:
-    """Why rows of a whole store are not free to share, one clause a reason.
+    """Why rows of a whole store are not free to share, one clause per reason.
 
     Args:
-        corpus: any of the workspace, whose corpora tell the licences.
-        digests: from `whole_store`.
+        corpus: any corpus of the workspace; the licences of all its corpora are used.
+        digests: the digests from `whole_store`.
 
     Raises:
-        CacheError, ManifestError: if what the stages wrote cannot be read.
+        CacheError, ManifestError: if outputs of the stages cannot be read.
     """
     corpora = corpus.neighbours()
     clauses = [clause for one in corpora for clause in one.restrictions()]

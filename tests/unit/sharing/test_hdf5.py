@@ -282,28 +282,28 @@ def infinite_values(file: h5py.File) -> None:
 
 
 BYTES = [
-    (flip_a_feature, "features/sec/low: 1 row not as its crc32c says"),
+    (flip_a_feature, "features/sec/low: 1 row without a matching crc32c"),
     (forge_a_feature, "features/sec/low does not match its sha256"),
     (truncate, "cannot be opened as HDF5|cut off"),
     (replace_by_text, "cannot be opened as HDF5"),
 ]
 CONTENT = [
-    (change_a_recipe, "is not that of its audio and recipe"),
+    (change_a_recipe, "does not match its audio and recipe"),
     (climb_out, "is not a name"),
-    (link_elsewhere, "features/sec/low is missing or lies elsewhere"),
-    (link_softly, "features/sec/low is missing or lies elsewhere"),
+    (link_elsewhere, "features/sec/low is missing or is a link"),
+    (link_softly, "features/sec/low is missing or is a link"),
     (declare_endless_rows, "features/sec/id is not stored in one piece"),
-    (declare_an_endless_file, "manifest.parquet is cut off"),
+    (declare_an_endless_file, "manifest.parquet is truncated"),
     (put_objects, "is not a dataset of numbers or text"),
     (borrow_another_file, "is not stored in one piece within the file"),
     (lose_a_dataset, "crc32c/peak is missing"),
-    (change_a_shape, r"features/sec/low holds float16 of shape \(12, 1, 3\)"),
+    (change_a_shape, r"features/sec/low has dtype float16 and shape \(12, 1, 3\)"),
     (repeat_an_id, "features/sec contradicts itself"),
     (break_the_table, "segments.parquet cannot be read as Parquet"),
-    (name_a_hostile_corpus, "no proper name"),
+    (name_a_hostile_corpus, "the name of its corpus is not allowed"),
     (come_from_the_future, "has layout 99; this version of mfsn reads layout 1"),
-    (be_another_program, "is no export of mfsn"),
-    (infinite_values, "features/sec/low: 1 row not as its crc32c says"),
+    (be_another_program, "is not an export of mfsn"),
+    (infinite_values, "features/sec/low: 1 row without a matching crc32c"),
 ]
 
 
@@ -332,7 +332,7 @@ def test_malformed_and_hostile_content_brings_nothing(
 
 
 def test_a_missing_file_is_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(ExportError, match="is missing; name a file"):
+    with pytest.raises(ExportError, match="is missing; give a file"):
         import_corpus(tmp_path / "nothing.h5", tmp_path / "other", None)
 
 
@@ -388,7 +388,7 @@ def test_a_file_that_is_there_is_written_anew_by_force_only(
 ) -> None:
     (tmp_path / "toy.h5").write_text("somebody's thesis")
     assert export(str(tmp_path / "toy.h5")) == 1
-    assert "toy.h5 is there already; --force writes it anew" in capsys.readouterr().err
+    assert "toy.h5 exists already; overwrite it with --force" in capsys.readouterr().err
     assert (tmp_path / "toy.h5").read_text() == "somebody's thesis"
     assert export(str(tmp_path / "toy.h5"), "--force") == 0
     assert h5py.is_hdf5(tmp_path / "toy.h5")

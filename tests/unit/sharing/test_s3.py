@@ -104,5 +104,5 @@ def test_a_bucket_that_is_not_there_is_one_sentence_and_is_not_made(
     with pytest.raises(SystemExit, match="1"):
         cli.main(["cache", "push", "s3://nobody/lab"])
     said = capsys.readouterr().err
-    assert re.search(r"s3://nobody/lab: nothing can be copied there .*create the bucket", said)
+    assert re.search(r"s3://nobody/lab does not exist .*create the bucket", said)
     assert not s3fs.S3FileSystem().exists("nobody")
