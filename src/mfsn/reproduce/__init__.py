@@ -1,1 +1,4 @@
-"""The tables of the paper, one command each: an experiment a row, ours beside the published."""
+"""Tables of experiments, one command per table and one experiment per row.
+
+Our scores are shown beside the published ones.
+"""

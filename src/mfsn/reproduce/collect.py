@@ -1,4 +1,4 @@
-"""From finished rows to one table: ours beside the published, with what a reader must know."""
+"""Collect finished rows in one table: our scores, the published ones, and their conditions."""
 
 from __future__ import annotations
 
@@ -23,21 +23,22 @@ COLUMNS = [
 def collect(
     workspace: Path, table: Table, experiments: Mapping[str, str], outputs: Outputs
 ) -> pd.DataFrame:
-    """One row an experiment or published score.
+    """Make one row per experiment or published score.
 
-    Columns: `row`; `ua`, `ua_std` (over seeds, empty for one), `wa`, `macro_f1`, `chance_ua`,
-    `published_ua`, `published_wa` in percent, one decimal; what our scores hang on: `corpus`,
-    `utterances`, `protocol`, `speaker_independent`, `selection`, `seeds`, `encoders`; and what the
-    published ones do: `published_on`. A row that is published only has nothing of ours.
+    The columns are `row`; in percent with one decimal `ua`, `ua_std` (over seeds, empty for a
+    single seed), `wa`, `macro_f1`, `chance_ua`, `published_ua` and `published_wa`; the conditions
+    of our scores: `corpus`, `utterances`, `protocol`, `speaker_independent`, `selection`, `seeds`
+    and `encoders`; and the conditions of the published scores: `published_on`. A row that has only
+    published scores has empty columns for ours.
 
     Args:
         workspace: the checkout.
         table: the plan.
-        experiments: name of each row that ran to that of its experiment.
-        outputs: of the parameters that the rows change, relative to the checkout.
+        experiments: for the name of each row that ran, the name of its experiment.
+        outputs: the outputs of the experiments, relative to the checkout.
 
     Raises:
-        ReproduceError: if an experiment's output is not there.
+        ReproduceError: if an output of an experiment is missing.
     """
     records = []
     for row in table.rows:
@@ -48,7 +49,7 @@ def collect(
 
 
 def as_table(records: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-    """Rows as a table with all columns in their order; what a row lacks is empty."""
+    """Rows as a table with all columns in their order; missing values are empty."""
     return pd.DataFrame(records, columns=COLUMNS).astype({"utterances": "Int64"})
 
 
@@ -70,7 +71,7 @@ def _published(row: Row, table: Table) -> dict[str, Any]:
 
 
 def facts(about: Mapping[str, Any], scores: Mapping[str, Any]) -> dict[str, Any]:
-    """What the scores of an experiment hang on, from its run.json and scores.json."""
+    """The conditions of an experiment's scores, from its run.json and scores.json."""
     return {
         "corpus": about["corpus"],
         "utterances": scores["counts"]["utterances"],

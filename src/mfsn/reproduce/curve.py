@@ -1,4 +1,4 @@
-"""What the rows of a table vary, where they make curves."""
+"""How the rows of a table become curves."""
 
 from __future__ import annotations
 
@@ -13,28 +13,29 @@ from mfsn.config import Config
 class Curve(Config):
     """How the rows of a table become curves.
 
-    Rows that set none of `x` are where every curve of their line begins.
+    A row that sets none of `x` is the beginning of every curve of its line.
     """
 
     x: list[str] = Field(min_length=1)
-    """Dotted parameters, numbers, that are zero where a curve begins. The largest of a row's values
-    is its place on the x axis; which of them it sets tells its panel."""
+    """Dotted names of parameters that are numbers; they are zero at the beginning of a curve. The
+    largest of a row's values is its place on the x axis."""
     label: str
-    """Of the x axis."""
+    """The label of the x axis."""
     panel: str
-    """Dotted parameter that tells the panel beside `x`."""
+    """The dotted parameter that decides the panel, together with the parameters of `x` that a row
+    sets."""
     line: str
-    """Dotted parameter that tells the line within a panel."""
+    """The dotted parameter that decides the line in a panel."""
 
     def varied(self, settings: Mapping[str, Any]) -> list[str]:
-        """Those of `x` that a row's settings have at another value than zero."""
+        """The parameters of `x` that are not zero in a row's settings."""
         return [name for name in self.x if settings.get(name)]
 
     def place(self, settings: Mapping[str, Any]) -> float:
-        """Where a row stands on the x axis."""
+        """The place of a row on the x axis."""
         return max((float(settings[name]) for name in self.varied(settings)), default=0.0)
 
     def panel_of(self, settings: Mapping[str, Any]) -> str | None:
-        """The panel of a row, such as `noise: train and test`; None for all panels."""
+        """The panel of a row, such as `noise: train and test`; None if it is in all panels."""
         varied = " and ".join(name.rpartition(".")[2] for name in self.varied(settings))
         return f"{settings[self.panel]}: {varied}".replace("_", " ") if varied else None

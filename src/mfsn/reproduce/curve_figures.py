@@ -1,4 +1,4 @@
-"""The curves of a table as figures of its page: UA, and the weights of operations."""
+"""Draw the curves of a table for its page: UA, and the weights of operations."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ SIZE_IN = (3.6, 2.2)
 
 
 def figures_of(label: str, points: pd.DataFrame) -> list[dict[str, Any]]:
-    """UA against x and, where rows searched, operation weights against x.
+    """Draw UA over x and, if rows did a search, operation weights over x.
 
     Args:
-        label: of the x axis.
-        points: what `mfsn.reproduce.points.points_of` gave.
+        label: the label of the x axis.
+        points: what `mfsn.reproduce.points.points_of` returned.
 
     Returns:
-        Of each figure `title`, `legend` (name i has the colour `--series-i`) and `panels`: name and
-        SVG element.
+        For each figure its `title`, its `legend` (name i has the colour `--series-i`) and its
+        `panels` (pairs of a name and an SVG element).
     """
     lines = list(dict.fromkeys(points["line"]))
     scores = {"title": "UA", "legend": lines, "panels": _panels(label, points, lines, _draw_ua)}
@@ -39,7 +39,7 @@ def figures_of(label: str, points: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _panels(label: str, points: pd.DataFrame, lines: list[str], draw: Any) -> list[Any]:
-    """One SVG a panel; it holds numbers and the label of x, which is the table's own."""
+    """One SVG per panel; it contains only numbers and the label of x, which is our own text."""
     drawn = []
     for name, own in points.groupby("panel", sort=False):
         with style(f"{draw.__name__} {name}"):
@@ -66,6 +66,8 @@ def _draw_weights(axes: Axes, own: pd.DataFrame, points: pd.DataFrame, lines: li
     for colour, line in zip(SERIES, lines, strict=False):
         axes.plot(own["x"], own[line], color=colour, marker="o", markersize=3)
     axes.axhline(1 / len(lines), color=INK, linewidth=0.8, linestyle=(0, (3, 3)))
-    drawn = points[lines].to_numpy(float)  # a short search hardly leaves 1/8: no axis from zero
+    drawn = points[lines].to_numpy(
+        float
+    )  # a short search changes weights little, so the axis does not begin at zero
     margin = 0.1 * (drawn.max() - drawn.min()) + 0.001
     axes.set(ylabel="weight", ylim=(drawn.min() - margin, drawn.max() + margin))

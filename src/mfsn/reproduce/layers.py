@@ -1,4 +1,4 @@
-"""UA over layers of the rows of a table, where they are probes."""
+"""UA over layers for tables whose rows are probes."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ def layer_points(
     outputs: Outputs,
     rows: pd.DataFrame,
 ) -> pd.DataFrame:
-    """One line a layer, panel and row of the table.
+    """Make one point per layer, panel and row of the table.
 
-    Columns: `panel`; `line`, the row's label; `x`, from 0 for the input of the first layer to 1 for
-    the last, so that encoders of any depth compare; `level`, its name; `ua` and `chance_ua` in
-    percent, means over folds and seeds; `ua_std`, empty. Arguments as in
-    `mfsn.reproduce.points.points_of`.
+    The columns are `panel`; `line` (the label of the row); `x` (from 0 for the input of the first
+    layer to 1 for the last layer, so that encoders of any depth can be compared); `level` (its
+    name); `ua` and `chance_ua` in percent as means over folds and seeds; `ua_std` (empty). For the
+    arguments see `mfsn.reproduce.points.points_of`.
 
     Raises:
-        ReproduceError: if an experiment's output is not there.
+        ReproduceError: if an output of an experiment is missing.
     """
     points = []
     for row, score in zip(table.rows, rows.to_dict("records"), strict=True):
@@ -46,7 +46,7 @@ def layer_points(
 
 
 def _units(workspace: Path, experiment: str, outputs: Outputs) -> Iterator[list[dict[str, Any]]]:
-    """The levels of every fold and seed, as levels.json has them."""
+    """The content of levels.json of each fold and seed."""
     about = read_result(workspace, experiment, outputs.models / "run.json")
     for fold in about["folds"]:
         for seed in about["seeds"]:

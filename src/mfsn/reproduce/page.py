@@ -27,17 +27,17 @@ def write_table(
     *,
     points: pd.DataFrame | None = None,
 ) -> Path:
-    """Write `<name>.csv` and `<name>.html` below data/results/<corpus>/tables.
+    """Write `<name>.csv` and `<name>.html` into data/results/<corpus>/tables.
 
-    With points also `<name>-curves.csv`, and the page shows them.
+    If there are points, `<name>-curves.csv` is written too, and the page shows the curves.
 
     Args:
         workspace: the checkout.
-        corpus: its name.
-        name: of the table, `-short` included.
+        corpus: the name of the corpus.
+        name: the name of the table, with `-short` for short fits.
         table: the plan.
-        rows: what `collect` gave.
-        points: what `mfsn.reproduce.points.points_of` gave, where the table has curves.
+        rows: what `collect` returned.
+        points: what `mfsn.reproduce.points.points_of` returned, if the table has curves.
 
     Returns:
         The path of the page.
@@ -52,7 +52,7 @@ def write_table(
 
 
 def render(table: Table, rows: pd.DataFrame, points: pd.DataFrame | None = None) -> str:
-    """The page; everything that comes from data is escaped by the template."""
+    """The page as HTML; the template escapes everything that comes from data."""
     templates = environment(FOLDER)
     shown = rows.astype(object).where(rows.notna(), None)
     return templates.get_template("table.html").render(

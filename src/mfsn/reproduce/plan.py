@@ -1,8 +1,8 @@
-"""What a table consists of: rows, each with the parameters that make it, and the published scores.
+"""The plan of a table: its rows with their parameters, and the published scores.
 
-Tables are data (`tables/*.yaml`). A row's parameters are changes of params.yaml, so that a table
-runs on whichever corpus and encoders the user has set; on the corpus of the published scores it
-also sets their protocol.
+Tables are data (`tables/*.yaml`). The parameters of a row are changes to params.yaml, so that a
+table runs on any corpus and with any encoders that the user has set. On the corpus of the published
+scores, the rows also set the published protocol.
 """
 
 from __future__ import annotations
@@ -21,61 +21,64 @@ from mfsn.reproduce.curve import Curve
 
 FOLDER = Path(__file__).parent / "tables"
 RANDOM = "random/"
-"""Begins the name of an encoder with random weights (`mfsn.encoders.random_weights`)."""
+"""The beginning of names of encoders with random weights (`mfsn.encoders.random_weights`)."""
 SIZES = ("demo", "small", "base", "large")
-"""How the names of those encoders end."""
+"""The ends of the names of those encoders."""
 LINEAR = {"svm": "a linear SVM", "ridge": "ridge regression"}
-"""What stands for `{linear}` in the label of a row."""
+"""The text that replaces `{linear}` in the label of a row."""
 SHORT = {"optimisation.epochs": 3, "optimisation.patience": 3, "optimisation.batches": 20}
-"""Fits of seconds: to see that a table runs, or to compare at the smallest budget."""
+"""Parameters for fits of seconds, to see that all rows of a table run."""
 
 
 class Row(Config):
-    """One experiment of a table, or a published score that no system here reproduces."""
+    """One experiment of a table, or a published score without an experiment here."""
 
     name: str = Field(pattern=r"^[a-z0-9_]+$")
     label: str
-    """`{linear}` stands for the model that the system classical fits, see `labelled`."""
+    """The name of the row for people; `{linear}` is replaced by the model that the system
+    classical fits, see `labelled`."""
     set: dict[str, Any] | None = None
-    """Dotted parameter to value; a text `$sec.model` stands for the value of that parameter in
-    params.yaml. null: nothing runs, the row is published only."""
+    """The parameters that the row sets, by dotted name. The text `$sec.model` is replaced by the
+    value of that parameter in params.yaml. null: nothing runs, since the row has only published
+    scores."""
     random: str | None = None
-    """Family of the random-weight encoder that stands for `sec.model` where params.yaml itself has
-    random weights for SEC, in the size of that one: the row then runs without a hub."""
+    """The family of the random-weight encoder that replaces `sec.model` if params.yaml has random
+    weights for SEC; it gets the size of the one in params.yaml. The row then runs without a hub."""
     published: dict[str, float] = Field({})
-    """ua and wa in percent, under the table's `source` and `conditions`."""
+    """The published ua and wa in percent; see `source` and `conditions` of the table."""
 
 
 class Table(Config):
-    """An experiment list."""
+    """A list of experiments."""
 
     title: str
     source: str
-    """Where the published scores stand, or whose question the table answers."""
+    """Where the scores were published, or who asked the question that the table answers."""
     conditions: str
-    """What the published scores were measured on."""
+    """The conditions under which the published scores were measured."""
     preset: str | None = None
-    """The preset that prepares the corpus of the published scores."""
+    """The preset for the corpus of the published scores."""
     corpus: dict[str, Any] = Field({})
-    """Dotted parameter to the value that it has on the corpus of the published scores; the order of
-    a list does not matter. Elsewhere the table runs all the same, and says that it does not
-    compare."""
+    """The parameters of the corpus of the published scores, by dotted name; the order of a list
+    does not matter. With another corpus the table runs too, but says that its scores cannot be
+    compared with the published ones."""
     protocol: dict[str, Any] = Field({})
-    """Dotted parameter to value: the published protocol, which every row sets on that corpus."""
+    """The published protocol, by dotted name; every row sets it if the corpus is the published
+    one."""
     rows: list[Row] = Field(min_length=1)
     curve: Curve | None = None
-    """How the rows make curves, which are then drawn below the table."""
+    """How the rows become curves, which are drawn below the table; null if there are no curves."""
     layers: bool = False
-    """Whether the rows are probes, whose UA over layers is then drawn below the table."""
+    """Whether the rows are probes; then their UA over layers is drawn below the table."""
 
     @property
     def runs(self) -> list[Row]:
-        """The rows that are experiments here."""
+        """The rows for which an experiment runs."""
         return [row for row in self.rows if row.set is not None]
 
 
 def tables() -> dict[str, Table]:
-    """Name of each table to its plan, sorted."""
+    """The plans of all tables, sorted by name."""
     found = sorted(FOLDER.glob("*.yaml"))
     return {path.stem: Table.parse(read_yaml(path), where=path.name) for path in found}
 
@@ -93,30 +96,32 @@ def table_named(name: str) -> Table:
 
 
 def labelled(table: Table, params: Params) -> Table:
-    """The table with labels that name the linear model which its parameters ask for, and rows that
-    set what they really run with: random weights where params.yaml has those, see `Row.random`.
+    """Complete a table for these parameters.
 
-    Dimensions are always predicted by ridge regression.
+    Labels get the name of the linear model that the parameters ask for (for dimensions this is
+    always ridge regression). Rows set the random weights with which they really run if params.yaml
+    has random weights, see `Row.random`.
 
     Raises:
-        ConfigError: if a row is to run with random weights, and `sec.model` ends in no known size.
+        ConfigError: if a row must run with random weights, but `sec.model` ends in no known size.
     """
     rows = [row.model_copy(update=_labelled(row, params)) for row in table.rows]
     return table.model_copy(update={"rows": rows})
 
 
 def overrides(row: Row, params: Params, short: bool, seeds: tuple[int, ...]) -> dict[str, Any]:
-    """The parameters that a row changes; `experiment` is none of them, so that `dvc exp show` has
-    one column a score.
+    """The parameters that a row changes.
+
+    `experiment` is not changed, so that `dvc exp show` has one column per score.
 
     Args:
-        row: of a table.
-        params: what params.yaml holds.
-        short: whether fits are to take seconds.
-        seeds: instead of those in params.yaml; empty for those.
+        row: a row of a table.
+        params: the parameters in params.yaml.
+        short: whether fits should take only seconds.
+        seeds: seeds to use instead of those in params.yaml; empty to use those.
 
     Raises:
-        ConfigError: as `labelled`.
+        ConfigError: in the same cases as `labelled`.
     """
     changed = {name: _resolve(value, params) for name, value in (row.set or {}).items()}
     changed |= _stand_in(row, params)
@@ -124,9 +129,9 @@ def overrides(row: Row, params: Params, short: bool, seeds: tuple[int, ...]) -> 
 
 
 def settings_of(row: Row) -> str:
-    """What a row sets, as text for a list."""
+    """The parameters that a row sets, as text for a list."""
     if row.set is None:
-        return "(published only; nothing runs)"
+        return "(only published scores; nothing runs)"
     return ", ".join(f"{name}: {plain(value)}" for name, value in row.set.items())
 
 
@@ -136,7 +141,7 @@ def described(published: dict[str, float]) -> str:
 
 
 def departures(table: Table, params: Params) -> list[str]:
-    """Where params.yaml is not what the published scores are of: one clause a parameter."""
+    """How params.yaml differs from the corpus of the published scores, one clause per parameter."""
     return [
         f"{name} is {plain(_value(name, params))}, not {plain(published)}"
         for name, published in table.corpus.items()
@@ -145,37 +150,37 @@ def departures(table: Table, params: Params) -> list[str]:
 
 
 def protocol_of(table: Table, params: Params) -> dict[str, Any]:
-    """The published protocol as dotted parameters; nothing on another corpus.
+    """The published protocol as dotted parameters; empty for another corpus.
 
-    Another corpus may have no sessions to leave out, so that it keeps its own protocol.
+    Another corpus may not have sessions, for example, so it keeps its own protocol.
     """
     return {} if departures(table, params) else table.protocol
 
 
 def notice(table: Table, params: Params) -> str | None:
-    """One sentence where ours will not compare with the published scores; else None."""
+    """One sentence if our scores cannot be compared with the published ones; else None."""
     clauses = departures(table, params)
     if not clauses:
         return None
-    preset = f"; `mfsn preset {table.preset}` sets the corpus" if table.preset else ""
+    preset = f"; set the corpus with `mfsn preset {table.preset}`" if table.preset else ""
     return (
-        f"the published scores are of {table.conditions}, and in params.yaml "
-        f"{' and '.join(clauses)}, so that ours do not compare with them{preset}"
+        f"our scores cannot be compared with the published ones, which are for {table.conditions}: "
+        f"in params.yaml {' and '.join(clauses)}{preset}"
     )
 
 
 def experiment_name(table: str, row: Row, short: bool) -> str:
-    """Name of a row's experiment in DVC."""
+    """The name of a row's experiment in DVC."""
     return f"{table}-{row.name}{'-short' if short else ''}"
 
 
 def plain(value: Any) -> str:
-    """As params.yaml has it: text without quotes, false, null."""
+    """A value as in params.yaml: text without quotes, false, null."""
     return value if isinstance(value, str) else json.dumps(value)
 
 
 def _labelled(row: Row, params: Params) -> dict[str, Any]:
-    """The label of a row, and what it sets, stand-ins included."""
+    """The label of a row and the parameters that it sets, including random weights."""
     if row.set is None:
         return {"label": _label(row, params)}
     return {"label": _label(row, params), "set": row.set | _stand_in(row, params)}
@@ -195,15 +200,17 @@ def _stand_in(row: Row, params: Params) -> dict[str, Any]:
     size = params.sec.model.rpartition("-")[2]
     if size not in SIZES:
         raise ConfigError(
-            f"params.yaml: sec.model is {params.sec.model!r}, which is no random-weight encoder of "
-            f"a size known here ({', '.join(SIZES)}); choose one such as {RANDOM}wav2vec2-demo"
+            f"params.yaml: sec.model is {params.sec.model!r}, which is not a random-weight encoder "
+            f"of a known size ({', '.join(SIZES)}); choose one such as {RANDOM}wav2vec2-demo"
         )
-    if size in ("base", "large"):  # a published size; the row says which
+    if size in ("base", "large"):  # a published size; the row decides which one
         model = row.random if row.random.endswith("-large") else f"{row.random}-base"
     else:
         model = f"{row.random}-{size}"
     changed = {"sec.model": f"{RANDOM}{model}", "sec.revision": None}
-    numbered = isinstance((row.set or {}).get("sec.levels"), dict)  # of the pretrained one's layers
+    numbered = isinstance(
+        (row.set or {}).get("sec.levels"), dict
+    )  # layers of the pretrained encoder
     return changed | ({"sec.levels": _value("sec.levels", params)} if numbered else {})
 
 

@@ -1,4 +1,4 @@
-"""The points that finished rows make of a table's curves."""
+"""From finished rows to the points of a table's curves."""
 
 from __future__ import annotations
 
@@ -27,18 +27,24 @@ def points_of(
     outputs: Outputs,
     rows: pd.DataFrame,
 ) -> pd.DataFrame | None:
-    """One line a point; a row from which curves begin is a point of every panel.
+    """Make one row per point; a row at the beginning of curves is a point in every panel.
 
-    Columns: `panel`; `line`; `x`; `ua`, `ua_std` and `chance_ua` in percent; the weight of each
-    operation, mean over folds, seeds and Fusion Cells, empty where nothing was searched; of probes
-    see `mfsn.reproduce.layers.layer_points`. None if the table has no curves. Arguments as in
-    `mfsn.reproduce.collect.collect`, but for
+    The columns are `panel`; `line`; `x`; `ua`, `ua_std` and `chance_ua` in percent; and the weight
+    of each operation as the mean over folds, seeds and Fusion Cells, which is empty without a
+    search. For probes see `mfsn.reproduce.layers.layer_points`.
 
     Args:
-        rows: what it gave.
+        workspace: the checkout.
+        table: the plan.
+        experiments: for the name of each row that ran, the name of its experiment.
+        outputs: the outputs of the experiments, relative to the checkout.
+        rows: what `mfsn.reproduce.collect.collect` returned.
+
+    Returns:
+        The points; None if the table has no curves.
 
     Raises:
-        ReproduceError: if an experiment's output is not there.
+        ReproduceError: if an output of an experiment is missing.
     """
     if table.layers:
         return layer_points(workspace, table, experiments, outputs, rows)

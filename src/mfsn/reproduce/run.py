@@ -1,7 +1,7 @@
-"""Running a table: each row is an experiment of DVC in a temporary folder.
+"""Run a table: each row is a DVC experiment in a temporary folder.
 
-The workspace stays as it is, `dvc exp show` lists the rows, and what has run before comes from
-DVC's run-cache, from the feature cache and from the store's finished units.
+The workspace stays as it is, and `dvc exp show` lists the rows. Work that was done before is not
+repeated: it comes from DVC's run-cache, the feature cache and the finished units in the store.
 """
 
 from __future__ import annotations
@@ -30,22 +30,22 @@ def run_rows(
     seeds: tuple[int, ...] = (),
     say: Say = print,
 ) -> dict[str, str]:
-    """Run every row that is an experiment, one after the other.
+    """Run the experiments of all rows, one after the other.
 
     Args:
         workspace: the checkout.
-        params: what its params.yaml holds.
-        name: of the table.
+        params: the parameters in its params.yaml.
+        name: the name of the table.
         table: its plan.
-        short: fits of seconds.
-        seeds: instead of those in params.yaml.
-        say: takes a line about each row before it runs.
+        short: whether fits should take only seconds.
+        seeds: seeds to use instead of those in params.yaml.
+        say: is called with one line about each row before it runs.
 
     Returns:
-        Name of each row to that of its experiment.
+        For the name of each row, the name of its experiment.
 
     Raises:
-        ReproduceError: if a row fails; those before it come from the caches when run again.
+        ReproduceError: if a row fails. In the next run, the rows before it come from the caches.
     """
     found = {}
     for number, row in enumerate(table.runs, start=1):
@@ -57,15 +57,15 @@ def run_rows(
 
 
 def read_result(workspace: Path, experiment: str, path: Path) -> Any:
-    """A JSON output of a row's experiment, from DVC's cache.
+    """Read a JSON output of a row's experiment from DVC's cache.
 
     Args:
         workspace: the checkout.
-        experiment: its name.
-        path: of the output, relative to the checkout.
+        experiment: the name of the experiment.
+        path: the path of the output, relative to the checkout.
 
     Raises:
-        ReproduceError: if the experiment or the output is not there.
+        ReproduceError: if the experiment or the output is missing.
     """
     import dvc.api
     from dvc.exceptions import DvcException
@@ -80,13 +80,13 @@ def read_result(workspace: Path, experiment: str, path: Path) -> Any:
 
 
 def _run(workspace: Path, experiment: str, changed: Mapping[str, Any], row: Row) -> None:
-    _dvc(workspace, "exp", "remove", "--quiet", experiment)  # DVC refuses a name that is taken
+    _dvc(workspace, "exp", "remove", "--quiet", experiment)  # DVC refuses a name that exists
     settings = [text for name, value in changed.items() for text in ("-S", _setting(name, value))]
     done = _dvc(workspace, "exp", "run", "--temp", "--name", experiment, *settings)
     if done:
         raise ReproduceError(
-            f"row {row.name} ({row.label}) failed, as said above; mend it and run the same command "
-            "again: finished rows come from the cache"
+            f"row {row.name} ({row.label}) failed; correct the error that is printed above and run "
+            "the same command again: finished rows come from the cache"
         )
 
 
@@ -96,13 +96,13 @@ def _dvc(workspace: Path, *arguments: str) -> int:
     with subprocess.Popen(command, cwd=workspace, stderr=quiet) as process:
         try:
             return process.wait()
-        except KeyboardInterrupt:  # DVC has heard Ctrl-C too: it ends the stage, removes the folder
+        except KeyboardInterrupt:  # DVC gets Ctrl-C too: it ends the stage and removes the folder
             process.wait()
             raise
 
 
 def _setting(name: str, value: Any) -> str:
-    """As DVC's `--set-param` takes it: text plain, everything else as JSON."""
+    """A setting for DVC's `--set-param`: text without quotes, other values as JSON."""
     if isinstance(value, dict):
         inner = ",".join(f"{key}:{plain(v)}" for key, v in value.items())
         return f"{name}={{{inner}}}"

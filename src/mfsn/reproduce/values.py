@@ -1,4 +1,4 @@
-"""Tables of rows that predict dimensions: their CCC and MSE beside those of predicting the mean."""
+"""Tables whose rows predict dimensions: CCC and MSE, compared with predicting the mean."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ def predicts_dimensions(table: Table, params: Params) -> bool:
     """Whether the rows of a table predict dimensions.
 
     Raises:
-        ReproduceError: if some do and some do not: no score compares them.
+        ReproduceError: if some rows do and others do not, since no score can compare them.
     """
     settings = [overrides(row, params, short=False, seeds=()) for row in table.runs]
     targets = {setting.get("labels.target", params.labels.target) for setting in settings}
     if len(targets) > 1:
         raise ReproduceError(
-            "some rows of the table predict classes and others dimensions, which no score compares;"
-            " set labels.target in params.yaml to that of all rows"
+            "some rows of the table predict classes and others dimensions, which no score can "
+            "compare; set labels.target in params.yaml to the target of the other rows"
         )
     return "dimensions" in targets
 
@@ -42,11 +42,11 @@ def predicts_dimensions(table: Table, params: Params) -> bool:
 def collect_values(
     workspace: Path, table: Table, experiments: Mapping[str, str], outputs: Outputs
 ) -> pd.DataFrame:
-    """One row an experiment, and one of predicting each fold's training mean.
+    """Make one row per experiment, and a last row for predicting the training mean of each fold.
 
-    Columns: `row`; `ccc`, `ccc_std` (over seeds, empty for one), `mse`, then CCC and MSE of each
-    dimension, in the unit of the corpus's ratings; and what the scores hang on, as in
-    `mfsn.reproduce.collect.collect`. Arguments and errors as there.
+    The columns are `row`; `ccc`, `ccc_std` (over seeds, empty for a single seed) and `mse`; the
+    CCC and MSE of each dimension, in the unit of the corpus ratings; and the conditions of the
+    scores. For these, the arguments and the errors see `mfsn.reproduce.collect.collect`.
     """
     records: list[dict[str, Any]] = []
     without: dict[str, Any] = {}
@@ -69,10 +69,10 @@ def write_values(folder: Path, name: str, table: Table, rows: pd.DataFrame) -> P
     """Write `<name>.csv` and the page `<name>.html`.
 
     Args:
-        folder: of all tables.
-        name: of the table, `-short` included.
+        folder: the folder of all tables.
+        name: the name of the table, with `-short` for short fits.
         table: the plan.
-        rows: what `collect_values` gave.
+        rows: what `collect_values` returned.
 
     Returns:
         The path of the page.
@@ -84,7 +84,7 @@ def write_values(folder: Path, name: str, table: Table, rows: pd.DataFrame) -> P
 
 
 def render_values(table: Table, rows: pd.DataFrame) -> str:
-    """The page; everything that comes from data is escaped by the template."""
+    """The page as HTML; the template escapes everything that comes from data."""
     templates = environment(FOLDER)
     shown = rows.astype(object).where(rows.notna(), None).to_dict("records")
     return templates.get_template(

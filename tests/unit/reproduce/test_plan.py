@@ -93,9 +93,10 @@ def test_on_another_corpus_a_table_says_so_and_leaves_the_protocol_alone(params:
     assert protocol_of(table, params) == {}
     sentence = notice(table, params)
     assert sentence is not None
-    assert sentence.startswith("the published scores are of SAVEE (7 classes, 480 utterances)")
+    assert sentence.startswith("our scores cannot be compared with the published ones, which are")
+    assert "for SAVEE (7 classes, 480 utterances)" in sentence
     assert "corpus.reader is demo, not savee" in sentence
-    assert sentence.endswith("`mfsn preset savee` sets the corpus")
+    assert sentence.endswith("; set the corpus with `mfsn preset savee`")
 
 
 def test_the_order_of_classes_is_no_departure() -> None:

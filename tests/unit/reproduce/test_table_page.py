@@ -58,7 +58,7 @@ def test_the_page_keeps_ours_apart_from_the_published() -> None:
     page = render(TABLE, rows())
     assert "A &lt;table&gt;" in page
     assert "One &amp; only" in page
-    assert "Published scores are of another corpus (a paper)" in page
+    assert "The published scores are for another corpus (a paper)" in page
     assert "(not speaker-independent)" in page
     assert "±" not in page
     assert "Short fits" not in page
@@ -70,7 +70,7 @@ def test_a_row_that_is_published_only_has_nothing_of_ours() -> None:
     empty = {name for name, value in row.items() if pd.isna(value)}
     assert empty == set(rows().columns) - {"row", "published_wa", "published_on"}
     page = render(TABLE, rows())
-    assert page.count("Theirs") == 1  # among the scores, and not in what ours hang on
+    assert page.count("Theirs") == 1  # among the scores, and not among the conditions of ours
     assert "None" not in page
 
 
@@ -79,7 +79,7 @@ def test_the_mark_on_the_bar_is_chance_where_nothing_is_published() -> None:
     alone = rows().iloc[:1].assign(published_ua=None, published_wa=None, published_on=None)
     page = render(TABLE, alone)
     assert "--chance: 0.25" in page
-    assert "the mark on it chance" in page
+    assert "the mark on it is chance" in page
 
 
 def test_a_corpus_that_does_not_fit_is_said_first() -> None:
@@ -87,7 +87,7 @@ def test_a_corpus_that_does_not_fit_is_said_first() -> None:
     other.attrs["departure"] = "the published scores are of <that>"
     page = render(TABLE, other)
     assert "The published scores are of &lt;that&gt;." in page
-    assert "Ours compare with them only where" not in page
+    assert "Our scores can be compared with them only if" not in page
 
 
 def test_a_spread_over_seeds_is_shown() -> None:
@@ -97,7 +97,7 @@ def test_a_spread_over_seeds_is_shown() -> None:
 def test_short_fits_are_no_results() -> None:
     short = rows()
     short.attrs["short"] = True
-    assert "Short fits: these scores show that the table runs" in render(TABLE, short)
+    assert "Short fits: these scores only show that the table runs" in render(TABLE, short)
 
 
 def test_page_and_csv_stand_beside_the_results(tmp_path: Path) -> None:

@@ -330,7 +330,7 @@ def test_a_pull_without_any_address_or_rows_is_one_sentence(
     assert said.count("\n") == 1
     prepared.lose_outputs()
     assert run("pull", str(tmp_path / "nowhere")) == 1
-    assert "holds no digest" in capsys.readouterr().err
+    assert "contains no digest" in capsys.readouterr().err
 
 
 class Refusing(MemoryFileSystem):  # type: ignore[misc]  # fsspec has no types
