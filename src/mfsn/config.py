@@ -1,6 +1,6 @@
-"""The base of every configuration: frozen, typed, and closed to unknown names.
+"""The base class of every configuration: frozen and typed; unknown names are errors.
 
-Configurations live beside the classes that they configure; `mfsn.params` assembles them.
+Each configuration is next to the classes that it configures; `mfsn.params` puts them together.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from mfsn.errors import ConfigError
 
 
 class Config(pydantic.BaseModel):
-    """A frozen configuration that refuses parameters it does not know."""
+    """A frozen configuration that refuses unknown parameters."""
 
     model_config = pydantic.ConfigDict(
         frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False
@@ -27,12 +27,12 @@ class Config(pydantic.BaseModel):
         """Build the configuration from plain values.
 
         Args:
-            values: a mapping as YAML or JSON gives it.
-            where: the place named in the error, such as `params.yaml: mfcc`.
+            values: a mapping as read from YAML or JSON.
+            where: the place to name in errors, such as `params.yaml: mfcc`.
 
         Raises:
-            ConfigError: if a name is unknown, or a value has the wrong type or range; one line for
-                every problem.
+            ConfigError: if a name is unknown, or a value has the wrong type or range; the message
+                has one line per problem.
         """
         try:
             return cls.model_validate(values)

@@ -1,15 +1,15 @@
 """Every error that mfsn raises on purpose.
 
-Each class is also the built-in exception that a caller would catch, and each message says what
-is wrong, where, and what to do next. Anything that reaches a user without being one of these is a
-bug of mfsn. The command line and the stages print the message alone and exit with `exit_status`.
+Each class is also a built-in exception that a caller may catch instead. Each message says what is
+wrong, where, and what to do next. Any other exception that reaches a user is a bug in mfsn. The
+command line and the stages print only the message, and exit with `exit_status`.
 """
 
 from __future__ import annotations
 
 
 class MfsnError(Exception):
-    """Root of the tree; `exit_status` is what the command line and the stages exit with."""
+    """The base class; the command line and the stages exit with `exit_status`."""
 
     exit_status = 1
 
@@ -25,7 +25,7 @@ class UndeclaredParameterError(MfsnError, LookupError):
 
 
 class WorkspaceError(MfsnError, FileNotFoundError):
-    """The current folder does not lie in a checkout of mfsn (no dvc.yaml above it)."""
+    """The current folder is not in a checkout of mfsn (it has no dvc.yaml in it or above it)."""
 
     exit_status = 2
 
@@ -35,7 +35,7 @@ class CorpusError(MfsnError, ValueError):
 
 
 class AudioError(MfsnError, ValueError):
-    """A file cannot be decoded, is empty, or holds values that are not numbers."""
+    """A file cannot be decoded, is empty, or contains values that are not numbers."""
 
 
 class ManifestError(MfsnError, ValueError):
@@ -43,7 +43,7 @@ class ManifestError(MfsnError, ValueError):
 
 
 class ProtocolError(MfsnError, ValueError):
-    """Folds cannot be made as asked: shared speakers, a class missing in training, no groups."""
+    """The folds cannot be made: shared speakers, a class missing in training, no groups."""
 
 
 class ModelLoadError(MfsnError, OSError):
@@ -51,11 +51,11 @@ class ModelLoadError(MfsnError, OSError):
 
 
 class CacheError(MfsnError, RuntimeError):
-    """Root of what can go wrong with the feature cache."""
+    """The base class of errors of the feature cache."""
 
 
 class MissingRowError(CacheError, LookupError):
-    """A digest names a row that no committed shard holds."""
+    """A digest names a row that is in no committed shard."""
 
 
 class DamagedRowError(CacheError, ValueError):
@@ -79,7 +79,7 @@ class RangeError(CacheError, OverflowError):
 
 
 class ExportError(CacheError, ValueError):
-    """An HDF5 file of features is damaged, is none, or does not fit the workspace."""
+    """An HDF5 file is damaged, is not an export of features, or does not fit the workspace."""
 
 
 class RemoteError(CacheError, ConnectionError):
@@ -87,7 +87,7 @@ class RemoteError(CacheError, ConnectionError):
 
 
 class LicenceError(CacheError, PermissionError):
-    """Features would be shared although their recordings' licence does not say so."""
+    """Features would be shared, but the licence of their recordings may not allow it."""
 
 
 class ReproduceError(MfsnError, RuntimeError):
@@ -95,19 +95,19 @@ class ReproduceError(MfsnError, RuntimeError):
 
 
 class ExtractorVersionError(CacheError, AssertionError):
-    """Rows recomputed now differ from the cached: an extractor changed without a new version."""
+    """Recomputed rows differ from the cached ones: an extractor changed without a new version."""
 
 
 class ClusterError(MfsnError, ConnectionError):
-    """A Ray cluster cannot be reached, does not fit the work, or loses actor after actor."""
+    """A Ray cluster cannot be reached, does not fit the work, or loses too many actors."""
 
 
 class OutputError(MfsnError, PermissionError):
-    """A file may not be read or written by this user."""
+    """The user may not read or write a file, or the file name is impossible."""
 
 
 class TrainingError(MfsnError, RuntimeError):
-    """Training cannot start or go on (no finite loss, no rows, a leaked speaker)."""
+    """Training cannot start or continue (loss not finite, no rows, a leaked speaker)."""
 
 
 class PredictionError(MfsnError, ValueError):

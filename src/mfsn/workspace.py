@@ -1,8 +1,8 @@
-"""Where things lie: the checkout, the corpora, the store, and the outputs of each stage.
+"""Paths: the checkout, the corpora, the store, and the outputs of each stage.
 
-What is computed is set in params.yaml. Where corpora and the store lie on this machine is not, so
-that another machine reruns nothing: environment variables move them, and inside `dvc exp run
---temp` or `--queue` they are found through `DVC_ROOT`, which names the main checkout.
+params.yaml says what is computed. It does not say where corpora and the store are on this machine,
+so that nothing runs again on another machine. Environment variables set these paths. Inside
+`dvc exp run --temp` or `--queue`, they are found through `DVC_ROOT`, the main checkout.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ CORPORA_VARIABLE = "MFSN_CORPORA"
 BUDGET_VARIABLE = "MFSN_STORE_BUDGET"
 REMOTE_VARIABLE = "MFSN_REMOTE"
 REMOTE_NOTE = ".mfsn-remote"
-"""A file of the checkout, kept in git so that clones know the address too."""
+"""A file of the checkout; it is kept in git, so that clones know the address too."""
 OWN_STAGE = "stages/extract.py ${item.extractor}"
-"""Stands in the dvc.yaml of mfsn, and in no other project's."""
+"""A text that is in the dvc.yaml of mfsn, but not in that of any other project."""
 
 
 def find_workspace(start: Path | None = None) -> Path:
     """The nearest folder with dvc.yaml at or above `start` (default: the current folder).
 
     Raises:
-        WorkspaceError: if there is none, or it is another project's.
+        WorkspaceError: if there is none, or it belongs to another project.
     """
     here = (start or Path.cwd()).resolve()
     for folder in (here, *here.parents):
@@ -36,13 +36,13 @@ def find_workspace(start: Path | None = None) -> Path:
             _require_own(folder / "dvc.yaml")
             return folder
     raise WorkspaceError(
-        f"{here} does not lie in a checkout of mfsn (no dvc.yaml here or above); change into the "
-        "checkout first"
+        f"{here} is not in a checkout of mfsn (there is no dvc.yaml in it or above it); change "
+        "into the checkout first"
     )
 
 
 def _require_own(pipeline: Path) -> None:
-    """Other projects have dvc.yaml and params.yaml too, which are not ours to read or rewrite."""
+    """Check that dvc.yaml is ours; files of other projects must not be read or rewritten."""
     try:
         is_own = OWN_STAGE in pipeline.read_text(encoding="utf-8", errors="replace")
     except OSError as error:
@@ -57,13 +57,13 @@ def _require_own(pipeline: Path) -> None:
 
 
 def main_checkout() -> Path:
-    """The checkout whose data/ is shared by all its workspaces (`DVC_ROOT`, else this one)."""
+    """The checkout whose data/ all its workspaces share (`DVC_ROOT`, else this one)."""
     root = os.environ.get("DVC_ROOT")
     return checkout_of(Path(root)) if root else checkout_of(find_workspace())
 
 
 def checkout_of(workspace: Path) -> Path:
-    """The main checkout of a workspace: temporary experiments live below its .dvc/tmp/exps."""
+    """The main checkout of a workspace; temporary experiments are in its .dvc/tmp/exps."""
     parts = workspace.resolve().parts
     for index in range(len(parts) - 2):
         if parts[index : index + 3] == (".dvc", "tmp", "exps"):
@@ -75,7 +75,7 @@ def store_root(workspace: Path | None = None) -> Path:
     """The root of the feature cache: `$MFSN_STORE`, else data/store of the main checkout.
 
     Args:
-        workspace: whose main checkout; by default see `main_checkout`.
+        workspace: the workspace whose main checkout is used; by default see `main_checkout`.
     """
     moved = os.environ.get(STORE_VARIABLE)
     if moved:
@@ -85,9 +85,9 @@ def store_root(workspace: Path | None = None) -> Path:
 
 
 def remote_address() -> str | None:
-    """Where features are shared: `$MFSN_REMOTE`, else what .mfsn-remote of the checkout says.
+    """The address of shared features: `$MFSN_REMOTE`, else the one in .mfsn-remote.
 
-    None where neither does, or outside of a checkout.
+    None if there is neither, or outside of a checkout.
     """
     named = os.environ.get(REMOTE_VARIABLE)
     if not named:
@@ -99,8 +99,8 @@ def remote_address() -> str | None:
 def corpus_root(name: str) -> Path:
     """The folder of a corpus.
 
-    `$MFSN_CORPUS_<NAME>` (upper case, other characters than letters and digits as `_`), else
-    `$MFSN_CORPORA/<name>`, else data/corpora/<name> of the main checkout.
+    It is `$MFSN_CORPUS_<NAME>` (the name in upper case, with `_` for everything except letters and
+    digits), else `$MFSN_CORPORA/<name>`, else data/corpora/<name> of the main checkout.
     """
     moved = os.environ.get(corpus_variable(name))
     if moved:
@@ -110,27 +110,27 @@ def corpus_root(name: str) -> Path:
 
 
 def recording(root: Path, path: str) -> Path:
-    """The file of a recording that a manifest names.
+    """The file of a recording in a manifest.
 
     Args:
         root: the corpus folder.
-        path: relative to it. `../<corpus>/...` lies in the folder of another corpus, wherever that
-            one is: so the manifest of a joined corpus names its parts' recordings.
+        path: the path relative to `root`. In a joined corpus it is `../<part>/...` and means a file
+            in the folder of this part, wherever that folder is.
     """
     corpus = part_of(path)
     return root / path if corpus is None else corpus_root(corpus) / path.split("/", 2)[2]
 
 
 def part_of(path: str) -> str | None:
-    """The part of a joined corpus that a manifest's path lies in; None in any other corpus."""
+    """The part of a joined corpus to which a path of its manifest belongs; else None."""
     return path.split("/", 2)[1] if path.startswith("../") else None
 
 
 def local_path(name: str, workspace: Path | None = None) -> Path:
-    """A file or folder that params.yaml names; it need not exist.
+    """The path of a file or folder that params.yaml names; it need not exist.
 
-    A relative name is sought in the workspace (default: the current folder), then in the main
-    checkout, since a temporary experiment lacks what git ignores.
+    A relative name is looked up in the workspace (default: the current folder), then in the main
+    checkout, since a temporary experiment does not have files that git ignores.
     """
     path = (workspace or Path()) / Path(name).expanduser()
     if not path.exists():
@@ -140,7 +140,7 @@ def local_path(name: str, workspace: Path | None = None) -> Path:
 
 
 def corpus_variable(name: str) -> str:
-    """The environment variable that moves one corpus, such as `MFSN_CORPUS_RAVDESS`."""
+    """The environment variable for the folder of a corpus, such as `MFSN_CORPUS_RAVDESS`."""
     return "MFSN_CORPUS_" + "".join(c if c.isalnum() else "_" for c in name.upper())
 
 
@@ -154,7 +154,7 @@ def names_rows(digest: Path) -> bool:
 
 
 def extracted_in(features: Path) -> list[str]:
-    """Extractors whose digests name rows, sorted.
+    """The names of the extractors whose digests name rows, sorted.
 
     Args:
         features: a folder of digests.
@@ -164,7 +164,7 @@ def extracted_in(features: Path) -> list[str]:
 
 @dataclass(frozen=True)
 class Outputs:
-    """The paths of all stage outputs of one corpus and experiment; mirrors dvc.yaml."""
+    """The paths of all stage outputs of one corpus and experiment, as in dvc.yaml."""
 
     workspace: Path
     corpus: str
@@ -172,7 +172,7 @@ class Outputs:
 
     @property
     def prepared(self) -> Path:
-        """Folder of what depends on the corpus alone."""
+        """The folder for outputs that depend only on the corpus."""
         return self.workspace / "data" / "prepared" / self.corpus
 
     @property
@@ -191,7 +191,7 @@ class Outputs:
         return self.prepared / "segments.parquet"
 
     def digest(self, extractor: str) -> Path:
-        """The digest of an extractor: segment id to row key (written by `extract@NAME`).
+        """The digest of an extractor: row keys by segment id (written by `extract@NAME`).
 
         It is `NOTHING` where nothing was extracted, because the system does not read it.
         """
@@ -199,27 +199,27 @@ class Outputs:
 
     @property
     def features(self) -> Path:
-        """Folder of the digests."""
+        """The folder of the digests."""
         return self.prepared / "features"
 
     @property
     def extracted(self) -> list[str]:
-        """Extractors whose digests name rows, sorted."""
+        """The names of the extractors whose digests name rows, sorted."""
         return extracted_in(self.features)
 
     @property
     def results(self) -> Path:
-        """Folder of what depends on the experiment."""
+        """The folder for outputs that depend on the experiment."""
         return self.workspace / "data" / "results" / self.corpus / self.experiment
 
     @property
     def search(self) -> Path:
-        """Genotypes and, where the search trains the network, its weights (written by `search`)."""
+        """Genotypes, and weights if the search trains the network (written by `search`)."""
         return self.results / "search"
 
     @property
     def models(self) -> Path:
-        """Trained models and learning curves, one folder a fold and seed (written by `train`)."""
+        """Trained models and learning curves, one folder per fold and seed (by `train`)."""
         return self.results / "models"
 
     @property
@@ -234,7 +234,7 @@ class Outputs:
 
     @property
     def scores(self) -> Path:
-        """All scores: over folds, pooled, per fold, seed and rule (written by `evaluate`)."""
+        """All scores: over folds, pooled, per fold, per seed and per rule (by `evaluate`)."""
         return self.results / "scores.json"
 
     @property

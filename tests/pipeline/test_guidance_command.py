@@ -29,5 +29,5 @@ def test_models_of_another_system_are_not_taken_for_its_own(project: Any, tmp_pa
     done = project.run("mfsn", "guidance", "--out", str(tmp_path), check=False)
     (project.root / "params.yaml").write_bytes(before)
     assert done.returncode == 1
-    assert "are of system mfsn, and params.yaml says coattention; run `dvc repro`" in done.stderr
+    assert "are of system mfsn, but params.yaml says coattention; run `dvc repro`" in done.stderr
     assert not list(tmp_path.iterdir())

@@ -36,7 +36,7 @@ def test_the_workspace_is_found_from_below(project: Path) -> None:
 
 
 def test_outside_a_checkout_is_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(WorkspaceError, match="does not lie in a checkout of mfsn"):
+    with pytest.raises(WorkspaceError, match="is not in a checkout of mfsn"):
         find_workspace(tmp_path)
 
 

@@ -1,8 +1,9 @@
 """Presets: complete parameters for a corpus, and sizes of the network, as data.
 
-A preset says what differs from the base (`demo`), a size what the networks and their optimisation
-are; what neither says is the default of its configuration class. params.yaml is always written out
-in full, since DVC cannot template one parameter's name from another.
+A preset contains what differs from the base preset (`demo`). A size contains parameters of the
+networks and their optimisation. All other parameters have the default of their configuration class.
+params.yaml always contains all parameters, since DVC cannot make the name of one parameter from
+another.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ Leaves = dict[str, Any]
 
 @dataclass(frozen=True)
 class Change:
-    """One parameter that a preset changed; `None` where the file did not have it."""
+    """One parameter that a preset changed; a value is `None` if the file does not have it."""
 
     name: str
     old: Any
@@ -37,22 +38,22 @@ class Change:
 
 @dataclass(frozen=True)
 class Applied:
-    """What became of params.yaml."""
+    """How params.yaml changed."""
 
     changes: list[Change]
-    """Every parameter that differs from before."""
+    """Every parameter that changed."""
     lost: list[Change]
-    """Values that no preset and size has, so that only git could bring them back: `old` was in
-    the file, `new` is what the nearest preset has."""
+    """Changed values that are in no preset and size, so that only git can bring them back: `old`
+    was in the file, `new` is in the preset that is most similar to the old file."""
 
 
 def presets() -> dict[str, str]:
-    """Name of each preset to its description, the base first."""
+    """The descriptions of all presets, by name; the base comes first."""
     return _descriptions(FOLDER)
 
 
 def sizes() -> dict[str, str]:
-    """Name of each size to its description."""
+    """The descriptions of all sizes, by name."""
     return _descriptions(FOLDER / "sizes")
 
 
@@ -60,8 +61,8 @@ def preset_params(name: str, size: str | None = None) -> Params:
     """The complete parameters of a preset.
 
     Args:
-        name: a preset.
-        size: a size; without one the preset's own.
+        name: the name of a preset.
+        size: the name of a size; by default the size that the preset names.
 
     Raises:
         ConfigError: if there is no such preset or size.
@@ -75,7 +76,7 @@ def preset_params(name: str, size: str | None = None) -> Params:
 
 
 def apply_preset(workspace: Path, name: str, size: str | None = None) -> Applied:
-    """Rewrite params.yaml, whole or not at all; the comment at its head stays.
+    """Rewrite params.yaml, whole or not at all; the comment at its beginning stays.
 
     Raises:
         ConfigError: if there is no such preset or size, or params.yaml is not YAML.
@@ -90,7 +91,7 @@ def apply_preset(workspace: Path, name: str, size: str | None = None) -> Applied
 
 
 def render(params: Params) -> str:
-    """The parameters as YAML: one block a section, lists and maps within it on one line."""
+    """The parameters as YAML: one block per section, one line per parameter."""
     values = params.model_dump(mode="json")
     single = [f"{name}: {_flow(v)}\n" for name, v in values.items() if not isinstance(v, dict)]
     sections = [_section(name, v) for name, v in values.items() if isinstance(v, dict)]
@@ -98,7 +99,7 @@ def render(params: Params) -> str:
 
 
 def leaves(values: Mapping[str, Any], prefix: str = "") -> Leaves:
-    """Dotted name to value, such as `mfcc.hop_ms`; lists are values."""
+    """Values by dotted name, such as `mfcc.hop_ms`; a list is one value."""
     found: Leaves = {}
     for name, value in values.items():
         dotted = f"{prefix}{name}"
@@ -108,9 +109,9 @@ def leaves(values: Mapping[str, Any], prefix: str = "") -> Leaves:
 
 
 def changes(old: Leaves, new: Leaves) -> list[Change]:
-    """The parameters that differ, in the order of the new ones, then those that vanish.
+    """The parameters that differ: first in the order of the new ones, then those that are gone.
 
-    An empty section is no parameter where the other side has some of its own below that name.
+    An empty section does not count as a parameter if the other side has parameters in it.
     """
     old, new = _filled(old, new), _filled(new, old)
     names = [*new, *(name for name in old if name not in new)]
@@ -149,12 +150,12 @@ def _read(folder: Path, name: str, kind: str) -> Any:
 
 @cache
 def _shipped(path: Path) -> Any:
-    """A file of this package, read once; nobody changes the values."""
+    """A file of this package, which is read only once; nobody may change the values."""
     return read_yaml(path)
 
 
 def _merge(values: Any, overrides: Any) -> Any:
-    """Sections merge, leaves replace. A replaced section-like leaf, such as `levels`, is whole."""
+    """Merge sections and replace single values."""
     if not isinstance(values, dict) or not isinstance(overrides, dict):
         return overrides
     return values | {name: _merge(values.get(name), v) for name, v in overrides.items()}

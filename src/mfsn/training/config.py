@@ -13,107 +13,107 @@ from mfsn.config import Config
 from mfsn.models.config import Operation
 
 Rule = Literal["held_out", "oracle_test", "last_epoch"]
-"""Selection rules. held_out: best WA + UA on development utterances, of dimensions the best mean
-CCC (assumed; the paper that states their MSE names no rule). oracle_test: best on the test fold, as
-the published code does. last_epoch: no choice."""
+"""Selection rules. held_out: the best WA + UA on development utterances, or the best mean CCC if
+dimensions are predicted (assumed; the paper with their MSE names no rule). oracle_test: the best on
+the test fold, as in the published code. last_epoch: nothing is chosen."""
 
 
 class OptimisationConfig(Config):
-    """The training loop, shared by search and train."""
+    """The training loop, which search and train share."""
 
     epochs: int = Field(100, ge=1)
     patience: int = Field(8, ge=1)
     """Stop after this many epochs without a better development score (rule held_out only)."""
     batch_size: int = Field(64, ge=2)
     batches: int | None = Field(None, ge=1)
-    """Batches an epoch at most, others in every epoch, so that a fit lasts no longer on a larger
-    corpus; null: all training data."""
+    """The largest number of batches per epoch. Each epoch uses other batches. With a limit,
+    training does not take longer on a larger corpus. null: every epoch uses all training data."""
     lr: float = Field(1e-5, gt=0)
-    """AdamW, all weights (CA-MSER: 1e-5)."""
+    """Learning rate of AdamW for all weights (CA-MSER: 1e-5)."""
     weight_decay: float = Field(0.01, ge=0)
     precision: Literal["float32", "bfloat16"] = "float32"
-    """Of products in training steps: bfloat16 is faster where the processor multiplies in it, and
-    changes results. Weights, losses, scores and predictions are float32 in either."""
+    """Precision of matrix products in training steps. bfloat16 is faster on processors that support
+    it, and changes results. Weights, losses, scores and predictions are always float32."""
     clip_norm: float | None = Field(None, gt=0)
-    """Clip the gradient norm; CA-MSER does not."""
+    """Clip the norm of gradients at this value; CA-MSER does not clip."""
     class_weights: bool = False
-    """Weigh the loss by inverse class frequency in training; CA-MSER does not. Soft labels count
-    for each class by their shares."""
+    """Weigh the training loss by inverse class frequency; CA-MSER does not. Soft labels count for
+    each class by their shares."""
     shuffle_labels: bool = False
-    """Permute the training labels, soft ones and values too: a sanity check, results must fall to
-    chance, or to those of predicting the mean."""
+    """Shuffle the training labels, including soft labels and values. This is a sanity check: scores
+    must fall to chance, or to those of predicting the mean."""
 
 
 class SearchConfig(Config):
-    """The architecture search over the Fusion Cell's operations."""
+    """The architecture search over the operations of the Fusion Cell."""
 
     mode: Literal["joint", "bilevel", "fixed", "random"] = "joint"
-    """joint: each step updates weights and alpha on the same batch (assumed, facts 2.4).
-    bilevel: first-order, alpha on a split of the training data of its own. What the search must
-    beat, at the same budget: fixed, the operations named below; random, operations and one level
-    drawn for each fold and seed."""
+    """joint: each step updates weights and alpha on the same batch (assumed, facts 2.4). bilevel:
+    first order, alpha is trained on a separate share of the training data. Two modes without a
+    search are for comparison at the same budget. fixed: the operations named below. random:
+    operations and one level are drawn for each fold and seed."""
     operations: tuple[Operation, ...] = ()
-    """fixed: one operation for all Fusion Cells, or one a cell."""
+    """fixed: one operation for all Fusion Cells, or one operation per cell."""
     levels: tuple[str, ...] = ()
-    """SEC levels that the Choice Cell draws from; all where none is named."""
+    """The SEC levels from which the Choice Cell draws; empty: all levels."""
     alpha_lr: float = Field(5.0, gt=0)
-    """SGD on alpha; the paper prints 5, an exponent may have been lost (facts 2.4)."""
+    """Learning rate of SGD on alpha. The paper prints 5; an exponent may be missing (facts 2.4)."""
     alpha_init_std: float = Field(1e-3, ge=0)
     alpha_share: float = Field(0.5, gt=0, lt=1)
-    """bilevel: share of the training speakers (utterances, where speakers are unknown or not
-    kept apart) that trains alpha."""
+    """bilevel: the share of the training speakers that trains alpha (of utterances, if speakers are
+    unknown or the protocol does not separate them)."""
 
     @model_validator(mode="after")
     def _operations_are_for_fixed(self) -> SearchConfig:
         if bool(self.operations) != (self.mode == "fixed"):
             raise ValueError(
-                "operations and mode: fixed go together; name at least one operation, or choose "
-                "another mode and operations: []"
+                "mode: fixed needs operations, and other modes need operations: []; name at least "
+                "one operation, or choose another mode and operations: []"
             )
         if self.mode == "random" and self.levels:
-            raise ValueError("mode: random draws its level by itself; set levels: []")
+            raise ValueError("mode: random draws its level at random; set levels: []")
         return self
 
 
 class TrainConfig(Config):
-    """What `train` makes of the genotypes."""
+    """How `train` uses the genotypes."""
 
     network: Literal["export", "soft", "derived"] = "export"
-    """export: the search's network is the trained network (the paper's single process). soft:
-    train the mixture from scratch with alpha fixed; levels are drawn as in the search. derived:
-    train the chosen operations on the chosen level only (assumed: the level is part of the
+    """export: the network of the search is the trained network (the single process of the paper).
+    soft: train the mixture from scratch with alpha fixed; levels are drawn as in the search.
+    derived: train only the chosen operations on the chosen level (assumed: the level is part of the
     genotype)."""
     derive_zero: bool = True
-    """derived: whether Zero, which drops TEC, may be the chosen operation."""
+    """derived: whether the chosen operation may be Zero, which drops TEC."""
 
 
 class SelectionConfig(Config):
-    """Which epoch and level count; declared, never implied.
+    """Which epoch and level count; this is always declared, never implied.
 
-    All rules train on the same data and leave the development data out, so that their results
-    differ by selection alone.
+    All rules train on the same data without the development data, so that their results differ
+    only by the selection.
     """
 
     rule: Rule = "held_out"
-    """The rule of the exported models."""
+    """The rule for the exported models."""
     compare: tuple[Rule, ...] = ()
-    """Rules evaluated beside it in the same run. They never change the result of `rule`."""
+    """Other rules to evaluate in the same run. They never change the result of `rule`."""
     level: str = "high"
-    """last_epoch: the SEC level at evaluation."""
+    """last_epoch: the SEC level for evaluation."""
     refit: bool = False
-    """held_out: train again on training + development data for the chosen number of epochs, and
+    """held_out: train again on training and development data for the chosen number of epochs, and
     evaluate at the chosen level."""
 
     @property
     def rules(self) -> tuple[Rule, ...]:
-        """`rule`, then the others to compare it with."""
+        """`rule` first, then the rules to compare."""
         return (self.rule, *(rule for rule in self.compare if rule != self.rule))
 
     @model_validator(mode="after")
     def _refit_stands_alone(self) -> SelectionConfig:
         if self.refit and (self.rule != "held_out" or self.compare):
             raise ValueError(
-                "refit goes with rule: held_out and compare: [] only, since the other rules leave "
+                "refit works only with rule: held_out and compare: [], since the other rules leave "
                 "the development data out of training; set refit: false"
             )
         return self
@@ -122,29 +122,31 @@ class SelectionConfig(Config):
 class ClassicalConfig(Config):
     """The linear models: on functionals (system: classical) and on SEC levels (system: probe).
 
-    A probe is multinomial logistic regression and reads the values of C and the iterations alone.
-    Where dimensions are predicted either is ridge regression, whatever `classifier` says.
+    A probe is multinomial logistic regression; only the values of C and the iterations apply to it.
+    If dimensions are predicted, both systems use ridge regression, whatever `classifier` is.
     """
 
     classifier: Literal["svm", "ridge"] = "svm"
-    """svm: one linear support vector machine a class. ridge: ridge regression to 1 for the own
-    class and 0 for the others, with alpha = 1 / (2 C), solved exactly."""
+    """svm: one linear support vector machine per class. ridge: ridge regression with the target 1
+    for the class and 0 for other classes, with alpha = 1 / (2 C), solved exactly."""
     scaling: Literal["functionals", "blocks"] = "functionals"
-    """What counts alike. functionals: each of them, by its variance in training. blocks (ridge):
-    moreover each set of functionals, of the whole utterance or of its parts, however many values
-    it has."""
+    """What gets equal weight. functionals: each functional, scaled by its variance in training.
+    blocks (ridge only): each functional is scaled in the same way, and in addition each set of
+    functionals, of the whole utterance or of its parts, gets equal weight, whatever its size."""
     c_grid: tuple[float, ...] = Field((1e-4, 1e-3, 1e-2, 0.1, 1.0), min_length=1)
-    """Values of C to choose from by held_out or oracle_test; of equally good ones the first."""
+    """The values of C from which held_out or oracle_test choose. If several are equally good, the
+    first is chosen."""
     c: float = Field(0.01, gt=0)
-    """C where the rule is last_epoch, which chooses nothing."""
+    """The value of C for the rule last_epoch, which chooses nothing."""
     max_iter: int = Field(20_000, ge=1)
-    """Iterations of liblinear (probe: of L-BFGS); a fit that needs more is reported."""
+    """The most iterations of liblinear (probe: of L-BFGS); a fit that needs more is reported."""
 
     @model_validator(mode="after")
     def _blocks_are_for_ridge(self) -> ClassicalConfig:
         if self.scaling == "blocks" and self.classifier != "ridge":
             raise ValueError(
-                "scaling: blocks goes with classifier: ridge; set scaling: functionals for svm"
+                "scaling: blocks works only with classifier: ridge; set scaling: functionals for "
+                "svm"
             )
         return self
 
@@ -157,24 +159,24 @@ class ClassicalConfig(Config):
 
 
 class CorruptionConfig(Config):
-    """How much of TEC is replaced by what says nothing about the utterance: a test of the fusion.
+    """How much of TEC is replaced by values that say nothing about the utterance.
 
-    A rate is the share of utterances whose TEC is replaced in all segments and frames, in training,
-    development and test part alike each time they are read. Which utterances, follows from `seeds`
-    and the fold alone: the same for all systems, and those of a rate are among those of every
-    higher one. The alternative, frames or segments drawn anew for every batch, would be an
-    augmentation, and leave no utterance without its TEC.
+    This tests how robust the fusion is. A rate is the share of utterances whose TEC is replaced, in
+    all segments and frames, and every time the utterance is read. Which utterances these are
+    depends only on `seeds` and the fold: they are the same for all systems, and a higher rate
+    includes all utterances of a lower rate. Frames or segments could instead be drawn again for
+    every batch, but this would be an augmentation, and no utterance would lose its whole TEC.
     """
 
     kind: Literal["none", "noise", "other_utterance", "zeros"] = "none"
-    """noise: Gaussian, each feature with mean and deviation of the fold's training TEC.
-    other_utterance: TEC of another utterance of the same part of the fold, repeated from its start
-    where that is shorter. zeros: nothing."""
+    """What replaces TEC. noise: Gaussian noise; each feature has the mean and the deviation of the
+    fold's training TEC. other_utterance: TEC of another utterance of the same split of the fold; if
+    it is shorter, it is repeated from its start. zeros: zeros."""
     train: float = Field(0.0, ge=0, le=1)
-    """Rate in training and in development data: those are at hand when a system is built, and a
-    selection that saw the test's rate would know what nobody knows."""
+    """The rate in training and development data. These have the same rate since both are available
+    when a system is built, but the rate of test data is unknown then."""
     test: float = Field(0.0, ge=0, le=1)
-    """Rate in test data."""
+    """The rate in test data."""
 
     @model_validator(mode="after")
     def _rates_are_of_a_kind(self) -> CorruptionConfig:
@@ -183,7 +185,7 @@ class CorruptionConfig(Config):
         return self
 
     def seen(self, test: bool) -> dict[str, str | float]:
-        """What of it a fit can depend on; empty where no TEC that it reads is replaced.
+        """The settings that a fit depends on; empty if no TEC that it reads is replaced.
 
         Args:
             test: whether the fit reads test data.

@@ -126,7 +126,7 @@ def test_outside_a_checkout(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert run("folds") == 2
-    assert "does not lie in a checkout" in capsys.readouterr().err
+    assert "is not in a checkout" in capsys.readouterr().err
 
 
 def test_a_bug_is_not_dressed_up_as_a_message(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -180,7 +180,7 @@ def test_another_checkout_can_be_named(
     workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(WorkspaceError, match="does not lie in a checkout"):
+    with pytest.raises(WorkspaceError, match="is not in a checkout"):
         open_toy()
     assert len(mfsn.open_features("toy", "sec", str(workspace))) == 4
 

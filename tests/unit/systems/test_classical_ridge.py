@@ -124,5 +124,5 @@ def test_a_copy_that_is_not_finite_is_refused(refitting: Experiment) -> None:
 
 
 def test_a_support_vector_machine_has_no_blocks() -> None:
-    with pytest.raises(ConfigError, match="scaling: blocks goes with classifier: ridge"):
+    with pytest.raises(ConfigError, match="scaling: blocks works only with classifier: ridge"):
         ClassicalConfig.parse({"scaling": "blocks"}, where="params.yaml: classical")

@@ -118,7 +118,7 @@ def test_a_rule_is_not_compared_with_itself() -> None:
     [{"refit": True, "compare": ["oracle_test"]}, {"refit": True, "rule": "last_epoch"}],
 )
 def test_refit_stands_alone(values: dict[str, Any]) -> None:
-    with pytest.raises(ConfigError, match="refit goes with rule: held_out and compare"):
+    with pytest.raises(ConfigError, match="refit works only with rule: held_out and compare"):
         SelectionConfig.parse(values, where="params.yaml: selection")
 
 
