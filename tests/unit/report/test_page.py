@@ -272,7 +272,7 @@ def test_the_classical_system_shows_its_cost_and_no_curves(
     change(path, **about, fitted="a linear SVM", parameters=parameters)
     text = page_of(outputs).text
     assert "classical on demo" in text
-    assert "C of a linear SVM, and its scores" in text
+    assert "The C that was chosen for a linear SVM, and its scores" in text
     assert "session1 0 0.01 51.1 62.2 converged" in text
     assert "classical.c_grid [0.01, 1.0]" in text
     assert "optimisation.class_weights false" in text
