@@ -1,7 +1,7 @@
-"""The contract between stages: what an utterance, a segment and a prediction are.
+"""The tables between stages: utterances, segments and predictions.
 
-Later stages know these tables and never a corpus. Tables are Parquet; their columns and types are
-fixed here, checked when written and when read.
+Later stages read only these tables, never a corpus. The tables are Parquet files. Their columns and
+types are defined here, and are checked whenever a table is written or read.
 """
 
 from __future__ import annotations
@@ -30,16 +30,17 @@ UTTERANCES = pa.schema(
         pa.field("dominance", pa.float64()),
         pa.field("transcript", pa.string()),
         pa.field("split", pa.string()),  # the official one: "train", "dev", "test" or null
-        pa.field("congruent", pa.bool_()),  # demo only: do words and prosody agree
+        pa.field("congruent", pa.bool_()),  # demo only: whether words and prosody agree
         pa.field("duration_s", pa.float64(), nullable=False),
         pa.field("licence", pa.string(), nullable=False),
-        # JSON, class to share of the raters' votes, where they did not agree; trains, never scored
+        # JSON: the share of each class in the raters' votes if they did not agree; such utterances
+        # are used in training, but are never scored
         pa.field("soft_label", pa.string()),
     ]
 )
 
 LATER = ("soft_label",)
-"""Columns that came after the first version: a table without them is one where they are empty."""
+"""Columns that are newer than the first version; an older table is read as if they were empty."""
 
 SEGMENTS = pa.schema(
     [
@@ -63,12 +64,12 @@ PREDICTION_KEYS = (
 )
 
 LABEL, PREDICTED, MEAN = "label_", "predicted_", "mean_"
-"""Before a dimension's name in tables of predicted values: the rating, the prediction, and the mean
-rating of what the fold's model was trained on, which a model that learns nothing would predict."""
+"""Prefixes of a dimension's name in tables of predicted values: for the rating, the prediction, and
+the mean rating of the fold's training data, which a model that learns nothing would predict."""
 
 
 def segment_predictions_schema(classes: Sequence[str]) -> pa.Schema:
-    """Columns of the segment prediction table: keys, then one log-posterior a class."""
+    """Columns of the segment prediction table: keys, then one log-posterior per class."""
     return pa.schema(
         [
             pa.field("segment_id", pa.string(), nullable=False),
@@ -81,7 +82,7 @@ def segment_predictions_schema(classes: Sequence[str]) -> pa.Schema:
 
 
 def predictions_schema(classes: Sequence[str]) -> pa.Schema:
-    """Columns of the utterance prediction table: keys, the decision, one posterior a class."""
+    """Columns of the utterance prediction table: keys, the decision, one posterior per class."""
     return pa.schema(
         [
             pa.field("utterance_id", pa.string(), nullable=False),
@@ -93,15 +94,15 @@ def predictions_schema(classes: Sequence[str]) -> pa.Schema:
 
 
 def segment_values_schema(dimensions: Sequence[str]) -> pa.Schema:
-    """Columns of the segment table where dimensions are predicted: keys, then three a dimension.
+    """Columns of the segment prediction table for dimensions: keys, then three per dimension.
 
-    `label` stays the emotion. All values are in the unit of the corpus's ratings.
+    `label` is still the emotion. All values are in the unit of the corpus ratings.
     """
     return pa.schema([*segment_predictions_schema([]), *_values(dimensions)])
 
 
 def values_schema(dimensions: Sequence[str]) -> pa.Schema:
-    """Columns of the utterance table where dimensions are predicted: `segment_values_schema`."""
+    """Columns of the utterance prediction table for dimensions; see `segment_values_schema`."""
     id_and_keys = (pa.field("utterance_id", pa.string(), nullable=False), *PREDICTION_KEYS)
     return pa.schema([*id_and_keys, *_values(dimensions)])
 
@@ -112,26 +113,25 @@ def value_columns(kind: str, dimensions: Sequence[str]) -> list[str]:
 
 
 def segment_id(utterance_id: str, index: int) -> str:
-    """The id of the segment at a position of an utterance."""
+    """The id of the segment at a position in an utterance."""
     return f"{utterance_id}#{index}"
 
 
 def scored(utterances: pd.DataFrame) -> pd.DataFrame:
-    """The utterances that may be tested: those whose raters agreed on the emotion.
+    """The utterances that may be tested, which are those whose raters agreed on the emotion.
 
     Args:
-        utterances: follows `UTTERANCES`.
+        utterances: a table that follows `UTTERANCES`.
     """
     return utterances[utterances["soft_label"].isna()]
 
 
 def write_table(path: Path, table: pd.DataFrame, schema: pa.Schema) -> None:
-    """Write a table as Parquet, whole or not at all, in the order given.
+    """Write a table as Parquet, whole or not at all; the order of its rows stays.
 
     Raises:
-        ManifestError: if a column is missing or unknown, holds another type, is empty where a
-            value is required, or if the table's first column (its id) has duplicates in a
-            table of utterances or segments.
+        ManifestError: if a column is missing, unknown, of another type, or has empty cells that
+            must not be empty; or if an id occurs twice in a table of utterances or segments.
     """
     arrow = _conform(table, schema, path)
     with replacing(path) as temporary:
@@ -139,13 +139,13 @@ def write_table(path: Path, table: pd.DataFrame, schema: pa.Schema) -> None:
 
 
 def read_table(path: Path, schema: pa.Schema | None = None) -> pd.DataFrame:
-    """Read a table that `write_table` wrote; strings stay str or None.
+    """Read a table that `write_table` wrote; texts are str or None.
 
     Raises:
         ManifestError: if the file is missing, is not Parquet, or does not follow `schema`.
     """
     if not path.is_file():
-        raise ManifestError(f"{path} is missing; run `dvc repro` to make it")
+        raise ManifestError(f"{path} is missing; run `dvc repro` to create it")
     try:
         arrow = pq.read_table(path)
     except pa.ArrowException as error:
@@ -164,7 +164,7 @@ def read_table(path: Path, schema: pa.Schema | None = None) -> pd.DataFrame:
 
 
 def classes_of(columns: Sequence[str], prefix: str) -> list[str]:
-    """The class names that a prediction table's columns carry behind `prefix`, in order."""
+    """The class names after `prefix` in the columns of a prediction table, in their order."""
     return [name.removeprefix(prefix) for name in columns if name.startswith(prefix)]
 
 
@@ -174,7 +174,7 @@ def _values(dimensions: Sequence[str]) -> list[pa.Field]:
 
 
 def _completed(arrow: pa.Table, schema: pa.Schema) -> pa.Table:
-    """The table with the columns that it may lack, empty."""
+    """Add the newer columns to an older table, without values."""
     for name in LATER:
         if name in schema.names and name not in arrow.column_names:
             field = schema.field(name)
@@ -197,9 +197,7 @@ def _conform(table: pd.DataFrame, schema: pa.Schema, path: Path) -> pa.Table:
             table[schema.names], schema=schema, preserve_index=False
         ).replace_schema_metadata(None)
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
-        raise ManifestError(
-            f"{path}: a column holds another type than it should: {error}"
-        ) from None
+        raise ManifestError(f"{path}: the type of a column is wrong: {error}") from None
     if schema.names[0] in ("utterance_id", "segment_id") and "selection" not in schema.names:
         _refuse_duplicates(table[schema.names[0]], path)
     return arrow
@@ -210,5 +208,5 @@ def _refuse_duplicates(ids: pd.Series, path: Path) -> None:
     if duplicates:
         raise ManifestError(
             f"{path}: {len(duplicates)} duplicate ids, first {', '.join(duplicates[:5])}; "
-            "give every utterance an id of its own"
+            "give every utterance a unique id"
         )

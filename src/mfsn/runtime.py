@@ -1,6 +1,7 @@
-"""How things run on this machine: device, threads, jobs. None of it changes what is computed.
+"""How work runs on this machine: device, threads, jobs, memory. Results do not depend on it.
 
-These come from the environment, never from params.yaml, so that another machine reruns nothing.
+These settings come from the environment and never from params.yaml, so that nothing runs again on
+another machine.
 """
 
 from __future__ import annotations
@@ -22,15 +23,15 @@ _GROUP_FILES = {
     "": ("", "memory.max", "anon"),
     "memory": ("memory", "memory.limit_in_bytes", "total_rss"),
 }
-"""Controller (none in version 2) to its folder, the file with its limit, and what counts in
-memory.stat: not the page cache, which can be dropped."""
+"""For each controller (version 2 has none): its folder, the file with its limit, and the entry of
+memory.stat that counts. The page cache does not count, since the system can drop it."""
 
 
 def device() -> str:
-    """`$MFSN_DEVICE` (`cpu`, `cuda`, `cuda:1`), else cuda where there is one, else cpu.
+    """The device: `$MFSN_DEVICE` (`cpu`, `cuda`, `cuda:1`), else cuda if available, else cpu.
 
     Raises:
-        ConfigError: if the variable asks for a GPU that is not there.
+        ConfigError: if the variable names a GPU that does not exist.
     """
     import torch
 
@@ -41,22 +42,22 @@ def device() -> str:
     there += [f"cuda:{index}" for index in range(torch.cuda.device_count())]
     if asked not in there:
         raise ConfigError(
-            f"{DEVICE_VARIABLE}={asked}: torch sees {', '.join(there)}; name one of them, or unset "
-            "the variable"
+            f"{DEVICE_VARIABLE}={asked}: torch sees {', '.join(there)}; set it to one of them, or "
+            "unset the variable"
         )
     return asked
 
 
 def threads() -> int:
-    """`$MFSN_THREADS`, else the processors this process may use: the threads of extraction.
+    """The threads of extraction: `$MFSN_THREADS`, else the processors that this process may use.
 
-    Fixed for a machine, since another number of threads rounds differently.
+    It is fixed per machine, since another number of threads rounds differently.
     """
     return _positive(THREADS_VARIABLE) or processors()
 
 
 def jobs() -> int:
-    """`$MFSN_JOBS`, else the processors this process may use: fits that run at once."""
+    """How many fits run at once: `$MFSN_JOBS`, else the processors that this process may use."""
     return _positive(JOBS_VARIABLE) or processors()
 
 
@@ -66,11 +67,11 @@ def processors() -> int:
 
 
 def feature_memory_bytes(device: str) -> int:
-    """What training may fill with features: `$MFSN_MEMORY` (GB), else half of what is free.
+    """The bytes that training may use for features: `$MFSN_MEMORY` (GB), else half of free memory.
 
     Args:
-        device: `cpu`, for this machine's memory within the limit of the process's control groups,
-            or a GPU, for its own.
+        device: `cpu` for the memory of this machine within the limits of the control groups of this
+            process, or a GPU for its own memory.
 
     Raises:
         ConfigError: if the variable is not a number of GB above 0.
@@ -84,7 +85,7 @@ def feature_memory_bytes(device: str) -> int:
 
 
 def free_memory_bytes(device: str) -> int:
-    """What a process could take now without swapping; of a GPU what no process has taken."""
+    """The free memory in bytes: on the CPU what can be used without swapping, else on the GPU."""
     if device != "cpu":
         import torch
 
@@ -100,7 +101,7 @@ def _available_bytes() -> int:
 
 
 def _left_in_control_groups() -> Iterator[int]:
-    """What is left below the limit of each control group around this process."""
+    """The bytes that are left within the limit of each control group of this process."""
     for line in _OWN_GROUPS.read_text(encoding="utf-8").splitlines():
         _, controller, own = line.split(":", 2)
         if controller in _GROUP_FILES:

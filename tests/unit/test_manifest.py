@@ -67,7 +67,7 @@ def test_the_same_table_gives_the_same_bytes(tmp_path: Path) -> None:
         (utterances().drop(columns="emotion"), "missing \\['emotion'\\]"),
         (utterances().assign(mood="x"), "unknown \\['mood'\\]"),
         (utterances(emotion=None), "column emotion has empty values"),
-        (utterances(duration_s="long"), "another type"),
+        (utterances(duration_s="long"), "the type of a column is wrong"),
         (pd.concat([utterances(), utterances()]), "1 duplicate ids, first u1"),
     ],
 )

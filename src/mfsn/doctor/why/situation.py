@@ -51,7 +51,7 @@ class Situation:
 
     @property
     def kinds(self) -> tuple[str, ...]:
-        """Everything whose rows lie in the store: waves, and the extractors of params.yaml."""
+        """Everything that has rows in the store: waves, and the extractors in params.yaml."""
         return (WAVEFORM, *self.params.extract.extractors)
 
     def digest(self, extractor: str) -> Path:
