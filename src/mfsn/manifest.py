@@ -1,13 +1,14 @@
 """The tables between stages: utterances, segments and predictions.
 
-Later stages read only these tables, never a corpus. The tables are Parquet files. Their columns and
-types are defined here, and are checked whenever a table is written or read.
+Later stages know these tables and never a corpus. The tables are Parquet files. Their columns and
+types are fixed here; they are checked when a table is written and when it is read.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -33,14 +34,14 @@ UTTERANCES = pa.schema(
         pa.field("congruent", pa.bool_()),  # demo only: whether words and prosody agree
         pa.field("duration_s", pa.float64(), nullable=False),
         pa.field("licence", pa.string(), nullable=False),
-        # JSON: the share of each class in the raters' votes if they did not agree; such utterances
-        # are used in training, but are never scored
+        # Where raters did not agree on an emotion: JSON, class to share of their votes. Such an
+        # utterance may be trained on and is never scored.
         pa.field("soft_label", pa.string()),
     ]
 )
 
 LATER = ("soft_label",)
-"""Columns that are newer than the first version; an older table is read as if they were empty."""
+"""Columns that are newer than the first version. In a table without them they are empty."""
 
 SEGMENTS = pa.schema(
     [
@@ -64,8 +65,9 @@ PREDICTION_KEYS = (
 )
 
 LABEL, PREDICTED, MEAN = "label_", "predicted_", "mean_"
-"""Prefixes of a dimension's name in tables of predicted values: for the rating, the prediction, and
-the mean rating of the fold's training data, which a model that learns nothing would predict."""
+"""What stands before the name of a dimension in tables of predicted values: the rating, the
+prediction, and the mean rating of the data that the fold's model was trained on. A model that
+learns nothing would predict this mean."""
 
 
 def segment_predictions_schema(classes: Sequence[str]) -> pa.Schema:
@@ -94,15 +96,15 @@ def predictions_schema(classes: Sequence[str]) -> pa.Schema:
 
 
 def segment_values_schema(dimensions: Sequence[str]) -> pa.Schema:
-    """Columns of the segment prediction table for dimensions: keys, then three per dimension.
+    """Columns of the segment table where dimensions are predicted: keys, then three per dimension.
 
-    `label` is still the emotion. All values are in the unit of the corpus ratings.
+    `label` is the emotion here too. All values are in the unit of the corpus's ratings.
     """
     return pa.schema([*segment_predictions_schema([]), *_values(dimensions)])
 
 
 def values_schema(dimensions: Sequence[str]) -> pa.Schema:
-    """Columns of the utterance prediction table for dimensions; see `segment_values_schema`."""
+    """Columns of the utterance table of predicted dimensions; see `segment_values_schema`."""
     id_and_keys = (pa.field("utterance_id", pa.string(), nullable=False), *PREDICTION_KEYS)
     return pa.schema([*id_and_keys, *_values(dimensions)])
 
@@ -126,12 +128,34 @@ def scored(utterances: pd.DataFrame) -> pd.DataFrame:
     return utterances[utterances["soft_label"].isna()]
 
 
-def write_table(path: Path, table: pd.DataFrame, schema: pa.Schema) -> None:
-    """Write a table as Parquet, whole or not at all; the order of its rows stays.
+def completed(utterances: pd.DataFrame) -> pd.DataFrame:
+    """A manifest with all columns of `UTTERANCES`; those that were missing are empty.
+
+    Args:
+        utterances: one row per utterance, with at least `utterance_id` and `emotion`. Where
+            `audio_sha256` is missing, all utterances count as different audio.
 
     Raises:
-        ManifestError: if a column is missing, unknown, of another type, or has empty cells that
-            must not be empty; or if an id occurs twice in a table of utterances or segments.
+        ManifestError: if one of these two columns is missing or has empty values, or if an
+            utterance id is there twice.
+    """
+    missing = [name for name in UTTERANCES.names if name not in utterances]
+    for name in ("utterance_id", "emotion"):
+        if name in missing or utterances[name].isna().any():
+            raise ManifestError(f"the manifest needs the {name} of every utterance; add it")
+    _refuse_duplicates(utterances["utterance_id"], "the manifest")
+    added: dict[str, Any] = dict.fromkeys(missing)
+    if "audio_sha256" in missing:
+        added["audio_sha256"] = utterances["utterance_id"]
+    return utterances.assign(**added)
+
+
+def write_table(path: Path, table: pd.DataFrame, schema: pa.Schema) -> None:
+    """Write a table as Parquet, in the order given. The file appears whole or not at all.
+
+    Raises:
+        ManifestError: if a column is missing or unknown, holds another type, or is empty where a
+            value is required; if an id is there twice in a table of utterances or segments.
     """
     arrow = _conform(table, schema, path)
     with replacing(path) as temporary:
@@ -139,7 +163,11 @@ def write_table(path: Path, table: pd.DataFrame, schema: pa.Schema) -> None:
 
 
 def read_table(path: Path, schema: pa.Schema | None = None) -> pd.DataFrame:
-    """Read a table that `write_table` wrote; texts are str or None.
+    """Read a table that `write_table` wrote. Text is str, or None where there is none.
+
+    Args:
+        path: of the Parquet file.
+        schema: the columns that it must have; any by default.
 
     Raises:
         ManifestError: if the file is missing, is not Parquet, or does not follow `schema`.
@@ -164,7 +192,7 @@ def read_table(path: Path, schema: pa.Schema | None = None) -> pd.DataFrame:
 
 
 def classes_of(columns: Sequence[str], prefix: str) -> list[str]:
-    """The class names after `prefix` in the columns of a prediction table, in their order."""
+    """The names of the classes, from the columns of a prediction table that begin with `prefix`."""
     return [name.removeprefix(prefix) for name in columns if name.startswith(prefix)]
 
 
@@ -174,7 +202,7 @@ def _values(dimensions: Sequence[str]) -> list[pa.Field]:
 
 
 def _completed(arrow: pa.Table, schema: pa.Schema) -> pa.Table:
-    """Add the newer columns to an older table, without values."""
+    """The table with the columns of `LATER`, which are empty where they were missing."""
     for name in LATER:
         if name in schema.names and name not in arrow.column_names:
             field = schema.field(name)
@@ -203,10 +231,10 @@ def _conform(table: pd.DataFrame, schema: pa.Schema, path: Path) -> pa.Table:
     return arrow
 
 
-def _refuse_duplicates(ids: pd.Series, path: Path) -> None:
+def _refuse_duplicates(ids: pd.Series, where: object) -> None:
     duplicates = sorted(set(ids[ids.duplicated()]))
     if duplicates:
         raise ManifestError(
-            f"{path}: {len(duplicates)} duplicate ids, first {', '.join(duplicates[:5])}; "
-            "give every utterance a unique id"
+            f"{where}: {len(duplicates)} duplicate ids, first {', '.join(duplicates[:5])}; "
+            "give every utterance an id of its own"
         )

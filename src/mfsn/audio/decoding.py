@@ -7,6 +7,7 @@ that the number of threads cannot change a sample after it is rounded to 16 bits
 from __future__ import annotations
 
 import contextlib
+import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -17,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 
+from mfsn.audio.in_memory import AudioFile, for_library
 from mfsn.audio.mp4 import decode_mp4, is_mp4, probe_mp4
 from mfsn.base.arrays import Float32, Float64, Int16, Int64
 from mfsn.errors import AudioError
@@ -67,8 +69,11 @@ def probe(path: Path) -> AudioInfo:
         return AudioInfo(file.frames, file.samplerate, file.channels)
 
 
-def decode(path: Path) -> tuple[Float64, int]:
+def decode(path: AudioFile) -> tuple[Float64, int]:
     """Decode an audio file at its own rate.
+
+    Args:
+        path: of the file, or its bytes in memory.
 
     Returns:
         Samples (frames, channels) with full scale 1, and the sample rate in hertz.
@@ -88,7 +93,7 @@ def decode(path: Path) -> tuple[Float64, int]:
     return samples_NC, rate
 
 
-def load(path: Path, sample_rate_hz: int) -> Float32:
+def load(path: AudioFile, sample_rate_hz: int) -> Float32:
     """Decode an audio file, average its channels and resample it.
 
     Args:
@@ -101,8 +106,21 @@ def load(path: Path, sample_rate_hz: int) -> Float32:
     Raises:
         AudioError: in the same cases as `decode`.
     """
-    samples_NC, rate = decode(path)
-    return resample(samples_NC.mean(axis=1), rate, sample_rate_hz).astype(np.float32)
+    return to_mono(*decode(path), sample_rate_hz)
+
+
+def to_mono(samples_NC: Float64, rate_hz: int, to_hz: int) -> Float32:
+    """Average the channels of a recording and resample it.
+
+    Args:
+        samples_NC: samples (samples, channels), full scale 1.
+        rate_hz: their rate in hertz.
+        to_hz: the rate of the result in hertz.
+
+    Returns:
+        Mono wave (samples,), full scale 1; resampling can overshoot it a little.
+    """
+    return resample(samples_NC.mean(axis=1), rate_hz, to_hz).astype(np.float32)
 
 
 def resample(wave: Float64, from_hz: int, to_hz: int) -> Float64:
@@ -179,8 +197,8 @@ def pre_emphasised(wave: Float32, coefficient: float = 0.97) -> Float32:
     return emphasised
 
 
-def _decoded(path: Path) -> tuple[Float64, int, int]:
-    """The samples, the rate, and the number of frames according to the header."""
+def _decoded(path: AudioFile) -> tuple[Float64, int, int]:
+    """Samples, rate, and how many frames the header promises."""
     if is_mp4(path):
         samples_NC, rate = decode_mp4(path)
         return samples_NC, rate, len(samples_NC)
@@ -189,12 +207,12 @@ def _decoded(path: Path) -> tuple[Float64, int, int]:
 
 
 @contextlib.contextmanager
-def _opened(path: Path) -> Iterator[soundfile.SoundFile]:
+def _opened(path: AudioFile) -> Iterator[soundfile.SoundFile]:
     if not path.is_file():
         raise AudioError(f"{path} does not exist or is not a file; check its path")
     try:
         _check_length(path)
-        with soundfile.SoundFile(path) as file:
+        with soundfile.SoundFile(for_library(path)) as file:
             if file.frames == 0:
                 raise _no_samples(path)
             yield file
@@ -206,10 +224,12 @@ def _opened(path: Path) -> Iterator[soundfile.SoundFile]:
         ) from error
 
 
-def _check_length(path: Path) -> None:
-    if path.stat().st_size == 0:
+def _check_length(path: AudioFile) -> None:
+    with path.open("rb") as file:
+        length = file.seek(0, io.SEEK_END)
+    if length == 0:
         raise _no_samples(path)
-    missing = _bytes_missing(path)
+    missing = _bytes_missing(path, length)
     if missing:
         raise AudioError(
             f"{path} is truncated: it is {missing} bytes shorter than its header says; "
@@ -217,12 +237,12 @@ def _check_length(path: Path) -> None:
         )
 
 
-def _no_samples(path: Path) -> AudioError:
+def _no_samples(path: AudioFile) -> AudioError:
     return AudioError(f"{path} contains no samples; record it again or remove it")
 
 
-def _bytes_missing(path: Path) -> int:
-    # libsndfile reads a truncated WAV or AIFF file without an error.
+def _bytes_missing(path: AudioFile, length: int) -> int:
+    # libsndfile silently reads what is there of a WAV or AIFF file that is cut short.
     with path.open("rb") as file:
         head = file.read(12)
         order, samples = _CHUNKED.get((head[:4], head[8:]), ("little", b""))
@@ -230,6 +250,6 @@ def _bytes_missing(path: Path) -> int:
             size = int.from_bytes(chunk[4:], order)
             if chunk[:4] == samples:
                 end = 0 if size >= _LENGTH_UNKNOWN else file.tell() + size
-                return max(0, end - path.stat().st_size)
+                return max(0, end - length)
             file.seek(size + size % 2, 1)
     return 0

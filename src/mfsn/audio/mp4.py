@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mfsn.audio.in_memory import AudioFile, for_library
 from mfsn.base.arrays import Float64
 from mfsn.errors import AudioError
 
@@ -17,8 +19,8 @@ if TYPE_CHECKING:
     from av.container import InputContainer
 
 
-def is_mp4(path: Path) -> bool:
-    """Whether a file begins like an MP4 file (or M4A, MOV and similar files)."""
+def is_mp4(path: AudioFile) -> bool:
+    """Whether a file begins as MP4 files (and M4A, MOV and their like) do."""
     if not path.is_file():
         return False
     with path.open("rb") as file:
@@ -36,8 +38,8 @@ def probe_mp4(path: Path) -> tuple[int, int, int]:
         return round(seconds * stream.rate), stream.rate, stream.channels
 
 
-def decode_mp4(path: Path) -> tuple[Float64, int]:
-    """Decode the first audio track.
+def decode_mp4(path: AudioFile) -> tuple[Float64, int]:
+    """Decode the first sound track.
 
     Returns:
         Samples (frames, channels) with full scale 1, and the sample rate in hertz.
@@ -62,7 +64,7 @@ def decode_mp4(path: Path) -> tuple[Float64, int]:
 
 
 @contextlib.contextmanager
-def _opened(path: Path) -> Iterator[tuple[InputContainer, AudioStream]]:
+def _opened(path: AudioFile) -> Iterator[tuple[InputContainer, AudioStream]]:
     try:
         import av
     except ImportError:
@@ -76,7 +78,7 @@ def _opened(path: Path) -> Iterator[tuple[InputContainer, AudioStream]]:
             "again from its source"
         )
     try:
-        with av.open(str(path)) as container:
+        with av.open(for_library(path), mode="r") as container:
             if not container.streams.audio:
                 raise _without_sound(path)
             yield container, container.streams.audio[0]
@@ -89,18 +91,19 @@ def _opened(path: Path) -> Iterator[tuple[InputContainer, AudioStream]]:
         ) from error
 
 
-def _without_sound(path: Path) -> AudioError:
+def _without_sound(path: AudioFile) -> AudioError:
     return AudioError(f"{path} contains no samples; copy it again from its source or remove it")
 
 
-def _bytes_missing(path: Path) -> int:
-    """How many bytes the last box of the file goes beyond the end of the file.
+def _bytes_missing(path: AudioFile) -> int:
+    """Bytes by which the last box of the file goes beyond its end.
 
     The first four bytes of a box are its size. If they are 1, the size is in eight bytes after the
     type; if they are 0, the box goes to the end of the file.
     """
-    length, position = path.stat().st_size, 0
+    position = 0
     with path.open("rb") as file:
+        length = file.seek(0, io.SEEK_END)
         while position + 8 <= length:
             file.seek(position)
             head = file.read(16)

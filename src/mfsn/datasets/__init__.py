@@ -1,1 +1,1 @@
-"""Cached features for Python: named rows and torch datasets."""
+"""The pipeline's results for Python: tables, features with named dimensions, torch datasets."""

@@ -1,41 +1,51 @@
-"""Cached rows as a torch Dataset."""
+"""Rows of features as a torch Dataset."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-import pandas as pd
 import torch
+import xarray
 from torch.utils.data import Dataset
 
-from mfsn.store.reader import FeatureReader
+from mfsn.datasets.rows import SEGMENT, UTTERANCE
 
 Item = dict[str, Any]
+FACTS = (SEGMENT, UTTERANCE, "label", "valid_frames")
+"""What an item says about its row, where it is known."""
 
 
 class FeatureDataset(Dataset[Item]):
-    """One item a row; made by `mfsn.datasets.cached.CorpusFeatures.dataset`.
+    """One item per row of an `xarray.Dataset` of `mfsn.open_features`.
 
-    An item has a float32 tensor for each array under its name (integers stay so), and `id`,
-    `utterance`, `label` (class index) and, where the arrays have frames, `valid_frames`. Rows of a
-    segment all have one shape, so that DataLoader's own collation batches them. A DataLoader asks
-    for whole batches, which are read together. No file stays open between two items, so that the
-    dataset goes to worker processes as it is.
+    An item has a tensor per variable under its name, float32 (integers stay integers) and of the
+    shape of a row. It also has `segment_id` (where a row is a segment), `utterance_id`, `label`
+    (index of the emotion) and, where there are frames, `valid_frames`. All rows of an extractor
+    have one shape, so a DataLoader can batch them as they are.
+
+    Rows are read when a batch is asked for, all rows of a batch together. No file stays open in
+    between, so the dataset can be sent to worker processes.
 
     Args:
-        reader: of the rows.
-        table: one line an item: columns `id`, `utterance`, `label` and maybe `valid_frames`.
-        arrays: names of the arrays to read.
+        rows: select rows and variables first: `features[["high"]].sel(segment_id=...)`.
+
+    Raises:
+        MissingRowError: when an item is read, if its row is gone from the store.
+        DamagedRowError: when an item is read, if its row does not match its checksum.
+
+    Example:
+        >>> dataset = mfsn.FeatureDataset(mfsn.open_features("demo", "mfcc"))  # doctest: +SKIP
+        >>> batches = torch.utils.data.DataLoader(dataset, batch_size=32)  # doctest: +SKIP
     """
 
-    def __init__(self, reader: FeatureReader, table: pd.DataFrame, arrays: Sequence[str]) -> None:
-        self._reader = reader
+    def __init__(self, rows: xarray.Dataset) -> None:
+        self._rows = rows
+        self._row = SEGMENT if SEGMENT in rows.dims else UTTERANCE
+        known = {name: rows[name].values.tolist() for name in FACTS if name in rows.coords}
         self._facts: list[Item] = [
-            {str(name): value for name, value in line.items()}
-            for line in table.to_dict(orient="records")
+            dict(zip(known, values, strict=True)) for values in zip(*known.values(), strict=True)
         ]
-        self._arrays = list(arrays)
 
     def __len__(self) -> int:
         return len(self._facts)
@@ -44,20 +54,15 @@ class FeatureDataset(Dataset[Item]):
         return self.__getitems__([index])[0]
 
     def __getitems__(self, indices: Sequence[int]) -> list[Item]:
-        """Several items, read together.
-
-        Raises:
-            MissingRowError: if a row is gone from the store.
-            DamagedRowError: if a row does not match its checksum.
-        """
-        facts = [self._facts[index] for index in indices]
-        read = self._reader.read([fact["id"] for fact in facts], self._arrays)
-        tensors = {name: _tensor(torch.from_numpy(rows)) for name, rows in read.items()}
+        """Several items, whose rows are read together; a DataLoader asks for whole batches."""
+        chosen = self._rows.isel({self._row: list(indices)})
+        tensors = {str(name): _tensor(chosen[name]) for name in chosen.data_vars}
         return [
-            fact | {name: rows[place] for name, rows in tensors.items()}
-            for place, fact in enumerate(facts)
+            self._facts[index] | {name: rows[place] for name, rows in tensors.items()}
+            for place, index in enumerate(indices)
         ]
 
 
-def _tensor(rows: torch.Tensor) -> torch.Tensor:
-    return rows.float() if rows.is_floating_point() else rows
+def _tensor(rows: xarray.DataArray) -> torch.Tensor:
+    tensor = torch.from_numpy(rows.values)
+    return tensor.float() if tensor.is_floating_point() else tensor

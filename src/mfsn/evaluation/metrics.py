@@ -7,13 +7,18 @@ Shapes: C classes, N utterances, D dimensions.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from mfsn.base.arrays import Float64, Int64
 from mfsn.errors import PredictionError
+
+Labels = npt.NDArray[Any]
+"""Labels or decisions as they are given: names of classes, or their indices."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +35,9 @@ class Scores:
     """Counts of actual class (row) and predicted class (column), (C, C)."""
 
 
-def scores(actual: npt.ArrayLike, predicted: npt.ArrayLike, classes: int) -> Scores:
+def scores(
+    actual: npt.ArrayLike, predicted: npt.ArrayLike, classes: int | Sequence[str] | None = None
+) -> Scores:
     """Score decisions against labels.
 
     A class is present if it occurs in `actual`. A class that occurs only in `predicted` has no
@@ -39,18 +46,39 @@ def scores(actual: npt.ArrayLike, predicted: npt.ArrayLike, classes: int) -> Sco
     average="macro")`.
 
     Args:
-        actual: class indices, (N,), in [0, classes).
-        predicted: class indices, (N,), in [0, classes).
-        classes: number of classes C.
+        actual: the labels, (N,): names of classes (str), or class indices from 0 (int).
+        predicted: the decisions, (N,), of the same kind.
+        classes: the names of the classes, in the order of the confusion matrix; of indices how
+            many there are. By default all classes that `actual` or `predicted` holds, names in
+            alphabetical order.
 
     Returns:
-        The scores.
+        The scores: `ua`, `wa` and `macro_f1` (float, in [0, 1]), and `confusion` (int64, (C, C)),
+        the counts of each actual class (row) by each predicted class (column).
 
     Raises:
-        PredictionError: if there is nothing to score, the lengths differ, or an index is out of
-            range.
+        PredictionError: if there is nothing to score, the lengths differ, or a label or decision
+            is not one of the classes.
+
+    Example:
+        >>> found = scores(["sad", "sad", "angry"], ["sad", "angry", "angry"])
+        >>> found.ua, round(found.wa, 3)
+        (0.75, 0.667)
+        >>> found.confusion  # rows and columns: angry, sad
+        array([[1, 0],
+               [1, 1]])
     """
-    return scores_of(confusion_matrix(actual, predicted, classes))
+    rows, columns = np.asarray(actual), np.asarray(predicted)
+    _check_shapes(rows, columns)
+    if _are_names(rows) and _are_names(columns):
+        names = classes if isinstance(classes, Sequence) else sorted({*rows, *columns})
+        rows, columns = _indices(rows, names), _indices(columns, names)
+        return scores_of(confusion_matrix(rows, columns, len(names)))
+    _check_types(rows, columns)
+    if classes is None:
+        classes = int(max(rows.max(), columns.max())) + 1
+    count = classes if isinstance(classes, int) else len(classes)
+    return scores_of(confusion_matrix(rows, columns, count))
 
 
 def confusion_matrix(actual: npt.ArrayLike, predicted: npt.ArrayLike, classes: int) -> Int64:
@@ -144,17 +172,43 @@ def rates(confusion: Float64) -> dict[str, Float64]:
     }
 
 
-def _check(
-    actual: npt.NDArray[np.generic], predicted: npt.NDArray[np.generic], classes: int
-) -> None:
-    if actual.ndim != 1 or actual.shape != predicted.shape or not actual.size:
+def _check(rows: Labels, columns: Labels, classes: int) -> None:
+    _check_shapes(rows, columns)
+    _check_types(rows, columns)
+    indices = np.concatenate([rows, columns])
+    if indices.min() < 0 or indices.max() >= classes:
         raise PredictionError(
-            f"cannot score decisions of shape {predicted.shape} against labels of shape "
-            f"{actual.shape}; both must be lists of the same length with at least one entry"
+            f"cannot score class indices from {indices.min()} to {indices.max()}; they must be "
+            f"whole numbers from 0 to {classes - 1}"
         )
-    indices = np.concatenate([actual, predicted])
-    if indices.dtype.kind not in "iu" or indices.min() < 0 or indices.max() >= classes:
+
+
+def _check_shapes(rows: Labels, columns: Labels) -> None:
+    if rows.ndim != 1 or rows.shape != columns.shape or not rows.size:
         raise PredictionError(
-            f"cannot score class indices from {indices.min()} to {indices.max()} of type "
-            f"{indices.dtype}; they must be whole numbers from 0 to {classes - 1}"
+            f"cannot score decisions of shape {columns.shape} against labels of shape "
+            f"{rows.shape}; both must be lists of the same length with at least one entry"
         )
+
+
+def _check_types(rows: Labels, columns: Labels) -> None:
+    if rows.dtype.kind not in "iu" or columns.dtype.kind not in "iu":
+        raise PredictionError(
+            f"cannot score decisions of type {columns.dtype} against labels of type {rows.dtype}; "
+            "both must be names of classes, or both whole numbers"
+        )
+
+
+def _are_names(labels: Labels) -> bool:
+    return all(isinstance(label, str) for label in labels)
+
+
+def _indices(labels: Labels, classes: Sequence[str]) -> Int64:
+    index = {name: place for place, name in enumerate(classes)}
+    others = sorted({*labels} - index.keys())
+    if others:
+        raise PredictionError(
+            f"cannot score {', '.join(others)}, which is none of the classes "
+            f"{', '.join(classes)}; correct the labels, or name all classes"
+        )
+    return np.array([index[name] for name in labels], np.int64)

@@ -1,4 +1,4 @@
-"""Audio files in, emotions out: a trained model applied to recordings of any length and rate.
+"""Recordings in, emotions out: a trained model applied to recordings of any length and rate.
 
 Recordings go the way of the corpus: the same decoding, cutting, extractors, storage dtypes and
 aggregation, in memory instead of the cache. A recording of the corpus gets what the pipeline would
@@ -9,7 +9,7 @@ Shapes: S segments, C classes, D dimensions.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from mfsn.evaluation.config import EvaluateConfig
 from mfsn.features.base import Extractor, store_spec
 from mfsn.features.extraction.in_memory import (
     Recording,
+    Source,
     Span,
     groups,
     load_recordings,
@@ -43,39 +44,49 @@ from mfsn.workspace import find_workspace
 
 Said = dict[str, Any]
 """Some fields of a `Prediction` or `Piece`."""
-Paths = Sequence[str | Path]
 
 
 def predict(
-    paths: Paths,
-    workspace: Path | None = None,
+    recordings: Source | Iterable[Source],
+    workspace: str | Path | None = None,
     model: str | Path | None = None,
     keep_going: bool = False,
 ) -> Predictions:
-    """Predict emotions (or their dimensions) of audio of any length, rate and channel count.
+    """Predict the emotions of recordings, or their dimensions, by a model of an experiment.
 
     Args:
-        paths: files that libsndfile reads (WAV, FLAC, Ogg, MP3, ...).
+        recordings: one recording or several, of any length, rate and number of channels. Each is
+            the path of an audio file that libsndfile reads (WAV, FLAC, Ogg, MP3, ...) or of an MP4
+            file; a file that is open in binary mode; or a tuple (wave, rate in Hz), where the wave
+            is an array (samples,) or (channels, samples) of floating-point numbers in [-1, 1] or
+            of int16.
         workspace: the checkout; by default the one around the current folder.
         model: folder of a trained model below `models` of an experiment's results; by default the
             best one of the experiment in params.yaml, see `best_model`.
         keep_going: predict what can be decoded; the others are named in `failures`.
 
+    Returns:
+        One `Prediction` per recording, in their order, and `to_frame()` for a pandas table.
+
     Raises:
-        PredictionError: if there is no file, no trained model, or its features cannot be made
+        PredictionError: if there is no recording, no trained model, or its features cannot be made
             again as they were.
-        AudioError: if files cannot be decoded; all of them are named. With `keep_going` only if
-            none can be.
+        AudioError: if recordings cannot be decoded; all of them are named. With `keep_going` only
+            if none can be.
         ConfigError: if params.yaml, or a parameter kept with the model, is not understood.
         ModelLoadError: if an encoder cannot be loaded.
         TrainingError: if the model's weights are damaged.
         RangeError: if a feature does not fit its storage dtype.
         WorkspaceError: if no workspace is given and the current folder lies in none.
+
+    Example:
+        >>> predictions = mfsn.predict(["call.wav", (wave, 16_000)])  # doctest: +SKIP
+        >>> predictions.to_frame()  # doctest: +SKIP
     """
-    home = workspace or find_workspace()
+    home = find_workspace() if workspace is None else Path(workspace)
     params = load_params(home)
     folder = Path(model) if model else best_model(outputs_of(params, home).models)
-    return Predictor(folder, params.evaluate).predict(paths, keep_going)
+    return Predictor(folder, params.evaluate).predict(recordings, keep_going)
 
 
 def best_model(models: Path) -> Path:
@@ -123,22 +134,24 @@ class Predictor:
         self.dimensions: tuple[str, ...] = tuple(self._record.get("dimensions", ()))
         """What it predicts instead of them, if it does."""
 
-    def predict(self, paths: Paths, keep_going: bool = False) -> Predictions:
-        """Predict audio files; arguments as of `predict` of this module.
+    def predict(
+        self, recordings: Source | Iterable[Source], keep_going: bool = False
+    ) -> Predictions:
+        """Predict recordings; arguments as of `predict` of this module.
 
         Raises:
             MfsnError: as `predict` of this module, for what concerns audio files.
         """
         torch.set_num_threads(runtime.threads())
-        recordings, failures = load_recordings(paths, self._segment)
-        if failures and not (keep_going and recordings):
+        loaded, failures = load_recordings(recordings, self._segment)
+        if failures and not (keep_going and loaded):
             raise _unusable(failures)
         files: list[Prediction] = []
-        with tqdm(total=len(recordings), desc="predict", unit="file", disable=None) as progress:
-            for group in groups(recordings):
+        with tqdm(total=len(loaded), desc="predict", unit="file", disable=None) as progress:
+            for group in groups(loaded):
                 files += self._decide(group)
                 progress.update(len(group))
-        warnings = [*doubts(self._run), *(f"{r.path} is silent" for r in recordings if r.silent)]
+        warnings = [*doubts(self._run), *(f"{r.path} is silent" for r in loaded if r.silent)]
         model = describe(self._record, self._run)
         return Predictions(model, tuple(warnings), tuple(files), tuple(failures))
 

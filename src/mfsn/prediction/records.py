@@ -25,6 +25,8 @@ class Prediction:
     """What a model says about a recording."""
 
     path: str
+    """The path that was given, the name of the open file, or `recording 2` for the second of
+    several recordings where it has neither."""
     emotion: str | None
     """None where the model predicts dimensions."""
     posteriors: dict[str, float]
@@ -37,20 +39,23 @@ class Prediction:
 
 @dataclass(frozen=True)
 class Predictions:
-    """Predictions for some files, by one model."""
+    """Predictions for some recordings, by one model."""
 
     model: str
     """Which one, in words."""
     warnings: tuple[str, ...]
     """Reasons not to trust them; empty where none is known."""
     files: tuple[Prediction, ...]
-    """In the order of the paths that were given."""
+    """One per recording that can be decoded, in the order in which they were given."""
     failures: tuple[str, ...] = ()
-    """A sentence for each path that is not among `files`, because it cannot be decoded."""
+    """A sentence for each recording that is not among `files`, because it cannot be decoded."""
 
     def to_frame(self) -> pd.DataFrame:
-        """One row a file: path, emotion, duration, posterior of each class; or path, duration and
-        the value of each dimension.
+        """One row per recording.
+
+        Columns: `path`; `emotion` (str); `duration_s` in seconds (float64); `posterior_<class>`
+        for each class (float64, in [0, 1]). Where the model predicts dimensions there is no
+        emotion, and a column for each dimension in the unit of the corpus's ratings.
         """
         return pd.DataFrame([_row(file) for file in self.files])
 

@@ -10,12 +10,13 @@ Utterances with a soft label, whose raters did not agree, train; they are never 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from mfsn import plugins
 from mfsn.errors import ConfigError, ProtocolError
-from mfsn.manifest import scored
+from mfsn.manifest import completed, scored
 from mfsn.protocols.config import ProtocolConfig
 from mfsn.protocols.division import Divide, Division
 from mfsn.protocols.fold import Fold, check_fold, describe, some
@@ -23,34 +24,61 @@ from mfsn.protocols.fold import Fold, check_fold, describe, some
 __all__ = ["Fold", "describe", "make_folds"]
 
 
-def make_folds(manifest: pd.DataFrame, config: ProtocolConfig, workspace: Path) -> list[Fold]:
+def make_folds(
+    manifest: pd.DataFrame,
+    protocol: str | ProtocolConfig,
+    workspace: Path | None = None,
+    **parameters: Any,
+) -> list[Fold]:
     """Divide a corpus by a protocol, and check every fold.
 
     Args:
-        manifest: the utterances (`mfsn.manifest.UTTERANCES`); their labels are already merged and
-            chosen.
-        config: the protocol and its parameters.
-        workspace: the folder that a fold file's relative path starts from.
+        manifest: one row per utterance, as `mfsn.load_manifest` gives it; the labels are already
+            merged and chosen. It needs the columns `utterance_id` and `emotion`, and `speaker`,
+            `session` or `split` where the protocol reads them. Without `audio_sha256`, no two
+            utterances count as the same audio; without `soft_label`, all utterances are scored.
+        protocol: its name, such as `leave_one_speaker_out`, or the protocol with its parameters.
+        workspace: the folder that a fold file's relative path starts from; by default the current
+            folder.
+        **parameters: parameters of the protocol, such as `folds`, `seed` or `file`; see
+            `mfsn.protocols.config.ProtocolConfig`.
+
+    Returns:
+        The folds. Each has a `name`, and the utterance ids of `train`, `dev` and `test` as tuples,
+        in the order of the manifest.
 
     Raises:
         ProtocolError: if the corpus lacks speakers, sessions or splits that the protocol needs, or
             has too few of them, or too few utterances of a class; if a fold file is missing, or
             names something that the corpus does not have; if the protocol names unknown utterances;
             or as `mfsn.protocols.fold.check_fold`.
-        ConfigError: if a fold file has unknown or wrong entries; if the protocol's plug-in cannot
-            be imported, or its result is not a `Division`.
+        ConfigError: if there is no such protocol or parameter; if a fold file has unknown or wrong
+            entries; if the protocol's plug-in cannot be imported, or its result is not a
+            `Division`.
+        ManifestError: if an utterance has no id or emotion, or an id is there twice.
+
+    Example:
+        >>> folds = mfsn.make_folds(manifest, "grouped_k_fold", folds=5)  # doctest: +SKIP
+        >>> folds[0].test[:2]  # doctest: +SKIP
+        ('v01-angry-angry-long-3', 'v01-angry-angry-medium-2')
     """
+    config, manifest = _parsed(protocol, parameters), completed(manifest)
     if manifest.empty:
         raise ProtocolError(
             "the corpus has no utterances; excluded.json, which `prepare` wrote, says why"
         )
     divide: Divide = plugins.load("protocols", config.name)
-    division = divide(manifest, config, workspace)
+    division = divide(manifest, config, workspace or Path())
     _refuse_unusable(division, manifest, config.name)
     folds = _folds_of(division, manifest)
     for fold in folds:
         check_fold(fold, manifest)
     return folds
+
+
+def _parsed(protocol: str | ProtocolConfig, parameters: dict[str, Any]) -> ProtocolConfig:
+    values = {"name": protocol} if isinstance(protocol, str) else protocol.model_dump()
+    return ProtocolConfig.parse({**values, **parameters}, where="protocol")
 
 
 def _refuse_unusable(division: object, manifest: pd.DataFrame, name: str) -> None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import io
+import numbers
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 
 from mfsn.audio import decoding as audio
+from mfsn.audio.in_memory import AudioFile, FileInMemory, samples_of
 from mfsn.base.arrays import Int16, Int64
 from mfsn.errors import AudioError, PredictionError
 from mfsn.features.base import Extractor
@@ -19,6 +22,10 @@ from mfsn.segments.extractor_input import hear_segments, hear_utterance
 from mfsn.segments.waves import cut
 
 Rows = dict[str, npt.NDArray[Any]]
+Source = str | Path | BinaryIO | tuple[npt.ArrayLike, float]
+"""A recording: the path of an audio file; a file that is open in binary mode, which is read from
+where it stands; or a wave and its rate in hertz. A wave is an array (samples,) or (channels,
+samples) of floating-point numbers in [-1, 1] or of int16."""
 Span = tuple[int, int]
 """First sample, and the one behind the last."""
 
@@ -28,9 +35,10 @@ GROUP_SEGMENTS = 64
 
 @dataclass(frozen=True)
 class Recording:
-    """A decoded file, cut into S segments of N samples."""
+    """A decoded recording, cut into S segments of N samples."""
 
     path: str
+    """Its path, or what it is called in messages where it has none."""
     waves: Int16
     """(S, N), the last padded with zeros at its end."""
     valid_S: Int64
@@ -56,26 +64,79 @@ class Recording:
 
 
 def load_recordings(
-    paths: Sequence[str | Path], segment: SegmentConfig
+    recordings: Source | Iterable[Source], segment: SegmentConfig
 ) -> tuple[list[Recording], list[str]]:
-    """Decode and cut files.
+    """Decode and cut recordings.
+
+    Args:
+        recordings: one recording or several; see `Source`.
+        segment: how they are cut.
 
     Returns:
-        Those that can be decoded, in their order, and a sentence for each of the others.
+        The recordings that can be decoded, in their order, and a sentence for each of the others.
 
     Raises:
-        PredictionError: if there is no path.
+        PredictionError: if there is no recording.
     """
-    if not paths:
-        raise PredictionError("there is no file to predict; name at least one audio file")
-    recordings, failures = [], []
-    for path in paths:
+    loaded, failures = [], []
+    for number, source in enumerate(_listed(recordings), start=1):
         try:
-            wave = audio.load(Path(path), segment.sample_rate_hz)
-            recordings.append(Recording(str(path), *cut(audio.to_int16(wave)[0], segment), segment))
+            loaded.append(load_recording(source, segment, f"recording {number}"))
         except AudioError as error:
             failures.append(str(error))
-    return recordings, failures
+    if not loaded and not failures:
+        raise PredictionError("there is no recording; give at least one audio file or array")
+    return loaded, failures
+
+
+def load_recording(source: Source, segment: SegmentConfig, name: str) -> Recording:
+    """Decode and cut one recording.
+
+    Args:
+        source: see `Source`.
+        segment: how it is cut.
+        name: what it is called where it is neither a path nor an open file with a name.
+
+    Raises:
+        AudioError: if it cannot be decoded, or is none of what `Source` lists.
+    """
+    if isinstance(source, tuple) and len(source) == 2:
+        samples_NC, rate_hz, called = samples_of(source[0], name), _rate(source[1], name), name
+    else:
+        file = _file(source, name)
+        (samples_NC, rate_hz), called = audio.decode(file), str(file)
+    wave = audio.to_mono(samples_NC, rate_hz, segment.sample_rate_hz)
+    return Recording(called, *cut(audio.to_int16(wave)[0], segment), segment)
+
+
+def _listed(recordings: Source | Iterable[Source]) -> list[Any]:
+    """Several recordings, or the only one."""
+    if isinstance(recordings, tuple):
+        is_one = len(recordings) == 2 and isinstance(recordings[1], numbers.Number)
+    else:
+        is_one = isinstance(recordings, str | Path | np.ndarray) or hasattr(recordings, "read")
+    return [recordings] if is_one else list(recordings)  # type: ignore[arg-type]
+
+
+def _file(source: object, name: str) -> AudioFile:
+    if isinstance(source, str | Path):
+        return Path(source)
+    read = getattr(source, "read", None)
+    content = read() if read and not isinstance(source, io.TextIOBase) else None
+    if not isinstance(content, bytes):
+        raise AudioError(
+            f"{name} is a {type(source).__name__}, which cannot be decoded; give a path, a file "
+            "that is open in binary mode, or a tuple (wave, rate in Hz)"
+        )
+    called = getattr(source, "name", None)
+    return FileInMemory(called if isinstance(called, str) else name, content)
+
+
+def _rate(rate_hz: float, name: str) -> int:
+    is_number = isinstance(rate_hz, numbers.Real)
+    if not (is_number and float(rate_hz).is_integer() and rate_hz >= 1):
+        raise AudioError(f"{name} has a rate of {rate_hz}; give a whole number of hertz from 1")
+    return int(rate_hz)
 
 
 def groups(recordings: Sequence[Recording]) -> Iterator[list[Recording]]:
