@@ -64,6 +64,10 @@ class Params(Config):
     """All of params.yaml.
 
     Sections of plug-ins, which have the name of their extractor or system, are in `plugins`.
+
+    Example:
+        >>> mfsn.load_params(Path()).protocol.name  # doctest: +SKIP
+        'leave_one_session_out'
     """
 
     experiment: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
@@ -246,6 +250,10 @@ def load_params(workspace: Path) -> Params:
     Raises:
         ConfigError: if params.yaml is missing, is not YAML, or holds a name or value that is not
             allowed; one line for every problem.
+
+    Example:
+        >>> mfsn.load_params(Path("checkout")).corpus.name  # doctest: +SKIP
+        'demo'
     """
     return Params.parse(read_yaml(workspace / "params.yaml"), where="params.yaml")
 

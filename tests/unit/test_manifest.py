@@ -14,6 +14,7 @@ from mfsn.manifest import (
     SEGMENTS,
     UTTERANCES,
     classes_of,
+    completed,
     predictions_schema,
     read_table,
     segment_id,
@@ -123,3 +124,28 @@ def test_several_folds_may_predict_one_utterance(tmp_path: Path) -> None:
 
 def test_segment_ids() -> None:
     assert segment_id("03-01", 2) == "03-01#2"
+
+
+def test_a_manifest_of_two_columns_is_completed() -> None:
+    given = pd.DataFrame({"utterance_id": ["a", "b"], "emotion": ["sad", "happy"], "mood": 1})
+    table = completed(given)
+    assert set(table.columns) == {*UTTERANCES.names, "mood"}
+    assert table["audio_sha256"].tolist() == ["a", "b"]
+    assert table["speaker"].isna().all()
+    assert list(given.columns) == ["utterance_id", "emotion", "mood"]
+    whole = utterances()
+    pd.testing.assert_frame_equal(completed(whole), whole)
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        (utterances().drop(columns="emotion"), "needs the emotion of every utterance"),
+        (utterances(emotion=None), "needs the emotion"),
+        (utterances().drop(columns="utterance_id"), "needs the utterance_id"),
+        (pd.concat([utterances(), utterances()]), "the manifest: 1 duplicate ids, first u1"),
+    ],
+)
+def test_a_manifest_that_cannot_be_completed_is_refused(table: pd.DataFrame, message: str) -> None:
+    with pytest.raises(ManifestError, match=message):
+        completed(table)

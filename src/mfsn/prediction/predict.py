@@ -109,7 +109,14 @@ def best_model(models: Path) -> Path:
 
 
 class Predictor:
-    """A trained model with its extractors, loaded once for any number of calls."""
+    """A trained model with its extractors, loaded once for any number of calls.
+
+    Example:
+        >>> folder = Path("data/results/demo/mfsn/models/1-seed0")  # doctest: +SKIP
+        >>> predictor = mfsn.Predictor(folder)  # doctest: +SKIP
+        >>> predictor.predict("call.wav").files[0].emotion  # doctest: +SKIP
+        'sad'
+    """
 
     def __init__(self, folder: Path, evaluate: EvaluateConfig | None = None) -> None:
         """Load a model of the train stage.

@@ -21,6 +21,12 @@ class FeatureReader:
     Attributes:
         digest: what names the rows.
         ids: all segment ids (utterance ids for extractors of that scope), sorted.
+
+    Example:
+        >>> digest = Path("data/prepared/demo/features/mfcc.json")  # doctest: +SKIP
+        >>> reader = mfsn.FeatureReader.open(digest, Path("data/store"))  # doctest: +SKIP
+        >>> reader.read(reader.ids[:2])["mfcc"].shape  # doctest: +SKIP
+        (2, 300, 40)
     """
 
     def __init__(self, digest: Digest, store: Store) -> None:

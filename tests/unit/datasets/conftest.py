@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import re
+import runpy
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,7 +13,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
+from mfsn.corpora.demo.plan import plan_demo
 from mfsn.manifest import SEGMENTS, UTTERANCES, write_table
 from mfsn.store.digest import Digest
 from mfsn.store.spec import ArraySpec, StoreSpec
@@ -90,3 +96,55 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         digest.write(outputs.digest(extractor))
     monkeypatch.chdir(checkout / "src")
     return checkout
+
+
+STAGES = ("scan", "prepare", "segment", "extract sec", "extract mfcc", "extract functionals",
+          "search", "train", "evaluate")  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory, checkout: Path) -> Path:
+    """A workspace whose stages have run: 48 utterances of the demo, and the classical baseline."""
+    root = tmp_path_factory.mktemp("demo")
+    (root / "stages").symlink_to(checkout / "stages")
+    (root / "src").symlink_to(checkout / "src")
+    shutil.copy(checkout / "dvc.yaml", root)
+    write_params(root, checkout)
+    spoken = [
+        utterance
+        for utterance in plan_demo()
+        if utterance.speaker <= "v06" and re.search("-sad-(short|long)-", utterance.name)
+    ]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("mfsn.corpora.demo.speech.plan_demo", lambda: spoken)
+        patch.syspath_prepend(checkout / "stages")
+        enter(root, patch)
+        for stage in STAGES:
+            patch.setattr("sys.argv", stage.split())
+            script = checkout / "stages" / f"{stage.split()[0]}.py"
+            runpy.run_path(str(script), run_name="__main__")
+    return root
+
+
+def write_params(root: Path, checkout: Path) -> None:
+    params = yaml.safe_load((checkout / "params.yaml").read_text())
+    params |= {"system": "classical", "experiment": "first"}
+    params["extract"] |= {"unread": True}
+    params["prepare"] |= {"require_complete": False}
+    params["evaluate"] |= {"interval_draws": 20}
+    (root / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+
+
+def enter(root: Path, patch: pytest.MonkeyPatch) -> None:
+    for variable in [name for name in os.environ if name.startswith(("MFSN_", "DVC_"))]:
+        patch.delenv(variable)
+    patch.setenv("MFSN_THREADS", "1")
+    patch.setenv("MFSN_JOBS", "1")
+    patch.chdir(root)
+
+
+@pytest.fixture
+def in_demo(demo: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The workspace of `demo`, which is also the current folder."""
+    enter(demo, monkeypatch)
+    return demo

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from mfsn.errors import PredictionError
@@ -63,3 +64,43 @@ def test_small_index_types_do_not_overflow() -> None:
 def test_what_cannot_be_scored_is_refused(actual: object, predicted: object, words: str) -> None:
     with pytest.raises(PredictionError, match=words):
         scores(actual, predicted, 3)  # type: ignore[arg-type]
+
+
+def test_names_are_scored_as_their_indices_are() -> None:
+    rng = np.random.default_rng(0)
+    actual, predicted = rng.integers(0, 3, (2, 60))
+    names = np.array(["angry", "happy", "sad"])
+    expected = scores(actual, predicted, 3)
+    for kind in (list, np.array, pd.Series, pd.Categorical):
+        found = scores(kind(names[actual]), kind(names[predicted]))
+        assert (found.ua, found.wa, found.macro_f1) == (expected.ua, expected.wa, expected.macro_f1)
+        np.testing.assert_array_equal(found.confusion, expected.confusion)
+
+
+def test_the_order_of_names_is_that_of_the_confusion_matrix() -> None:
+    found = scores(["b", "b"], ["b", "a"], ["c", "b", "a"])
+    assert found.confusion.tolist() == [[0, 0, 0], [0, 1, 1], [0, 0, 0]]
+    assert scores(["b", "b"], ["b", "a"]).confusion.tolist() == [[0, 0], [1, 1]]
+
+
+def test_the_number_of_classes_follows_from_the_indices_and_from_names() -> None:
+    assert scores([0, 2], [0, 1]).confusion.shape == (3, 3)
+    assert scores([0, 2], [0, 1], ["a", "b", "c", "d"]).confusion.shape == (4, 4)
+
+
+@pytest.mark.parametrize(
+    ("actual", "predicted", "classes", "words"),
+    [
+        (["sad", "bored"], ["sad", "sad"], ["sad"], "cannot score bored, .* none of the classes"),
+        (["sad", None], ["sad", "sad"], None, "both must be names"),
+        (["sad"], [0], None, "both must be names"),
+        ([], [], None, "at least one"),
+        ([["sad"]], [["sad"]], None, "lists"),
+        ([0, -1], [0, 0], None, "from -1"),
+    ],
+)
+def test_names_that_cannot_be_scored_are_refused(
+    actual: object, predicted: object, classes: list[str] | None, words: str
+) -> None:
+    with pytest.raises(PredictionError, match=words):
+        scores(actual, predicted, classes)  # type: ignore[arg-type]

@@ -17,6 +17,7 @@ import pytest
 import soundfile
 import yaml
 
+import mfsn
 from mfsn import cli
 from mfsn.errors import AudioError, ConfigError, PredictionError
 from mfsn.features.config import FunctionalsConfig
@@ -199,6 +200,21 @@ def test_files_do_not_influence_each_other(toy: Toy, system: str) -> None:
         assert one.posteriors == pytest.approx(other.posteriors, abs=1e-6)
 
 
+def test_arrays_and_open_files_are_predicted_as_the_file_is(toy: Toy) -> None:
+    path = toy.file(11)
+    wave, rate = soundfile.read(path, dtype="int16")
+    with path.open("rb") as opened:
+        found = mfsn.predict([path, (wave, rate), opened], toy.root, best_model(toy.models("mfsn")))
+    first = found.files[0]
+    assert [file.path for file in found.files] == [str(path), "recording 2", str(path)]
+    for file in found.files[1:]:
+        assert file.posteriors == first.posteriors
+        assert file.pieces == first.pieces
+    (alone,) = Predictor(best_model(toy.models("mfsn"))).predict((wave, rate)).files
+    assert alone.path == "recording 1"
+    assert alone.posteriors == pytest.approx(first.posteriors, abs=1e-6)
+
+
 def test_any_rate_channel_count_and_length_is_taken(toy: Toy, tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     shapes = [(44_100, (90_000, 2)), (8_000, (3, 1)), (48_000, (48_000, 6)), (16_000, (1,))]
@@ -343,7 +359,7 @@ def test_copies_at_other_speeds_are_left_out(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_no_file_is_refused(toy: Toy) -> None:
-    with pytest.raises(PredictionError, match="name at least one audio file"):
+    with pytest.raises(PredictionError, match="give at least one audio file or array"):
         Predictor(best_model(toy.models("acoustic"))).predict([])
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from mfsn.errors import ConfigError, ProtocolError
+from mfsn.errors import ConfigError, ManifestError, ProtocolError
 from mfsn.protocols.config import ProtocolConfig
 from mfsn.protocols.division import Division
 from mfsn.protocols.make import Fold, describe, make_folds
@@ -63,6 +63,27 @@ def test_sessions_are_left_out_one_by_one_and_the_next_one_is_for_development() 
     assert [speakers_of(fold.dev) for fold in folds] == [{"2a", "2b"}, {"3a", "3b"}, {"1a", "1b"}]
     assert speakers_of(folds[0].train) == {"3a", "3b"}
     assert all(fold.speaker_independent for fold in folds)
+
+
+def test_a_protocol_can_be_named_with_its_parameters() -> None:
+    config = ProtocolConfig(name="grouped_k_fold", folds=3, seed=2)
+    expected = make_folds(corpus(), config, Path())
+    assert make_folds(corpus(), "grouped_k_fold", folds=3, seed=2) == expected
+    assert make_folds(corpus(), ProtocolConfig(name="grouped_k_fold"), folds=3, seed=2) == expected
+    with pytest.raises(ConfigError, match="protocol: fold is not a parameter"):
+        make_folds(corpus(), "grouped_k_fold", fold=3)
+    with pytest.raises(ConfigError, match="protocol"):
+        make_folds(corpus(), "leave_one_day_out")
+
+
+def test_a_table_needs_only_what_the_protocol_reads() -> None:
+    narrow = corpus()[["utterance_id", "emotion", "speaker"]]
+    name = "leave_one_speaker_out"
+    assert make_folds(narrow, name) == make_folds(corpus(), name)
+    with pytest.raises(ProtocolError, match="needs the session of every utterance"):
+        make_folds(narrow, "leave_one_session_out")
+    with pytest.raises(ManifestError, match="needs the emotion"):
+        make_folds(narrow.drop(columns="emotion"), name)
 
 
 def test_speakers_are_left_out_one_by_one() -> None:
