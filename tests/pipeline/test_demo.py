@@ -5,14 +5,12 @@ The classical baseline does it in seconds; what the networks reach stands in ben
 
 from __future__ import annotations
 
-import re
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-import mfsn.datasets.cached
 from mfsn.base.files import read_json
 
 pytestmark = [pytest.mark.pipeline, pytest.mark.xdist_group("demo")]
@@ -47,13 +45,3 @@ def test_the_demo_is_learnt_far_above_chance_and_shuffled_labels_are_not(demo: A
     assert held_out_ua(demo) > 2.5 * CHANCE
     # Five folds of 96 utterances: the standard error at chance is 2 points.
     assert abs(held_out_ua(demo, optimisation__shuffle_labels=True) - CHANCE) < 0.1
-
-
-def test_examples_of_python_give_what_they_show(demo: Any, checkout: Path) -> None:
-    run(demo, "extract", "sec")
-    readme = (checkout / "README.md").read_text(encoding="utf-8")
-    shown = re.findall(r"^```pycon\n(.*?)^```", readme, re.DOTALL | re.MULTILINE)
-    (demo.root / "shown.txt").write_text("\n".join([mfsn.datasets.cached.__doc__ or "", *shown]))
-    code = "import doctest; print(doctest.testfile('shown.txt', module_relative=False))"
-    done = demo.run(sys.executable, "-c", code)
-    assert re.search(r"TestResults\(failed=0, attempted=[1-9]", done.stdout), done.stdout

@@ -100,7 +100,7 @@ def test_an_encoder_that_was_trained_in_place_is_another(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("arguments", "error", "says"),
     [
-        ((NOISE, 16_000, "mfccs", {}), ConfigError, "mfccs is not an extractor; known are sec"),
+        ((NOISE, 16_000, "mfccs", {}), ConfigError, "no extractor 'mfccs' .did you mean mfcc"),
         ((NOISE, 16_000, "mfcc", {"bands": 3}), ConfigError, "mfcc: bands is not a parameter"),
         ((NOISE, 0, "mfcc", {}), AudioError, "recording has a rate of 0; give a whole number"),
         ((NOISE * 30_000, 16_000, "mfcc", {}), AudioError, "divide samples .* by 32768"),
