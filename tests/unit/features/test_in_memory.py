@@ -79,6 +79,7 @@ def test_several_come_in_any_collection(path: Path, several: Any) -> None:
         ([(NOISE, RATE)], r"recording 1 has the shape \(30000, 2\)"),
         ([io.BytesIO(b"x")], "recording 1 cannot be read as audio"),
         ([None], "recording 1 is a NoneType"),
+        (16_000, "recording 1 is a int"),
     ],
 )
 def test_what_is_no_recording_is_named(source: Any, says: str) -> None:

@@ -111,11 +111,11 @@ def load_recording(source: Source, segment: SegmentConfig, name: str) -> Recordi
 
 def _listed(recordings: Source | Iterable[Source]) -> list[Any]:
     """Several recordings, or the only one."""
-    if isinstance(recordings, tuple):
-        is_one = len(recordings) == 2 and isinstance(recordings[1], numbers.Number)
+    if isinstance(recordings, tuple) and len(recordings) == 2:
+        is_one = isinstance(recordings[1], numbers.Number)
     else:
-        is_one = isinstance(recordings, str | Path | np.ndarray) or hasattr(recordings, "read")
-    return [recordings] if is_one else list(recordings)  # type: ignore[arg-type]
+        is_one = isinstance(recordings, str | np.ndarray) or hasattr(recordings, "read")
+    return [recordings] if is_one or not isinstance(recordings, Iterable) else list(recordings)
 
 
 def _file(source: object, name: str) -> AudioFile:
