@@ -163,7 +163,7 @@ def write_table(path: Path, table: pd.DataFrame, schema: pa.Schema) -> None:
 
 
 def read_table(path: Path, schema: pa.Schema | None = None) -> pd.DataFrame:
-    """Read a table that `write_table` wrote. Text is str, or None where there is none.
+    """Read a table that `write_table` wrote. Text is str, or missing (`isna()`) where unknown.
 
     Args:
         path: of the Parquet file.

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import doctest
 import importlib.util
 import subprocess
 import sys
 
+import numpy
 import pytest
 
 import mfsn
@@ -22,6 +24,15 @@ def test_importing_the_package_imports_nothing_heavy() -> None:
 def test_every_public_name_is_there_and_documented(name: str) -> None:
     assert ">>>" in getattr(mfsn, name).__doc__
     assert name in dir(mfsn)
+
+
+@pytest.mark.parametrize("name", mfsn.__all__)
+def test_examples_of_docstrings_give_what_they_show(name: str) -> None:
+    """Those that need a checkout with results are skipped here, and stand in docs/python.md."""
+    globs = {"mfsn": mfsn, "numpy": numpy, name: getattr(mfsn, name)}
+    runner = doctest.DocTestRunner()
+    for test in doctest.DocTestFinder(recurse=False).find(globs[name], name, globs=globs):
+        assert runner.run(test).failed == 0
 
 
 @pytest.mark.parametrize("name", mfsn.__all__)

@@ -21,7 +21,7 @@ def load_manifest(workspace_or_path: str | Path | None = None) -> pd.DataFrame:
 
     Returns:
         One row per utterance that can be used, in the order of the corpus. Labels are merged and
-        chosen as params.yaml says. Text is None where it is unknown, numbers are NaN. Columns:
+        chosen as params.yaml says. What is unknown is missing (`isna()`). Columns:
 
         - `utterance_id` (str): unique in the corpus;
         - `path` (str): of the recording, relative to the corpus folder, with `/`;
