@@ -31,8 +31,8 @@ def test_bytes_are_decoded_as_the_file_is(tmp_path: Path, suffix: str) -> None:
 @pytest.mark.parametrize(
     ("spoil", "says"),
     [
-        (lambda content: content[:-40], "upload is truncated: 40 bytes"),
-        (lambda content: b"", "upload holds no samples"),
+        (lambda content: content[:-40], "upload is truncated: it is 40 bytes"),
+        (lambda content: b"", "upload contains no samples"),
         (lambda content: b"not audio", "upload cannot be read as audio"),
         (lambda content: b"\0\0\0\x08ftyp" + b"\0\0\x10\0moov", "upload"),
     ],

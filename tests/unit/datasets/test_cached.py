@@ -171,7 +171,7 @@ def test_another_checkout_can_be_named(
     workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(WorkspaceError, match="does not lie in a checkout"):
+    with pytest.raises(WorkspaceError, match="is not in a checkout"):
         open_toy()
     assert mfsn.open_features("toy", "sec", str(workspace)).sizes["segment_id"] == 4
 

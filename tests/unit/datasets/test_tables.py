@@ -41,7 +41,7 @@ def test_a_manifest_is_found_by_checkout_and_by_path(
     path = shutil.copy(in_demo / "data/prepared/demo/manifest.parquet", tmp_path / "other.parquet")
     for found in (mfsn.load_manifest(in_demo), mfsn.load_manifest(str(path))):
         pd.testing.assert_frame_equal(found, expected)
-    with pytest.raises(WorkspaceError, match="does not lie in a checkout"):
+    with pytest.raises(WorkspaceError, match="is not in a checkout"):
         mfsn.load_manifest()
     with pytest.raises(ManifestError, match=r"none\.parquet is missing"):
         mfsn.load_manifest(tmp_path / "none.parquet")

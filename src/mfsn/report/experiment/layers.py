@@ -22,7 +22,7 @@ def layers(run: Run) -> list[dict[str, Any]]:
         `chosen`. Empty unless the system is `probe`.
     """
     described = [unit.level_scores for unit in run.units if unit.level_scores]
-    chosen = [unit.model["level"] for unit in run.units]
+    chosen = [unit.model.get("level") for unit in run.units]
     return [
         {
             "level": of_units[0]["level"],
