@@ -198,7 +198,9 @@ def _sections_of_plugins(values: Any) -> dict[str, type[Config]]:
     extract = values.get("extract")
     named = extract.get("extractors") if isinstance(extract, Mapping) else None
     for name in named if isinstance(named, list) else ():
-        if isinstance(name, str) and plugins.origin("extractors", name):
+        if not isinstance(name, str) or name not in plugins.names("extractors"):
+            continue
+        if name not in Params.model_fields or plugins.origin("extractors", name):
             found[_free(name, "extractors")] = config_type(name)
     system = values.get("system")
     if isinstance(system, str) and system in plugins.names("systems"):

@@ -51,7 +51,10 @@ class LoudnessExtractor:
         return (ArraySpec("level_db", (self._stretches,), "float32", ("stretch",)),)
 
     def extract(self, waves_BT: Float32, valid_B: Int64) -> dict[str, npt.NDArray[Any]]:
-        """Compute the rows of a batch of segments."""
-        parts = np.array_split(waves_BT.astype(np.float64), self._stretches, axis=1)
-        power_BP = np.stack([np.square(part).mean(axis=1) for part in parts], axis=1)
-        return {"level_db": (10 * np.log10(power_BP + 1e-10)).astype(np.float32)}
+        """Compute the rows of a batch of segments, from what of each is real audio."""
+        rows = [self._levels(wave[:valid]) for wave, valid in zip(waves_BT, valid_B, strict=True)]
+        return {"level_db": np.array(rows, np.float32)}
+
+    def _levels(self, wave: Float32) -> list[float]:
+        stretches = np.array_split(wave.astype(np.float64), self._stretches)
+        return [float(10 * np.log10(np.square(each).mean() + 1e-10)) for each in stretches]
