@@ -1,6 +1,7 @@
 # make repro      environment, then the embedded demo through the whole pipeline
 # make test       environment, then all tests
 # make ravdess CORPUS=folder     the same pipeline on RAVDESS
+# make docs       the pages of documentation, in build/docs/docs/index.html
 # make lint       what CI checks before it runs anything
 
 PYTHON ?= python3
@@ -11,7 +12,7 @@ READY := .venv/.ready
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export DVC_NO_ANALYTICS := true
 
-.PHONY: repro test ravdess lint format clean
+.PHONY: repro test ravdess docs lint format clean
 
 repro: $(READY)
 	dvc repro
@@ -23,6 +24,12 @@ ravdess: $(READY)
 	@test -n "$(CORPUS)" || { echo 'make ravdess CORPUS=<folder with Actor_01 to Actor_24>'; exit 2; }
 	mfsn preset ravdess
 	MFSN_CORPUS_RAVDESS="$(abspath $(CORPUS))" dvc repro
+
+# A warning, such as a link that leads nowhere, fails the build.
+docs: $(READY)
+	python docs/parameter_page.py
+	sphinx-build --quiet --fail-on-warning --keep-going -c docs . build/docs
+	@echo 'build/docs/docs/index.html'
 
 lint: $(READY)
 	ruff check .

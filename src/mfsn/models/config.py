@@ -35,44 +35,56 @@ Mask = Literal["valid", "none"]
 
 
 class ModelConfig(Config):
-    """Sizes and readings of the network; what the paper leaves open is marked assumed."""
+    """Sizes and readings of the network. What the paper leaves open is marked *assumed*."""
 
     projection: int = Field(128, gt=0)
-    """Width of one stream's half of the spectrogram and MFCC projections, and of p -> h
-    (CA-MSER: 128; the projections are twice as wide in the dual-stream network)."""
+    """Width per stream of the projections of spectrogram and MFCC, and of the attended frames
+    (CA-MSER: 128). With two streams, the projections of spectrogram and MFCC are twice as wide."""
     hidden: int = Field(128, gt=0)
-    """Width of the two hidden layers of the head (CA-MSER: 128)."""
+    """Width of the two hidden layers before the output (CA-MSER: 128)."""
     dropout: float = Field(0.1, ge=0, lt=1)
+    """Share of values that dropout sets to zero, before projections and in the head (CA-MSER:
+    0.1)."""
     alexnet_width: float = Field(1.0, gt=0)
-    """Channels of the AlexNet relative to the published ones."""
+    """Channels of the AlexNet, relative to the published numbers."""
     alexnet_weights: Literal["random", "imagenet"] = "random"
-    """imagenet needs torchvision's checkpoint on disk or a network, and alexnet_width 1."""
+    """First weights of the AlexNet. `imagenet` needs `alexnet_width: 1`, and a network or
+    torchvision's checkpoint on disk."""
     image_px: tuple[Annotated[int, Field(ge=63)], Annotated[int, Field(ge=63)]] = (256, 384)
-    """Height and width that the 200 x 300 spectrogram is resized to (CA-MSER: 256 x 384); below 63
-    nothing is left of it behind AlexNet's last pooling."""
+    """Height and width to which the spectrogram of 200 x 300 values is resized (CA-MSER: 256 x
+    384). Below 63 pixels, nothing is left behind AlexNet's last pooling."""
     mfcc_hidden: int = Field(256, gt=0)
     """Hidden units per direction of the BiLSTM (CA-MSER: 256)."""
     mfcc_layers: int = Field(2, ge=1)
+    """Layers of the BiLSTM (CA-MSER: 2)."""
     mfcc_dropout: float = Field(0.5, ge=0, lt=1)
+    """Dropout between the layers of the BiLSTM (CA-MSER: 0.5)."""
     cells: int = Field(1, ge=1)
-    """Fusion Cells in a chain; each hands the fused TEC forward (paper's experiments: 1)."""
+    """Number of Fusion Cells in a chain. Each gives its fused TEC to the next one (the paper:
+    1)."""
     ism: Literal["gated", "glu"] = "gated"
-    """Formula of the information supplement module; assumed (facts 2.2, variants A and B)."""
+    """Formula of the information supplement module (ISM); assumed. x is TEC, y is SEC.
+
+    - `gated`: x + sigmoid([x; y] W_g + b_g) (y W_v + b_v), which keeps x.
+    - `glu`: (x W_1) sigmoid(y W_2), as the gated unit of BM-NAS."""
     operation_norm: bool = False
-    """LayerNorm on each operation's output but Zero's; assumed off."""
+    """Put a LayerNorm on the output of each operation but Zero; assumed off."""
     cell_residual: bool = False
-    """Add TEC to the cell's output, then LayerNorm, as BM-NAS does; assumed off (facts 2.3)."""
+    """Add TEC to the output of the cell, and put a LayerNorm behind it, as BM-NAS does; assumed
+    off."""
     align: bool = False
-    """A projection and a LayerNorm before the cell, for frozen encoders; assumed off."""
+    """Put a projection and a LayerNorm before the cell. Frozen encoders may need it; assumed
+    off."""
     streams: Literal["dual", "joint"] = "dual"
-    """dual: SEC and TEC have frame weights of their own (the paper). joint: one weight a frame for
-    both (its ablation; how the two are joined is assumed)."""
+    """`dual`: SEC and TEC have frame weights of their own (the paper). `joint`: they share one
+    weight per frame (the paper's ablation; how the two are joined is assumed)."""
     guide: Guide = "spectrogram_and_mfcc"
-    """What co-attention's frame weights are made from; mfcc leaves the spectrogram out of them."""
+    """What the frame weights of co-attention are made from. `mfcc` leaves the spectrogram out."""
     mask: Mask = "valid"
-    """valid: attention and co-attention see only frames of real audio, and spectrogram and MFCC are
-    zero elsewhere. none: padding counts. With segment.reading: as_published it counts either way,
-    at full level, as in the published code (facts 1.3)."""
+    """`valid`: attention and co-attention see only frames of real audio; elsewhere spectrogram
+    and MFCC are zero. `none`: padding counts. With `segment.reading: as_published`, padding
+    always counts, at full level, as in the published code."""
     spectrogram_reference: Literal["absolute", "utterance"] = "absolute"
-    """utterance: dB relative to the utterance's maximum, as in the published code. The spectrogram
-    of segment.reading: as_published is relative to it either way (facts 1.2)."""
+    """`absolute`: dB as they are in the store. `utterance`: dB relative to the maximum of the
+    utterance, as in the published code. With `segment.reading: as_published`, they are always
+    relative to it."""
