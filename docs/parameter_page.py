@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -50,9 +51,10 @@ def page() -> str:
 
 
 def explanation(config: type[Config], name: str) -> str:
-    """The docstring of a parameter, over as many lines as in the code; empty without one."""
+    """The docstring of a parameter, with links to the pages that it names; empty without one."""
     docstrings = ModuleAnalyzer.for_module(config.__module__).find_attr_docs()
-    return "\n".join(docstrings.get((config.__name__, name), ())).strip()
+    text = "\n".join(docstrings.get((config.__name__, name), ())).strip()
+    return re.sub(r"docs/(\w+\.md)", r"[\1](\1)", text)
 
 
 def _section(places: Sequence[str], config: type[Config]) -> Iterator[str]:

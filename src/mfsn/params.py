@@ -71,10 +71,11 @@ class Params(Config):
     """
 
     experiment: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
-    """Results stand in data/results/<corpus>/<experiment>."""
+    """Name of the experiment. Its results are in `data/results/<corpus>/<experiment>`."""
     system: str
+    """What is trained and scored: a name that docs/systems.md lists, or one of a plug-in."""
     seeds: list[int] = Field(min_length=1)
-    """One fit per fold and seed; scores are means over folds, then seeds."""
+    """There is one fit per fold and seed. Scores are means over folds, then over seeds."""
     corpus: CorpusConfig
     labels: LabelsConfig
     prepare: PrepareConfig

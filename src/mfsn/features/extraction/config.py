@@ -8,16 +8,15 @@ from mfsn.config import Config
 
 
 class ExtractConfig(Config):
-    """Which extractors have a stage, and whether rows are made that the system does not read."""
+    """Which extractors the pipeline has, and whether all of them run."""
 
     extractors: list[str] = Field(
         ["sec", "tec", "spectrogram", "mfcc", "functionals"], min_length=1
     )
-    """Extractors of the pipeline, one stage `extract@NAME` each; those of plug-ins are added here.
-    Each has a section of params.yaml with its own name. A stage extracts only if the system reads
-    its rows."""
+    """Names of extractors. Each has a stage `extract@NAME` and a section of params.yaml with its
+    name. Add the names of plug-ins here. A stage extracts only if the system reads its rows."""
     unread: bool = False
-    """Extract what the system does not read, too: to look into features, or to share them."""
+    """Also extract what the system does not read, to look at features or to share them."""
 
     @field_validator("extractors")
     @classmethod

@@ -1,0 +1,49 @@
+"""The pages name what there is, so that a new name cannot be forgotten there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+from mfsn import plugins
+
+
+def names_of_files(folder: Path) -> list[str]:
+    return [path.stem for path in folder.glob("*.yaml")]
+
+
+def require_named(page: Path, names: Iterable[str]) -> None:
+    text = page.read_text(encoding="utf-8")
+    missing = [name for name in names if not re.search(rf"`{re.escape(name)}[`=]", text)]
+    assert not missing, f"{page.name} does not explain them"
+
+
+def test_the_readme_names_the_two_commands_on_at_most_200_lines(checkout: Path) -> None:
+    lines = (checkout / "README.md").read_text(encoding="utf-8").splitlines()
+    assert len(lines) <= 200
+    assert any(line.startswith("$ make repro ") for line in lines)
+    assert any(line.startswith("$ make test ") for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("kind", "page"),
+    [("systems", "systems"), ("protocols", "systems"), ("extractors", "features")],
+)
+def test_every_name_of_mfsn_is_explained(kind: plugins.Kind, page: str, checkout: Path) -> None:
+    require_named(checkout / "docs" / f"{page}.md", plugins._BUILT_IN[kind])
+
+
+def test_every_preset_and_every_table_is_explained(checkout: Path) -> None:
+    presets = names_of_files(checkout / "src" / "mfsn" / "presets")
+    tables = names_of_files(checkout / "src" / "mfsn" / "reproduce" / "tables")
+    require_named(checkout / "docs" / "corpora.md", presets)
+    require_named(checkout / "docs" / "systems.md", tables)
+
+
+def test_every_variable_of_the_environment_is_explained(checkout: Path) -> None:
+    code = "\n".join(p.read_text(encoding="utf-8") for p in (checkout / "src").rglob("*.py"))
+    variables = set(re.findall(r'"(MFSN_[A-Z]+(?:_[A-Z]+)*)"', code))
+    require_named(checkout / "docs" / "systems.md", variables)
