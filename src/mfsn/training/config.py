@@ -22,19 +22,15 @@ class OptimisationConfig(Config):
     """The training loop, which search and train share."""
 
     epochs: int = Field(100, ge=1)
-    """Most epochs of a fit."""
     patience: int = Field(8, ge=1)
-    """Stop after this many epochs without a better development score. Only `held_out` stops
-    early."""
+    """Stop after this many epochs without a better development score (rule held_out only)."""
     batch_size: int = Field(64, ge=2)
-    """Segments per training step."""
     batches: int | None = Field(None, ge=1)
     """The largest number of batches per epoch. Each epoch uses other batches. With a limit,
     training does not take longer on a larger corpus. null: every epoch uses all training data."""
     lr: float = Field(1e-5, gt=0)
-    """Learning rate of AdamW for all weights (CA-MSER: 1e-5)."""
+    """AdamW, all weights (CA-MSER: 1e-5)."""
     weight_decay: float = Field(0.01, ge=0)
-    """Weight decay of AdamW (CA-MSER: 0.01)."""
     precision: Literal["float32", "bfloat16"] = "float32"
     """Precision of matrix products in training steps. bfloat16 is faster on processors that support
     it, and changes results. Weights, losses, scores and predictions are always float32."""
@@ -63,7 +59,6 @@ class SearchConfig(Config):
     alpha_lr: float = Field(5.0, gt=0)
     """Learning rate of SGD on alpha. The paper prints 5; an exponent may be missing (facts 2.4)."""
     alpha_init_std: float = Field(1e-3, ge=0)
-    """Standard deviation of the random values that alpha starts from (DARTS and BM-NAS: 0.001)."""
     alpha_share: float = Field(0.5, gt=0, lt=1)
     """bilevel: the share of the training speakers that trains alpha (of utterances, if speakers are
     unknown or the protocol does not separate them)."""
@@ -125,7 +120,7 @@ class SelectionConfig(Config):
 
 
 class ClassicalConfig(Config):
-    """The linear models: on functionals (system `classical`) and on SEC levels (system `probe`).
+    """The linear models: on functionals (system: classical) and on SEC levels (system: probe).
 
     A probe is multinomial logistic regression; only the values of C and the iterations apply to it.
     If dimensions are predicted, both systems use ridge regression, whatever `classifier` is.
