@@ -18,14 +18,14 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from mfsn.base.arrays import Float32, Int64
-from mfsn.features.base import Extractor, Scope
+from mfsn.features.base import Extractor
 from mfsn.features.extraction.extraction import extract
 from mfsn.manifest import SEGMENTS, read_table, write_table
 from mfsn.segments.config import SegmentConfig
@@ -50,7 +50,8 @@ class NarrowSegment:
 
     name: ClassVar[str] = "narrow-segment"
     version: ClassVar[int] = 1
-    scope: ClassVar[Scope] = "segment"
+    scope: ClassVar[Literal["segment", "utterance"]] = "segment"
+    context: ClassVar[Literal["segment", "utterance"]] = "segment"
     batch_rows = 64
     tolerance = 1e-6
     parameters: Mapping[str, Any] = {}
@@ -67,7 +68,8 @@ class NarrowUtterance(NarrowSegment):
     """The same with one row an utterance."""
 
     name: ClassVar[str] = "narrow-utterance"
-    scope: ClassVar[Scope] = "utterance"
+    scope: ClassVar[Literal["segment", "utterance"]] = "utterance"
+    context: ClassVar[Literal["segment", "utterance"]] = "utterance"
     batch_rows = 1
 
 

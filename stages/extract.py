@@ -5,7 +5,7 @@ from functools import partial
 
 from _start import run
 from mfsn.base.files import write_text
-from mfsn.doctor.encoder_pair import refuse_unlike_encoders
+from mfsn.doctor.encoder_pair import extract_both, refuse_unlike_encoders
 from mfsn.features.extraction.extraction import extract
 from mfsn.features.extraction.notes import Check
 from mfsn.features.ray.cluster import ray_address
@@ -38,6 +38,9 @@ def extract_one(stage: Stage) -> None:
     digest = check.digest(segments)
     if digest is None:
         extractor = make()
+        if engine is None:
+            digest = extract_both(outputs.workspace, extractor, segments, root)
+    if digest is None:
         refuse_unlike_encoders(outputs.workspace, extractor)
         digest = extract(extractor, segments, segment, root, engine)
         check.note(extractor, digest)

@@ -19,7 +19,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import librosa
 import numpy as np
@@ -37,7 +37,7 @@ from torchvision import transforms
 from transformers import AutoConfig, AutoModel, Wav2Vec2FeatureExtractor
 
 from mfsn.corpora.config import LabelsConfig
-from mfsn.features.base import Extractor, Scope
+from mfsn.features.base import Extractor
 from mfsn.features.config import EncoderConfig, MfccConfig, SpectrogramConfig
 from mfsn.features.extraction.extraction import extract
 from mfsn.features.registry import make_extractor
@@ -349,7 +349,8 @@ class Listener:
 
     name: ClassVar[str] = "tec"
     version: ClassVar[int] = 1
-    scope: ClassVar[Scope] = "segment"
+    scope: ClassVar[Literal["segment", "utterance"]] = "segment"
+    context: ClassVar[Literal["segment", "utterance"]] = "segment"
     batch_rows = 4
     tolerance = 0.0
     parameters: ClassVar[dict[str, Any]] = {}

@@ -63,14 +63,18 @@ def expected(folder: Path) -> list[list[npt.NDArray[np.float32]]]:
     return found
 
 
+def alone(folder: Path, **more: str) -> SecExtractor:
+    """All hidden states of segments that are heard alone."""
+    heard = {"levels": "all", "context": "segment", "dtype": "float32"}
+    config = EncoderConfig.parse({"model": str(folder), **heard, **more}, "test")
+    return SecExtractor(config, 16_000, SAMPLES)
+
+
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_rows_are_the_hidden_states_of_each_clip_alone(
     folder: Path, expected: list[Any], precision: str
 ) -> None:
-    config = EncoderConfig.parse(
-        {"model": str(folder), "levels": "all", "precision": precision, "dtype": "float32"}, "test"
-    )
-    extractor = SecExtractor(config, 16_000, SAMPLES)
+    extractor = alone(folder, precision=precision)
     rows = extractor.extract(padded(), LENGTHS)
     assert [array.shape for array in extractor.arrays] == [(FRAMES, 16)] * 4
     for row, states in enumerate(expected):
@@ -88,9 +92,7 @@ def test_spectrograms_are_those_of_transformers_alone(folder: Path) -> None:
 
 
 def test_means_are_over_the_frames_of_real_audio(folder: Path, expected: list[Any]) -> None:
-    values = {"model": str(folder), "levels": "all", "frames": "mean", "dtype": "float32"}
-    means = SecExtractor(EncoderConfig.parse(values, "test"), 16_000, SAMPLES)
-    rows = means.extract(padded(), LENGTHS)
+    rows = alone(folder, frames="mean").extract(padded(), LENGTHS)
     for row in (0, 2, 6):
         frames = max(1, -(-int(LENGTHS[row]) // 320))
         mean = expected[row][2][:frames].mean(axis=0)

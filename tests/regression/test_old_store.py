@@ -69,7 +69,7 @@ def test_other_zarr_readers_see_it(root: Path) -> None:
 def test_a_store_of_a_newer_release_is_refused_and_left_alone(root: Path) -> None:
     digest = Digest.read(root / "mfcc.digest.json")
     described = root / digest.store / "zarr.json"
-    newer = described.read_text().replace('"schema": 1', '"schema": 2')
+    newer = described.read_text().replace('"schema": 1', '"schema": 3')
     described.write_text(newer)
     for use in (list_store, lambda root: FeatureReader.open(root / "mfcc.digest.json", root)):
         with pytest.raises(StoreVersionError, match=r"a newer mfsn wrote .* upgrade mfsn"):

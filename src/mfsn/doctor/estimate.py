@@ -74,7 +74,7 @@ def extractor_work(name: str, params: Params, size: Size, store_root: Path) -> W
     """
     extractor = extractor_of(name, params)
     spec = spec_of(extractor, params)
-    rows = size.utterances if extractor.scope == "utterance" else size.segments
+    rows = size.segments if extractor.scope == "segment" else size.utterances
     there = _there(spec, size, store_root, extractor.scope)
     seconds = _extracting(extractor, params, size) if there < rows else 0.0
     return Work(spec, rows, there, seconds)
@@ -119,7 +119,7 @@ def _extracting(extractor: Extractor, params: Params, size: Size) -> float:
     if torch is not None:
         torch.set_num_threads(runtime.threads())
     samples = params.segment.samples
-    if extractor.scope != "segment":
+    if extractor.context == "utterance":
         samples = round(size.duration_s / max(size.utterances, 1) * params.segment.sample_rate_hz)
     noise = np.random.default_rng(0).normal(0, 0.1, (extractor.batch_rows, max(samples, 1)))
     waves_BT = noise.astype(np.float32)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 
 from mfsn.encoders.random_weights import PREFIX, random_checkpoint
@@ -9,13 +11,14 @@ from mfsn.errors import ConfigError, ModelLoadError
 from mfsn.workspace import local_path
 
 _FILES = ["*.json", "*.safetensors"]
+_LOADED = (".json", ".safetensors", ".bin")
 
 
 def find_folder(name: str, revision: str | None) -> Path:
-    """The local folder of a checkpoint, written or downloaded first where it must be.
+    """The local folder of a checkpoint, which is written or downloaded first if need be.
 
     Raises:
-        ConfigError: if there is a revision for a random-weight checkpoint or a local folder.
+        ConfigError: if a revision is given for a random-weight checkpoint or a local folder.
         ModelLoadError: if there is no such recipe, folder or hub name, or no network to get it.
     """
     local = local_path(name)
@@ -24,6 +27,20 @@ def find_folder(name: str, revision: str | None) -> Path:
     if name.startswith(PREFIX):
         return random_checkpoint(name.removeprefix(PREFIX))
     return local if local.is_dir() else _download(name, revision)
+
+
+def checkpoint_files(name: str, revision: str | None) -> Mapping[str, str]:
+    """The files that a checkpoint is loaded from: name to sha256 (hexadecimal).
+
+    Raises:
+        ConfigError, ModelLoadError: as `find_folder`.
+    """
+    found = {}
+    for path in sorted(find_folder(name, revision).iterdir()):
+        if path.suffix in _LOADED:
+            with path.open("rb") as file:
+                found[path.name] = hashlib.file_digest(file, "sha256").hexdigest()
+    return found
 
 
 def _download(name: str, revision: str | None) -> Path:
@@ -63,6 +80,6 @@ def _why_not(error: Exception) -> str:
 
 
 def first_sentence(error: Exception) -> str:
-    """The first sentence of an error's message, with its kind where it is not ours."""
+    """The first sentence of an error's message, and its kind if it is not one of mfsn's own."""
     text = str(error).strip().partition("\n")[0].partition(". ")[0][:200].rstrip(".;: ")
     return text if isinstance(error, ModelLoadError) else f"{type(error).__name__}: {text}"

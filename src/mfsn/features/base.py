@@ -1,86 +1,181 @@
-"""What an extractor is: a configuration, an identity, and a function from waves to arrays."""
+"""What an extractor is: a configuration, an identity, and a function that makes rows."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar, Literal, Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy.typing as npt
 
 from mfsn import plugins
 from mfsn.base.arrays import Float32, Int64
+from mfsn.config import Config
 from mfsn.store.spec import ArraySpec, StoreSpec
 
-Scope = Literal["segment", "utterance", "segments_of_utterance"]
-"""What an extractor hears and what its rows are. segment: one row a segment, from its own wave.
-utterance: one row an utterance, from all its samples. segments_of_utterance: one row a segment,
-from all samples of its utterance."""
+Scope = Literal["segment", "utterance", "text"]
+"""What a row belongs to. segment: there is one row per segment. utterance: there is one row per
+utterance. text: there is one row per text, and utterances with the same transcript share it; its
+key is a hash of the text, so it does not depend on the audio."""
+
+Context = Literal["segment", "utterance", "text"]
+"""What an extractor is given to make a row. segment: the wave of one segment. utterance: all
+samples of the utterance, from which it makes the rows of all its segments, or the utterance's one
+row. text: the transcript."""
 
 
-class Extractor(Protocol):
-    """Turns a batch of waves into one row a wave, or an utterance into one row a segment.
+class Reach(NamedTuple):
+    """What the rows of an extractor belong to, and what they are made of."""
 
-    `extract` is called with exactly `batch_rows` waves each time (the tail is padded with rows of
-    zeros by the caller), because only a fixed batch shape gives bit-identical rows.
-    """
+    scope: Scope
+    context: Context
 
-    name: ClassVar[str]
-    """The extractor's name in params.yaml and dvc.yaml, such as `mfcc` (`sec` and `tec` share a
-    class and set it per instance)."""
-    version: ClassVar[int]
-    """Raise it with every change of what `extract` computes."""
-    scope: ClassVar[Scope]
-    """Extractors that hear whole utterances get one wave of any length a call (`batch_rows` = 1)
-    and give the rows of that utterance."""
-    batch_rows: int
-    tolerance: float
-    """Largest difference, relative to the row's largest magnitude, between a row recomputed on
-    another processor and the cached one."""
+
+Rows = dict[str, npt.NDArray[Any]]
+"""Array name to an array that has the rows on its first axis, in the storage dtype."""
+
+
+class Described(Protocol):
+    """What every extractor says about itself."""
+
+    @property
+    def name(self) -> str:
+        """The extractor's name in params.yaml and dvc.yaml, such as `mfcc`."""
+
+    @property
+    def version(self) -> int:
+        """A number to raise with every change of what `extract` computes."""
+
+    @property
+    def batch_rows(self) -> int:
+        """How many waves or texts each call of `extract` is given; 1 with context `utterance`."""
+
+    @property
+    def tolerance(self) -> float:
+        """How far a row that is computed again on another processor may differ from the cached
+        one, relative to the largest magnitude of the row.
+        """
 
     @property
     def parameters(self) -> Mapping[str, Any]:
-        """Plain values that decide what is computed, weights hash included; names are not."""
+        """Everything that decides what is computed, as numbers and codes: no sentences, no names
+        of checkpoints, but the hash of their weights.
+        """
 
     @property
     def about(self) -> Mapping[str, Any]:
         """Plain values for people and for prediction: {"config": ..., "weights": "random weights" |
-        "pretrained" | "none"}, for encoders also {"levels": names in their order}; not part of the
-        identity.
+        "pretrained" | "none"}, for encoders also {"levels": names in their order}. They do not
+        belong to the identity.
         """
 
     @property
     def arrays(self) -> tuple[ArraySpec, ...]:
-        """The arrays of one row."""
+        """The arrays of one row. See `mfsn.features.lengths` for rows of different lengths."""
 
-    def extract(self, waves_BT: Float32, valid_B: Int64) -> dict[str, npt.NDArray[Any]]:
+
+class Hearing(Protocol):
+    """Something that makes rows of audio.
+
+    `extract` is called with exactly `batch_rows` waves each time, because rows are the same to the
+    bit only if the shape of the batch is. The caller fills the last batch with rows of zeros.
+    """
+
+    @property
+    def scope(self) -> Literal["segment", "utterance"]:
+        """What a row belongs to."""
+
+    @property
+    def context(self) -> Literal["segment", "utterance"]:
+        """What is heard to make it; always `utterance` if that is the scope."""
+
+    @property
+    def batch_rows(self) -> int:
+        """How many waves each call of `extract` is given; 1 with context `utterance`."""
+
+    def extract(self, waves_BT: Float32, valid_B: Int64) -> Rows:
         """Compute the rows of a batch.
 
         Args:
             waves_BT: mono audio, full scale 1, padded with zeros at the end (as
-                `mfsn.segments.extractor_input` gives it).
+                `mfsn.segments.extractor_input` gives it). With context `utterance` it is one wave
+                of any length, without padding.
             valid_B: samples of real audio in each wave.
 
         Returns:
-            Array name to an array with the rows on its first axis, in the storage dtype: one a
-            wave, or those of all segments of the one utterance.
+            One row per wave. With context `utterance` and scope `segment`, the rows of all
+            segments of the one utterance.
 
         Raises:
             RangeError: if a value does not fit the storage dtype.
         """
 
 
-def store_spec(extractor: Extractor, segment: Mapping[str, Any]) -> StoreSpec:
-    """The identity of an extractor's rows for a segment recipe.
+class Extractor(Described, Hearing, Protocol):
+    """An extractor that makes rows of audio."""
+
+
+class TextExtractor(Described, Protocol):
+    """An extractor that makes rows of transcripts."""
+
+    @property
+    def scope(self) -> Literal["text"]:
+        """What a row belongs to."""
+
+    @property
+    def context(self) -> Literal["text"]:
+        """What it is made of."""
+
+    def extract(self, texts: Sequence[str]) -> Rows:
+        """Compute the rows of exactly `batch_rows` texts; the caller fills up with empty ones.
+
+        Raises:
+            RangeError: if a value does not fit the storage dtype, or a row is too long.
+        """
+
+
+AnyExtractor = Extractor | TextExtractor
+
+
+class Together(Hearing, Protocol):
+    """Extractors whose rows come from one pass.
+
+    `extract` gives the arrays of all of them, each array under `<extractor>/<array>`.
+    """
+
+    @property
+    def extractors(self) -> Sequence[Extractor]:
+        """At least one extractor. They have the same scope and context."""
+
+
+class SharesPass(Protocol):
+    """An extractor that can make the rows of another one too."""
+
+    def together_with(self, name: str, config: Config) -> Together | None:
+        """Put this extractor and another one together, if one pass gives the rows of both.
+
+        Args:
+            name: of the other extractor.
+            config: its section of params.yaml.
+
+        Returns:
+            None if the other one needs a pass of its own.
+        """
+
+
+def store_spec(extractor: AnyExtractor, segment: Mapping[str, Any]) -> StoreSpec:
+    """The identity of an extractor's rows.
 
     Args:
-        segment: the recipe of the waves, from `mfsn.segments.waves.segment_recipe`.
+        extractor: what makes them.
+        segment: the recipe of the waves, from `mfsn.segments.waves.segment_recipe`. Rows of texts
+            do not depend on it.
     """
     added = plugins.origin("extractors", extractor.name)
     recipe = {
         "extractor": extractor.name,
         "version": extractor.version,
         "parameters": dict(extractor.parameters),
-        "segment": dict(segment),
+        **({} if extractor.scope == "text" else {"segment": dict(segment)}),
         **({"plugin": added} if added else {}),
     }
     return StoreSpec(extractor.name, recipe, extractor.arrays)

@@ -12,7 +12,7 @@ from mfsn.config import Config
 
 
 def layer_name(index: int) -> str:
-    """Level name of a hidden state where all are kept: `layer_00` is the input of the first."""
+    """Name of a hidden state if all are kept: `layer_00` is the input of the first layer."""
     return f"layer_{index:02d}"
 
 
@@ -45,15 +45,24 @@ class EncoderConfig(Config):
     revision: str | None = None
     """Revision on the hub; local folders and recipes have none."""
     levels: Levels
-    """Level name to index into hidden_states: 0 is the input of the first layer, 1 its output,
-    -1 the last. From early to late: the last one is S_N, respectively TEC. all: every hidden state,
-    named `layer_00` and so on, for probes of each layer."""
+    """Level name to index of a hidden state: 0 is the input of the first layer, 1 its output, -1
+    the last one. They go from early to late, and the last one is S_N (for `sec`) or TEC (for
+    `tec`). all: every hidden state, named `layer_00` and so on, for probes of each layer."""
+    context: Literal["segment", "utterance"] | None = None
+    """What the encoder hears at once. segment: one segment. utterance: the utterance, up to
+    `context_s` seconds of it; its frames are then cut to segments. null: utterance for Whisper,
+    which computes 30 seconds in any case (but segment with `segment.reading: as_published`), and
+    segment for all other encoders."""
+    context_s: float = Field(30.0, gt=0)
+    """The most that is heard at once with context utterance, in seconds: as many whole segments as
+    fit into it. A longer utterance is heard in consecutive windows of this length. Whisper hears at
+    most 30 seconds."""
     frames: Literal["all", "mean"] = "all"
-    """mean: one frame a segment, the mean of the valid ones: 149 times smaller, so that all 25
-    hidden states of a large encoder fit, and enough for probes."""
+    """mean: one frame per segment, which is the mean of its valid frames. That is 149 times
+    smaller, so all 25 hidden states of a large encoder fit, and it is enough for probes."""
     precision: Literal["float32", "bfloat16"] = "float32"
-    """Compute precision: of weights and activations. bfloat16 costs about 1 % of a level's norm
-    (benchmarks/RESULTS.md) and is twice as fast where the processor multiplies in it."""
+    """Precision of weights and activations. bfloat16 changes a level by about 1 % of its norm
+    (benchmarks/RESULTS.md), and it is twice as fast on processors that multiply in it."""
     dtype: Literal["float16", "float32"] = "float16"
     """Storage dtype."""
 
@@ -69,16 +78,17 @@ class EncoderConfig(Config):
 
 
 class SpectrogramConfig(Config):
-    """|STFT| in dB, lowest bins (CA-MSER features_util.py; the facts' section 1.2)."""
+    """|STFT| in dB of the lowest bins (CA-MSER features_util.py; section 1.2 of the facts)."""
 
     window_ms: float = Field(40.0, gt=0)
     hop_ms: float = Field(10.0, gt=0)
     n_fft: int = Field(800, gt=0)
     bins: int = Field(200, gt=0)
-    """Lowest frequency bins kept (200 of 401 at n_fft 800 and 16 kHz: 0 to 4 kHz)."""
+    """How many bins are kept, from the lowest on. 200 of the 401 bins at n_fft 800 and 16 kHz are
+    0 to 4 kHz."""
     floor_db: float = -100.0
-    """Absolute dB below which the level is clipped (|STFT| = 1 is 0 dB, so that a full-scale sine
-    lies at 44.75 dB with the default window)."""
+    """Absolute level in dB below which the level is clipped. |STFT| = 1 is 0 dB, so a full-scale
+    sine lies at 44.75 dB with the default window."""
     dtype: Literal["float16", "float32"] = "float16"
 
 
@@ -97,24 +107,24 @@ FeatureSet = Literal["mfcc", "ComParE_2016", "eGeMAPSv02"]
 
 
 class FunctionalsConfig(Config):
-    """One vector an utterance, for the classical baseline."""
+    """One vector per utterance, for the classical baseline."""
 
     set: FeatureSet | Annotated[tuple[FeatureSet, ...], Field(min_length=1)] = "mfcc"
     """`mfcc`: statistics of MFCC and their deltas. The others need openSMILE (extra `opensmile`,
     free for research only). A list puts several sets side by side."""
     trim_db: float | None = Field(None, gt=0)
-    """Leave out what lies before the first and after the last frame that is at most so far below
-    the loudest one, in dB; null keeps everything."""
+    """Cut off the silence at both ends. A frame belongs to the speech if it is at most this many dB
+    below the loudest frame; null keeps everything."""
     parts: tuple[Annotated[int, Field(ge=1)], ...] = Field((1,), min_length=1)
     """Functionals of the whole utterance (1), its halves (2), its thirds (3) and so on, side by
     side."""
     speeds: tuple[Annotated[float, Field(ge=0.5, le=2)], ...] = ()
-    """Copies of each utterance, played at these speeds, that the classical baseline also trains
-    on: tempo, pitch and formants change together, as they differ between speakers."""
+    """Speeds of copies of each utterance that the classical baseline also trains on. Tempo, pitch
+    and formants change together, in the way in which speakers differ."""
 
     @property
     def sets(self) -> tuple[FeatureSet, ...]:
-        """The sets, one or several."""
+        """The sets, as a tuple also if there is only one."""
         return (self.set,) if isinstance(self.set, str) else self.set
 
     @model_validator(mode="after")

@@ -1,4 +1,4 @@
-"""Frames of a segment: milliseconds to whole samples, samples to whole frames, frames cut."""
+"""Frames of a segment: from milliseconds to samples, from samples to frames, and cut."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ def whole_samples(duration_ms: float, sample_rate_hz: int, parameter: str) -> in
     """Samples of a duration.
 
     Args:
+        duration_ms: the duration.
+        sample_rate_hz: of the wave.
         parameter: the name in params.yaml for the error, such as `mfcc.hop_ms`.
 
     Raises:
@@ -27,7 +29,7 @@ def whole_samples(duration_ms: float, sample_rate_hz: int, parameter: str) -> in
 
 
 def whole_frames(samples: int, hop: int, parameter: str) -> int:
-    """Frames of a segment, one a hop.
+    """Frames of a segment, one per hop.
 
     Raises:
         ConfigError: if the segment is not a whole number of hops.
@@ -41,14 +43,14 @@ def whole_frames(samples: int, hop: int, parameter: str) -> int:
 
 
 def cut_frames(values_TK: Tensor, frames: int) -> Tensor:
-    """The frames of an utterance in pieces of equal length, as published.
+    """The frames of an utterance, cut to segments.
 
     Args:
         values_TK: any number of frames, from 1, with K values each.
-        frames: of a piece.
+        frames: per segment.
 
     Returns:
-        [pieces, frames, K]; zeros behind the last frame fill the last piece.
+        [segments, frames, K]; zeros after the last frame fill the last segment.
     """
     padded_TK = pad(values_TK, (0, 0, 0, -len(values_TK) % frames))
     return padded_TK.reshape(-1, frames, values_TK.shape[1])

@@ -4,7 +4,8 @@ A plug-in adds an extractor by an entry point in the group `mfsn.extractors`. Th
 a class with the members of `mfsn.features.base.Extractor`, and with these:
 
     config_type: ClassVar[type[Config]]    the type of its section of params.yaml
-    __init__(config, sample_rate_hz, samples)    without `samples` if the scope is `utterance`
+    __init__(config, sample_rate_hz, samples)    without `samples` if the scope is `utterance`;
+        with `config` only if it is `text` (see `mfsn.features.base.TextExtractor`)
     as_published()    optional class method: the class for `segment.reading: as_published`
 
 Its name in params.yaml is the name of the entry point, and `name` is the same. Classes are imported
@@ -60,6 +61,8 @@ def make_extractor(
         cls = cls.as_published()
     if getattr(cls, "name", None) != name:  # the identity of its rows names it by its own name
         raise _incomplete(name, f"has the name {getattr(cls, 'name', None)!r}, not {name!r}")
+    if cls.scope == "text":
+        return cast("Extractor", cls(config))
     if cls.scope == "utterance":
         return cast("Extractor", cls(config, sample_rate_hz))
     return cast("Extractor", cls(config, sample_rate_hz, samples))
@@ -88,6 +91,8 @@ def remake_extractor(
     values = dict(about["config"])
     if isinstance(values.get("levels"), dict):
         values["levels"] = {level: values["levels"][level] for level in about["levels"]}
+    if "levels" in about:
+        values = {"context": "segment"} | values  # see `EncoderExtractor.about`
     config = config_type(name).parse(values, where=f"the model's {name}")
     return make_extractor(name, config, sample_rate_hz, samples, reading)
 

@@ -19,7 +19,6 @@ from tqdm import tqdm
 
 from mfsn import runtime
 from mfsn.base.arrays import Float64, Int64
-from mfsn.config import sha256_of
 from mfsn.errors import AudioError, PredictionError
 from mfsn.evaluation.aggregation import decide, mean_values
 from mfsn.evaluation.config import EvaluateConfig
@@ -36,6 +35,7 @@ from mfsn.params import load_params, outputs_of
 from mfsn.prediction.records import Piece, Prediction, Predictions
 from mfsn.segments.config import SegmentConfig
 from mfsn.segments.waves import segment_recipe
+from mfsn.store.spec import StoreSpec
 from mfsn.training.model_record import OF_MODEL, OF_RUN, RUN, describe, doubts, read_record
 from mfsn.training.results import MODEL
 from mfsn.training.scoring import merit
@@ -206,8 +206,8 @@ class Predictor:
 def _remake(name: str, kept: Mapping[str, Any], segment: SegmentConfig) -> Extractor:
     cut = (segment.sample_rate_hz, segment.samples, segment.reading)
     extractor = remake_extractor(name, kept["about"], *cut)
-    now = store_spec(extractor, segment_recipe(segment)).recipe
-    if sha256_of(now) != sha256_of(kept["recipe"]):
+    now = store_spec(extractor, segment_recipe(segment))
+    if StoreSpec(name, kept["recipe"], now.arrays).identity != now.identity:
         raise PredictionError(
             f"{name} no longer computes what this model was trained on (its weights, its version "
             "or a library changed); run `dvc repro` to train again"

@@ -18,17 +18,19 @@ Reading = Literal["fixed", "as_published"]
 
 
 class SegmentConfig(Config):
-    """How utterances are cut: no overlap, the last segment padded."""
+    """How utterances are cut. Segments do not overlap, and the last one is padded."""
 
     duration_s: float = Field(3.0, gt=0)
     sample_rate_hz: int = Field(16_000, gt=0)
     reading: Reading = "fixed"
-    """fixed: every segment by itself, padded with zeros at its end, which nothing takes for audio.
-    as_published: as the code of Co-attention does it, quirks included (facts 1.2 to 1.4).
-    Pre-emphasis (0.97) over the utterance comes first. Spectrogram and MFCC are computed over the
-    utterance and cut then, the spectrogram relative to the utterance's maximum; both are padded at
-    the end with 0, which is the largest level. The encoders' waves are padded at the front. Padding
-    counts as audio everywhere. Where the last segment is full, one more follows, of one frame."""
+    """fixed: each segment is read by itself. The last one is padded with zeros at its end, and
+    nothing takes this padding for audio.
+    as_published: as the code of Co-attention does it, with its peculiarities (facts 1.2 to 1.4).
+    First the whole utterance is pre-emphasised (0.97). Spectrogram and MFCC are computed of the
+    whole utterance and then cut. The spectrogram is relative to the maximum of the utterance. Both
+    are padded at their end with 0, which is the largest level. The waves for the encoders are
+    padded at their front. Everything takes the padding for audio. If the last segment is full, one
+    more segment follows, and it holds one frame."""
 
     @model_validator(mode="after")
     def _holds_a_sample(self) -> SegmentConfig:
@@ -43,11 +45,11 @@ class SegmentConfig(Config):
 
     @property
     def padding_counts(self) -> bool:
-        """Whether all that reads the features takes padding for audio."""
+        """Whether everything that reads the features takes padding for audio."""
         return self.reading == "as_published"
 
     def audible(self, valid_S: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-        """Samples of each segment that what reads the features takes for audio.
+        """How many samples of each segment are taken for audio by what reads the features.
 
         Args:
             valid_S: samples of real audio in each segment.
@@ -56,5 +58,5 @@ class SegmentConfig(Config):
 
     @classmethod
     def of_recipe(cls, recipe: Mapping[str, Any]) -> SegmentConfig:
-        """How the segments were cut whose rows have an identity with this `segment` recipe."""
+        """How the segments were cut, from the section `segment` of the recipe of their rows."""
         return cls(**{name: recipe[name] for name in cls.model_fields if name in recipe})

@@ -1,9 +1,10 @@
-"""What extractors are given of an utterance: all of it, or its segments one by one.
+"""The waves that extractors are given: a whole utterance, or its segments one by one.
 
 `segment.reading: as_published` follows the code of Co-attention (CA-MSER, features_util.py; facts
-1.2 and 1.3, confidence H): pre-emphasis over the whole utterance, in float32 from the samples as
-they are stored, and the encoders' waves padded at the front, where the other features are padded at
-the end. The wave is then normalised with its padding, so that all of it is given as valid.
+1.2 and 1.3, confidence H). The whole utterance is pre-emphasised, in float32, from the samples as
+they are stored. The waves for the encoders are padded at the front, while the other features are
+padded at the end. Such a wave is normalised together with its padding, so all of it counts as
+valid.
 
 Shapes: S segments, N samples of a segment.
 """
@@ -27,7 +28,7 @@ def hear_utterance(waves_SN: Int16, valid_S: Int64, segment: SegmentConfig) -> F
         segment: how it was cut.
 
     Returns:
-        Mono wave (sum of `valid_S`,), full scale 1; as published pre-emphasised.
+        Mono wave (sum of `valid_S`,), full scale 1; with the published reading pre-emphasised.
     """
     wave = join(waves_SN, valid_S)
     return audio.pre_emphasised(wave) if segment.reading == "as_published" else wave
@@ -36,17 +37,17 @@ def hear_utterance(waves_SN: Int16, valid_S: Int64, segment: SegmentConfig) -> F
 def hear_segments(
     waves_SN: Int16, valid_S: Int64, before_S: Int16, segment: SegmentConfig
 ) -> tuple[Float32, Int64]:
-    """The waves of segments, of whatever utterances.
+    """The waves of segments, which may belong to different utterances.
 
     Args:
         waves_SN: segments, each padded at its end.
         valid_S: samples of real audio in each, from 0.
-        before_S: the utterance's sample before each, 0 where it begins.
+        before_S: the sample of the utterance before each segment, 0 before the first.
         segment: how they were cut.
 
     Returns:
-        Waves (S, N), full scale 1, padded at the end (as published pre-emphasised and padded at the
-        front), and the samples of each that count (as published all).
+        Waves (S, N), full scale 1, padded at the end, and how many samples of each are valid. With
+        the published reading they are pre-emphasised, padded at the front, and valid throughout.
     """
     waves = audio.to_float32(waves_SN)
     if segment.reading == "fixed":

@@ -1,7 +1,8 @@
-"""Waves in the cache: every utterance is decoded once, cut into segments, and kept as int16.
+"""Waves in the store: every utterance is decoded once, cut into segments, and kept as int16.
 
-A row is one segment, keyed on the content of its audio file. Beside its samples it carries what
-the segment table says about it, so that an utterance that is there needs no decoding.
+There is one row per segment, and its key depends on the content of the audio file. Beside the
+samples, a row holds what the segment table says about the segment. So an utterance whose rows are
+there need not be decoded again.
 """
 
 from __future__ import annotations
@@ -30,29 +31,36 @@ from mfsn.store.writer import Writer
 from mfsn.workspace import recording
 
 VERSION = 1
-"""Raise it with every change of how audio is decoded, resampled, rounded or cut."""
+"""Version of decoding; raise it when audio is decoded, resampled or rounded in another way."""
 
+CUT = 1
+"""Code of how utterances are cut; a new way takes a new number. 1: segments follow one another
+without overlap, and the last one is padded with zeros at its end."""
 
 log = logging.getLogger(__name__)
 
 
 def segment_recipe(config: SegmentConfig) -> dict[str, Any]:
-    """What decides the samples of a segment, as plain values; part of every row's identity."""
+    """What decides the samples of a segment, in numbers and codes.
+
+    It belongs to the identity of every row that is made of audio.
+    """
     recipe = {
         "duration_s": config.duration_s,
         "sample_rate_hz": config.sample_rate_hz,
-        "cut": "consecutive, last padded at the end",
+        "cut": CUT,
         "decoding": VERSION,
     }
-    # Rows that are older than the other reading keep their keys.
+    # Left out where it is fixed: rows that are older than the other reading keep their keys.
     return recipe if config.reading == "fixed" else recipe | {"reading": config.reading}
 
 
 def cut(wave: Int16, config: SegmentConfig) -> tuple[Int16, Int64]:
     """The segments of an utterance, each padded at its end, and the valid samples of each.
 
-    As published there are ceil(frames / 300) of 1 + n // 160 frames: where the last of the 48,000
-    samples each is full, one without samples follows.
+    With the published reading, an utterance of n samples has 1 + n // 160 frames, and its segments
+    hold 300 frames each. So if the last segment of 48,000 samples is full, one without samples
+    follows.
     """
     return audio.cut(wave, config.samples, close=config.reading == "as_published")
 
@@ -62,11 +70,11 @@ def starts(total: int, config: SegmentConfig) -> range:
     return range(0, total + (config.reading == "as_published"), config.samples)
 
 
-def waveform_store(config: SegmentConfig, store_root: Path) -> Store:
-    """Where the waves of a segment recipe lie.
+def wave_spec(config: SegmentConfig) -> StoreSpec:
+    """The identity of the waves that are cut like this.
 
-    Arrays: wave (samples,) int16; per segment valid_samples and clipped_samples; total_samples of
-    the utterance.
+    The arrays are `wave` (samples,) int16, `valid_samples` and `clipped_samples` of the segment,
+    and `total_samples` of its utterance.
     """
     counts = ("valid_samples", "clipped_samples", "total_samples")
     arrays = (
@@ -74,13 +82,18 @@ def waveform_store(config: SegmentConfig, store_root: Path) -> Store:
         *(ArraySpec(name, (), "int64", ()) for name in counts),
     )
     recipe = {"extractor": WAVEFORM, "version": VERSION, "segment": segment_recipe(config)}
-    return Store(store_root, StoreSpec(WAVEFORM, recipe, arrays))
+    return StoreSpec(WAVEFORM, recipe, arrays)
+
+
+def waveform_store(config: SegmentConfig, store_root: Path) -> Store:
+    """Where the waves lie that are cut like this; see `wave_spec`."""
+    return Store(store_root, wave_spec(config))
 
 
 def segment_corpus(
     manifest: pd.DataFrame, corpus_root: Path, config: SegmentConfig, store_root: Path
 ) -> pd.DataFrame:
-    """Cut all utterances; only those without rows in the store are decoded.
+    """Cut all utterances, and decode those that have no rows in the store.
 
     Args:
         manifest: utterances (`mfsn.manifest.UTTERANCES`).
@@ -92,8 +105,8 @@ def segment_corpus(
         The segment table (`mfsn.manifest.SEGMENTS`), in the order of the manifest.
 
     Raises:
-        AudioError: if files cannot be decoded or are not what the manifest was made from; all of
-            them are named, and the others' rows are kept.
+        AudioError: if files cannot be decoded, or are not those that the manifest was made from.
+            It names all of them; the rows of the others are kept.
         CacheError: if the store cannot be read or written.
     """
     store = waveform_store(config, store_root)
@@ -128,7 +141,7 @@ def read_utterance(store: Store, segments: pd.DataFrame) -> Float32:
 
 
 def join(waves: Int16, valid: Iterable[int]) -> Float32:
-    """Put consecutive segments of an utterance together again, the padding left out.
+    """Put the consecutive segments of an utterance together again, without the padding.
 
     Args:
         waves: (segments, samples).
@@ -142,7 +155,7 @@ def join(waves: Int16, valid: Iterable[int]) -> Float32:
 
 
 def _undecoded(manifest: pd.DataFrame, store: Store, config: SegmentConfig) -> pd.DataFrame:
-    """One utterance for each audio content that does not have all its rows."""
+    """One utterance for each audio content that lacks a row."""
     totals = _total_samples(manifest, store)
     committed = store.committed()
     once = manifest.drop_duplicates("audio_sha256")
@@ -154,7 +167,7 @@ def _undecoded(manifest: pd.DataFrame, store: Store, config: SegmentConfig) -> p
 
 
 def _total_samples(manifest: pd.DataFrame, store: Store) -> dict[str, int]:
-    """Samples of each audio content whose first segment is there."""
+    """Samples of each audio content whose first segment is in the store."""
     first = {sha: store.spec.row_key(sha, 0) for sha in manifest["audio_sha256"].unique()}
     committed = store.committed()
     there = [sha for sha, key in first.items() if key in committed]
@@ -171,7 +184,7 @@ def _decode_all(
 ) -> None:
     failures = []
     with store.writer() as writer:
-        waiting = _undecoded(manifest, store, config)  # looked again now that nobody else writes
+        waiting = _undecoded(manifest, store, config)  # once more, now that nobody else writes
         files = zip(waiting["path"], waiting["audio_sha256"], strict=True)
         for path, sha in tqdm(files, "segment", len(waiting), unit="file", disable=None):
             try:

@@ -27,7 +27,10 @@ from mfsn.errors import CacheError, StoreVersionError
 from mfsn.store.messages import explaining
 from mfsn.store.spec import ArraySpec, Dtype, StoreSpec
 
-SCHEMA = 1
+SCHEMA = 2
+"""Of the descriptions that are written. Schema 2 has codes in recipes where schema 1 has sentences
+(see `mfsn.store.recipe_codes`); a directory keeps the schema with which it was created."""
+_OLDEST_SCHEMA = 1
 LARGEST_SHARD_BYTES = 128 * 2**20
 MOST_ROWS_PER_SHARD = 512
 
@@ -243,7 +246,7 @@ def unreadable(path: Path) -> CacheError:
 
 
 def _refuse_other_schema(path: Path, schema: Any) -> None:
-    if not isinstance(schema, int) or schema < SCHEMA:
+    if not isinstance(schema, int) or schema < _OLDEST_SCHEMA:
         raise ValueError("no schema that ever was")
     if schema > SCHEMA:
         raise StoreVersionError(

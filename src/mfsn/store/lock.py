@@ -24,21 +24,26 @@ log = logging.getLogger(__name__)
 
 
 @contextlib.contextmanager
-def exclusive(directory: Path) -> Iterator[None]:
+def exclusive(directory: Path, waits: bool = True) -> Iterator[None]:
     """Be the only writer of a store directory while the body runs.
 
+    Args:
+        directory: the store directory.
+        waits: whether to wait `wait_s()` seconds for another writer.
+
     Raises:
-        StoreBusyError: if another process still holds the lock after `wait_s()` seconds.
+        StoreBusyError: if another process still holds the lock then.
         CacheError: if the lock file cannot be made.
         ConfigError: as `wait_s`.
     """
+    patience_s = wait_s() if waits else 0.0
     descriptor = _open(directory)
     try:
-        _acquire(descriptor, directory, wait_s())
+        _acquire(descriptor, directory, patience_s)
         while not _lies_there(descriptor, directory):
             os.close(descriptor)
             descriptor = _open(directory)
-            _acquire(descriptor, directory, wait_s())
+            _acquire(descriptor, directory, patience_s)
         yield
     finally:
         os.close(descriptor)

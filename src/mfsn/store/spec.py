@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 from mfsn.config import sha256_of
+from mfsn.store.recipe_codes import coded, hashed
 
 Dtype = Literal["float16", "float32", "int16", "int64"]
 
@@ -28,14 +29,18 @@ class ArraySpec:
 class StoreSpec:
     """Identity of one store directory: everything that decides what its rows hold.
 
-    `recipe` holds the extractor's name and version, its parameters, the segment recipe, and for
-    encoders a hash of weights, configuration and preprocessor, the compute precision and the
-    storage dtype: plain JSON values. It never holds paths, batch sizes or devices.
+    `recipe` holds the extractor's name and version, its parameters, for rows made of audio the
+    segment recipe, and for encoders a hash of weights, configuration and preprocessor, the compute
+    precision and the storage dtype. Its values are numbers and codes (see
+    `mfsn.store.recipe_codes`), never sentences, paths, batch sizes or devices.
     """
 
     extractor: str
     recipe: Mapping[str, Any]
     arrays: tuple[ArraySpec, ...]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "recipe", coded(self.recipe))
 
     @property
     def directory(self) -> str:
@@ -46,8 +51,13 @@ class StoreSpec:
     def identity(self) -> str:
         """sha256 (hexadecimal) of extractor, recipe and arrays."""
         arrays = [[a.name, list(a.shape), a.dtype, list(a.dims)] for a in self.arrays]
-        return sha256_of([self.extractor, dict(self.recipe), arrays])
+        return sha256_of([self.extractor, hashed(self.recipe), arrays])
 
-    def row_key(self, audio_sha256: str, start_sample: int) -> str:
-        """Content key (64 hexadecimal digits) of the row that starts at a sample of a file."""
-        return sha256_of([self.identity, audio_sha256, start_sample])
+    def row_key(self, content_sha256: str, start_sample: int = 0) -> str:
+        """Content key (64 hexadecimal digits) of a row.
+
+        Args:
+            content_sha256: of the audio file, or of the text that the row is made of.
+            start_sample: where the row's segment starts in the file; 0 for a whole one and a text.
+        """
+        return sha256_of([self.identity, content_sha256, start_sample])

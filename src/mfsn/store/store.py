@@ -75,7 +75,9 @@ class Store:
         return lost(self.spec.extractor, damage)
 
     @contextlib.contextmanager
-    def writer(self, about: Mapping[str, Any] | None = None) -> Iterator[Writer]:
+    def writer(
+        self, about: Mapping[str, Any] | None = None, waits: bool = True
+    ) -> Iterator[Writer]:
         """Open the directory for appending: locked, created if need be, leftovers removed.
 
         Rows are there once the body ends without an exception, whole shards as soon as they are
@@ -83,14 +85,15 @@ class Store:
 
         Args:
             about: plain values for people, kept when the directory is created.
+            waits: whether to wait for another writer, as long as `mfsn.store.lock.wait_s` says.
 
         Raises:
-            StoreBusyError: if another process is writing (see `mfsn.store.lock.wait_s`).
+            StoreBusyError: if another process is writing.
             StorageFullError: if the disk is full.
             StoreVersionError: if another version of mfsn wrote the directory.
             CacheError: if it cannot be written, or its description is damaged.
         """
-        with exclusive(self.path):
+        with exclusive(self.path, waits):
             with explaining(self.path):
                 self._create_once(about or {})
                 recover(self._layout)

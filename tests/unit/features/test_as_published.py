@@ -6,7 +6,7 @@ import hashlib
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +15,7 @@ import pytest
 import soundfile
 
 from mfsn.base.arrays import Float32, Int64
-from mfsn.features.base import Extractor, Scope
+from mfsn.features.base import Extractor
 from mfsn.features.config import EncoderConfig, MfccConfig, SpectrogramConfig
 from mfsn.features.extraction.extraction import extract
 from mfsn.features.extraction.in_memory import extract_recordings, load_recordings
@@ -45,7 +45,8 @@ class Heard:
 
     name: ClassVar[str] = "mfcc"
     version: ClassVar[int] = 1
-    scope: ClassVar[Scope] = "segments_of_utterance"
+    scope: ClassVar[Literal["segment"]] = "segment"
+    context: ClassVar[Literal["utterance"]] = "utterance"
     batch_rows = 1
     tolerance = 0.0
     parameters: ClassVar[Mapping[str, Any]] = {}
@@ -155,7 +156,7 @@ def test_the_keys_of_the_other_reading_are_what_they_were(folder: Folder) -> Non
     assert segment_recipe(SegmentConfig()) == {
         "duration_s": 3.0,
         "sample_rate_hz": 16_000,
-        "cut": "consecutive, last padded at the end",
+        "cut": 1,
         "decoding": 1,
     }
     assert segment_recipe(PUBLISHED) == segment_recipe(FIXED) | {"reading": "as_published"}

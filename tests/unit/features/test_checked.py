@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +14,6 @@ import pandas as pd
 import pytest
 
 from mfsn.base.arrays import Float32, Int64
-from mfsn.features.base import Scope
 from mfsn.features.config import EncoderConfig, MfccConfig
 from mfsn.features.extraction.extraction import extract
 from mfsn.features.extraction.notes import Check
@@ -33,7 +32,8 @@ class Mean:
 
     name: ClassVar[str] = "mfcc"
     version: ClassVar[int] = 1
-    scope: ClassVar[Scope] = "segment"
+    scope: ClassVar[Literal["segment", "utterance"]] = "segment"
+    context: ClassVar[Literal["segment", "utterance"]] = "segment"
     batch_rows = 2
     tolerance = 1e-3
     parameters: Mapping[str, Any] = {}
@@ -47,7 +47,8 @@ class Mean:
 class MeanOfAll(Mean):
     """The same of whole utterances."""
 
-    scope: ClassVar[Scope] = "utterance"
+    scope: ClassVar[Literal["segment", "utterance"]] = "utterance"
+    context: ClassVar[Literal["segment", "utterance"]] = "utterance"
     batch_rows = 1
 
 

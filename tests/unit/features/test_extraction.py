@@ -8,7 +8,7 @@ import threading
 import tracemalloc
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -24,7 +24,6 @@ from mfsn.errors import (
     MissingRowError,
     RangeError,
 )
-from mfsn.features.base import Scope
 from mfsn.features.extraction.batches import RowMaker
 from mfsn.features.extraction.extraction import extract
 from mfsn.features.extraction.items import Item
@@ -48,7 +47,8 @@ class Toy:
 
     name: ClassVar[str] = "mfcc"
     version: ClassVar[int] = 1
-    scope: ClassVar[Scope] = "segment"
+    scope: ClassVar[Literal["segment", "utterance"]] = "segment"
+    context: ClassVar[Literal["segment", "utterance"]] = "segment"
     arrays: tuple[ArraySpec, ...] = (
         ArraySpec("total", (), "float32", ()),
         ArraySpec("call", (3,), "float16", ("number",)),
@@ -76,7 +76,8 @@ class Whole(Toy):
     """The same of whole utterances."""
 
     name = "functionals"
-    scope: ClassVar[Scope] = "utterance"
+    scope: ClassVar[Literal["segment", "utterance"]] = "utterance"
+    context: ClassVar[Literal["segment", "utterance"]] = "utterance"
 
     def __init__(self) -> None:
         super().__init__(batch_rows=1)

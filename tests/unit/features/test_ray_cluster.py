@@ -142,7 +142,8 @@ def test_a_node_with_other_libraries_is_told(tmp_path: Path) -> None:
 
 
 def test_a_node_whose_encoder_has_other_files_is_told(tmp_path: Path) -> None:
-    facts = {"name": "sec", "version": 1, "parameters": {"weights": "there"}, "arrays": ()}
+    says = {"parameters": {"weights": "there"}, "arrays": (), "scope": "segment"}
+    facts = {"name": "sec", "version": 1, **says}
     staging = Layout(tmp_path, StoreSpec("sec", {"parameters": {"weights": "here"}}, ()), 4)
     make = functools.partial(SimpleNamespace, **facts)
     segment = SegmentConfig(duration_s=1.0, sample_rate_hz=8000)

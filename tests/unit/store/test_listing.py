@@ -72,7 +72,7 @@ def test_entries_name_the_checkouts_that_use_them(tmp_path: Path) -> None:
 
 def test_another_schema_is_not_passed_over(tmp_path: Path) -> None:
     described = fill(tmp_path, spec("sec"), 1).path / "zarr.json"
-    described.write_text(described.read_text().replace('"schema": 1', '"schema": 99'))
+    described.write_text(described.read_text().replace('"schema": 2', '"schema": 99'))
     with pytest.raises(StoreVersionError):
         list_store(tmp_path)
 

@@ -92,7 +92,7 @@ def test_no_directory_is_made(tmp_path: Path) -> None:
 
 def test_what_a_newer_release_wrote_is_left_alone(store: Store) -> None:
     described = store.path / "zarr.json"
-    described.write_text(described.read_text().replace('"schema": 1', '"schema": 2'))
+    described.write_text(described.read_text().replace('"schema": 2', '"schema": 3'))
     before = files(store)
     with pytest.raises(StoreVersionError):
         describe_again(store.root, DIGEST)

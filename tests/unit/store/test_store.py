@@ -212,7 +212,7 @@ def test_another_schema_is_refused_and_left_alone(store: Store) -> None:
     append(store, [0])
     described = store.path / "zarr.json"
     content = json.loads(described.read_text())
-    content["attributes"]["mfsn"]["schema"] = 2
+    content["attributes"]["mfsn"]["schema"] = layout.SCHEMA + 1
     described.write_text(json.dumps(content))
     before = {path: path.stat().st_mtime_ns for path in store.path.rglob("*")}
     with pytest.raises(StoreVersionError, match="a newer mfsn wrote this store"):

@@ -45,6 +45,11 @@ def test_a_part_that_one_side_lacks_is_none() -> None:
     assert str(change) == "sec.hop_ms: none -> 10.0"
 
 
+def test_codes_are_shown_in_words() -> None:
+    (change,) = changes(spec(precision="float32"), spec(precision="bfloat16-2"))
+    assert str(change) == "sec.precision: float32 -> bfloat16 (weights and activations)"
+
+
 def test_equal_identities_have_no_changes() -> None:
     assert changes(spec(hop_ms=10.0), spec(hop_ms=10.0)) == []
 

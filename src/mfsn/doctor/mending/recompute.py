@@ -132,7 +132,7 @@ class _Again:
         """Array name to rows in the order of `ids`."""
         if self._is_wave:
             return {"wave": np.stack([self._wave(name) for name in ids])}
-        if self._extractor.scope == "segment" and not self._named.segment.padding_counts:
+        if self._extractor.context == "segment" and not self._named.segment.padding_counts:
             chosen = self._segments.set_index("segment_id").loc[list(ids)]
             return extract_recordings(self._extractor, [self._recording(chosen)])
         return self._of_utterances(ids)

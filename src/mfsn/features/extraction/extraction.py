@@ -1,8 +1,9 @@
-"""Extraction: computes the rows that are missing, and nothing else.
+"""Extraction: it computes the rows that are missing, and nothing else.
 
-Every call of an extractor has the same batch shape and number of threads, because only then are
-rows bit-identical whatever the order, the kill or the worker. Waves are read ahead and shards are
-written behind, each by a thread of its own, while the extractor computes.
+Every call of an extractor has a batch of the same shape and the same number of threads. Only then
+are rows the same to the bit in whatever order they are computed, by whatever process, and after
+whatever interruption. While the extractor computes, one thread reads waves ahead and another one
+writes finished shards.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import heapq
 import logging
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -21,9 +23,9 @@ from tqdm import tqdm
 
 from mfsn import runtime
 from mfsn.errors import ExtractorVersionError
-from mfsn.features.base import Extractor, store_spec
+from mfsn.features.base import AnyExtractor, Reach, store_spec
 from mfsn.features.extraction.batches import RowMaker
-from mfsn.features.extraction.items import Item, Items, items_of
+from mfsn.features.extraction.items import Item, Items, Transcripts, items_of
 from mfsn.segments.config import SegmentConfig
 from mfsn.segments.waves import segment_recipe, waveform_store
 from mfsn.store.digest import Digest
@@ -48,21 +50,23 @@ class Engine(Protocol):
         Args:
             writer: of the store directory.
             items: the rows that are missing.
-            batch_rows: rows a call of the extractor.
+            batch_rows: rows per call of the extractor.
             progress: told how many more rows are done.
         """
 
 
 def extract(
-    extractor: Extractor,
+    extractor: AnyExtractor,
     segments: pd.DataFrame,
     segment: SegmentConfig,
     store_root: Path,
     engine: Engine | None = None,
+    *,
+    transcripts: Transcripts | None = None,
 ) -> Digest:
     """Bring all rows of an extractor into the store; rows that are there are not computed again.
 
-    A few rows that are there already are computed once more and compared, so that a change of an
+    A few rows that are there already are computed once more and compared. So a change of an
     extractor without a new version is noticed.
 
     Args:
@@ -71,64 +75,107 @@ def extract(
         segment: how the segments were cut.
         store_root: root of the feature cache.
         engine: computes the missing rows; this process by default.
+        transcripts: of the utterances; only extractors of texts need them.
 
     Returns:
-        The digest: segment id (utterance id for extractors of that scope) to row key.
+        The digest: which row belongs to which segment, or with scope `utterance` or `text` to
+        which utterance.
 
     Raises:
         ExtractorVersionError: if a row computed now differs from the cached one by more than the
             extractor's tolerance.
         RangeError: if a value does not fit the storage dtype.
+        ManifestError: if the extractor reads transcripts and an utterance has none.
         MissingRowError: if a wave is not in the store.
         DamagedRowError: if a wave or a compared row does not match its checksum.
         StoreBusyError: if another process writes to the same directory.
         CacheError: if the store cannot be read or written.
     """
     pin_threads()
-    spec = store_spec(extractor, segment_recipe(segment))
-    store = Store(store_root, spec)
-    waves = waveform_store(segment, store_root)
-    ids, items = items_of(segments, extractor.scope, segment, spec, waves.spec)
-    maker = RowMaker(extractor, waves, segment)
-    missing = store.missing(items.keys)
-    cached = set(items.keys).difference(missing)
-    lowest = heapq.nsmallest(max(2, extractor.batch_rows), cached)
-    _check_version(extractor, maker, store, items.only(lowest))
+    wanted = Wanted.of(extractor, segments, segment, store_root, transcripts)
+    maker = RowMaker(extractor, waveform_store(segment, store_root), segment)
+    missing = wanted.compare(maker)
     if missing:
-        _fill(extractor, engine or maker, store, items)
-    log.info("%s: %d rows, %d new, %d cached",
-             extractor.name, len(missing) + len(cached), len(missing), len(cached))  # fmt: skip
-    return Digest.of(spec, extractor.about, dict(zip(ids, items.keys, strict=True)))
+        with wanted.store.writer(extractor.about) as writer:
+            waiting = wanted.items.only(wanted.missing())  # again, now that nobody else writes
+            with progress_of(extractor.name, len(waiting)) as bar:
+                (engine or maker).fill(writer, waiting, extractor.batch_rows, bar.update)
+    return wanted.digest(new=len(missing))
 
 
-def _fill(extractor: Extractor, engine: Engine, store: Store, items: Items) -> None:
-    """Compute and commit the rows that are missing once nobody else writes."""
-    with store.writer(extractor.about) as writer:
-        waiting = items.only(store.missing(items.keys))
-        bar = tqdm(total=len(waiting), desc=extractor.name, unit="row", disable=None)
-        with bar as progress:
-            engine.fill(writer, waiting, extractor.batch_rows, progress.update)
+@dataclass(frozen=True, eq=False)
+class Wanted:
+    """The rows of one extractor that a segment table asks for; made by `of`."""
+
+    extractor: AnyExtractor
+    store: Store
+    """Where they lie, or will lie."""
+    ids: list[str]
+    items: Items
+    """In the order of the ids."""
+
+    @classmethod
+    def of(
+        cls,
+        extractor: AnyExtractor,
+        segments: pd.DataFrame,
+        segment: SegmentConfig,
+        store_root: Path,
+        transcripts: Transcripts | None = None,
+    ) -> Wanted:
+        """The rows that `extract` makes; arguments and errors as there."""
+        spec = store_spec(extractor, segment_recipe(segment))
+        reach = Reach(extractor.scope, extractor.context)
+        ids, items = items_of(segments, reach, segment, spec, transcripts)
+        return cls(extractor, Store(store_root, spec), ids, items)
+
+    def missing(self) -> list[str]:
+        """Keys of the rows that are not in the store at this moment."""
+        return self.store.missing(self.items.keys)
+
+    def compare(self, maker: RowMaker) -> list[str]:
+        """Compute a batch of cached rows again and compare them.
+
+        Args:
+            maker: runs the extractor.
+
+        Returns:
+            Keys of the rows that are missing.
+
+        Raises:
+            ExtractorVersionError: if a row differs by more than the extractor's tolerance.
+        """
+        missing = self.missing()
+        cached = set(self.items.keys).difference(missing)
+        lowest = heapq.nsmallest(max(2, self.extractor.batch_rows), cached)
+        for keys, rows in maker.batches(self.items.only(lowest)):
+            for array, stored in self.store.read(keys).items():
+                _compare(self.extractor, array, stored, rows[array])
+        return missing
+
+    def digest(self, new: int) -> Digest:
+        """The digest, once all rows are there; it is logged how many of them are new."""
+        rows = len(set(self.items.keys))
+        name, about = self.extractor.name, self.extractor.about
+        log.info("%s: %d rows, %d new, %d cached", name, rows, new, rows - new)
+        return Digest.of(self.store.spec, about, dict(zip(self.ids, self.items.keys, strict=True)))
 
 
-def _check_version(
-    extractor: Extractor, maker: RowMaker, store: Store, cached: Sequence[Item]
-) -> None:
-    """Compute cached rows (a batch of them) again and compare."""
-    for keys, rows in maker.batches(cached):
-        for array, stored in store.read(keys).items():
-            _compare(extractor, array, stored, rows[array])
+def progress_of(what: str, rows: int) -> tqdm[Any]:
+    """A progress bar over rows."""
+    return tqdm(total=rows, desc=what, unit="row", disable=None)
 
 
 def _compare(
-    extractor: Extractor, array: str, stored: npt.NDArray[Any], computed: npt.NDArray[Any]
+    extractor: AnyExtractor, array: str, stored: npt.NDArray[Any], computed: npt.NDArray[Any]
 ) -> None:
     for was, now in zip(stored.astype(np.float64), computed.astype(np.float64), strict=True):
         if np.abs(now - was).max() > extractor.tolerance * np.abs(was).max():
             name, version = extractor.name, extractor.version
             raise ExtractorVersionError(
                 f"{name}: array {array} computed now differs from the cached rows of version "
-                f"{version} beyond the tolerance of {extractor.tolerance:g}; if {name} "
-                f"was changed, raise its `version` to {version + 1}"
+                f"{version} by more than the tolerance of {extractor.tolerance:g}; if {name} was "
+                f"changed, raise its `version` to {version + 1}"
             )
 
 

@@ -1,10 +1,10 @@
-"""Recordings in memory: decoded, cut and extracted as the corpus is, but past the cache."""
+"""Recordings in memory: decoded, cut and extracted as a corpus is, but without the store."""
 
 from __future__ import annotations
 
 import io
 import numbers
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -16,21 +16,21 @@ from mfsn.audio import decoding as audio
 from mfsn.audio.in_memory import AudioFile, FileInMemory, samples_of
 from mfsn.base.arrays import Int16, Int64
 from mfsn.errors import AudioError, PredictionError
-from mfsn.features.base import Extractor
+from mfsn.features.base import AnyExtractor, Rows
+from mfsn.features.extraction.batches import RowMaker
+from mfsn.features.extraction.items import Item
 from mfsn.segments.config import SegmentConfig
-from mfsn.segments.extractor_input import hear_segments, hear_utterance
 from mfsn.segments.waves import cut
 
-Rows = dict[str, npt.NDArray[Any]]
 Source = str | Path | BinaryIO | tuple[npt.ArrayLike, float]
 """A recording: the path of an audio file; a file that is open in binary mode, which is read from
 where it stands; or a wave and its rate in hertz. A wave is an array (samples,) or (channels,
 samples) of floating-point numbers in [-1, 1] or of int16."""
 Span = tuple[int, int]
-"""First sample, and the one behind the last."""
+"""The first sample, and the sample after the last one."""
 
 GROUP_SEGMENTS = 64
-"""Short recordings are taken together up to about so many segments, to fill the batches."""
+"""Short recordings are taken together, up to about this many segments, to fill the batches."""
 
 
 @dataclass(frozen=True)
@@ -45,11 +45,8 @@ class Recording:
     """Samples of real audio in each segment."""
     segment: SegmentConfig
     """How it was cut."""
-
-    @property
-    def before(self) -> Int16:
-        """The sample before each segment, (S,); 0 before the first."""
-        return np.append(np.int16(0), self.waves[:-1, -1])
+    transcript: str = ""
+    """What is said in it; empty where that is not known."""
 
     @property
     def silent(self) -> bool:
@@ -73,7 +70,7 @@ def load_recordings(
         segment: how they are cut.
 
     Returns:
-        The recordings that can be decoded, in their order, and a sentence for each of the others.
+        The recordings that can be decoded, in their order, and one sentence for each of the others.
 
     Raises:
         PredictionError: if there is no recording.
@@ -140,7 +137,7 @@ def _rate(rate_hz: float, name: str) -> int:
 
 
 def groups(recordings: Sequence[Recording]) -> Iterator[list[Recording]]:
-    """Recordings in their order, some at a time; a long one is a group by itself or ends one."""
+    """Recordings in their order, some at a time. A group ends once it has enough segments."""
     group: list[Recording] = []
     for recording in recordings:
         group.append(recording)
@@ -151,35 +148,52 @@ def groups(recordings: Sequence[Recording]) -> Iterator[list[Recording]]:
         yield group
 
 
-def extract_recordings(extractor: Extractor, group: Sequence[Recording]) -> Rows:
-    """The rows of some recordings, one after the other: one a segment, or one a recording.
+def extract_recordings(extractor: AnyExtractor, group: Sequence[Recording]) -> Rows:
+    """The rows of some recordings, one after the other.
 
     Args:
-        extractor: its scope decides which.
-        group: at least one recording.
+        extractor: its scope decides whether a recording has one row, or one row per segment.
+        group: at least one recording; all of them are cut alike.
 
     Raises:
+        PredictionError: if the extractor reads transcripts and a recording has none.
         RangeError: if a value does not fit the storage dtype.
     """
-    if extractor.scope == "segment":
-        return _extract_segments(extractor, group)
-    waves = [hear_utterance(r.waves, r.valid_S, r.segment) for r in group]
-    return _joined([extractor.extract(wave[None], np.array([len(wave)])) for wave in waves])
+    waves: dict[str, Int16] = {}
+    items: list[Item] = []
+    for number, recording in enumerate(group):
+        own = {f"{number}#{index}": wave for index, wave in enumerate(recording.waves)}
+        items += _items(extractor, recording, str(number), list(own))
+        waves |= own
+    return RowMaker(extractor, _InMemory(waves), group[0].segment).whole(items)[1]
 
 
-def _extract_segments(extractor: Extractor, group: Sequence[Recording]) -> Rows:
-    """All segments of the recordings, in batches of the extractor's fixed shape."""
-    heard = [hear_segments(r.waves, r.valid_S, r.before, r.segment) for r in group]
-    waves_SN, valid_S = (np.concatenate(parts) for parts in zip(*heard, strict=True))
-    size, missing = extractor.batch_rows, -len(waves_SN) % extractor.batch_rows
-    waves_SN = np.pad(waves_SN, ((0, missing), (0, 0)))
-    valid_S = np.pad(valid_S, (0, missing), constant_values=waves_SN.shape[1])
-    batches = [
-        extractor.extract(waves_SN[first : first + size], valid_S[first : first + size])
-        for first in range(0, len(waves_SN), size)
-    ]
-    return {name: rows[: len(rows) - missing] for name, rows in _joined(batches).items()}
+class _InMemory:
+    """Waves by key, read as those of a store are."""
+
+    def __init__(self, waves: Mapping[str, Int16]) -> None:
+        self._waves = waves
+
+    def read(self, keys: Sequence[str], arrays: Sequence[str]) -> Mapping[str, Int16]:
+        return {array: np.stack([self._waves[key] for key in keys]) for array in arrays}
 
 
-def _joined(found: Sequence[Rows]) -> Rows:
-    return {name: np.concatenate([rows[name] for rows in found]) for name in found[0]}
+def _items(
+    extractor: AnyExtractor, recording: Recording, name: str, keys: Sequence[str]
+) -> list[Item]:
+    """The rows of a recording; its segments have these keys."""
+    if extractor.scope == "text":
+        if not recording.transcript.strip():
+            raise PredictionError(
+                f"{recording.path} has no transcript, which {extractor.name} reads; give one, or "
+                "choose a model that needs none"
+            )
+        return [Item(name, text=recording.transcript)]
+    valid = tuple(recording.valid_S.tolist())
+    if extractor.context == "utterance":
+        rows = [name] if extractor.scope == "utterance" else keys
+        return [Item(row, tuple(keys), valid, index=index) for index, row in enumerate(rows)]
+    led = recording.segment.reading == "as_published"
+    befores = [None, *keys[:-1]] if led else [None] * len(keys)
+    own = zip(keys, valid, befores, strict=True)
+    return [Item(key, (key,), (samples,), before) for key, samples, before in own]

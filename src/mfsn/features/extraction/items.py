@@ -1,57 +1,71 @@
-"""The rows of an extraction: in columns, since of hundreds of thousands a few are at work."""
+"""The rows that an extraction makes.
+
+There may be hundreds of thousands of them, so they are kept in columns. An `Item` is made for a row
+only when it is asked for.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import overload
+from hashlib import sha256
+from typing import Protocol, overload
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from mfsn.base.arrays import Int64
-from mfsn.features.base import Scope
+from mfsn.errors import ManifestError
+from mfsn.features.base import Reach
 from mfsn.segments.config import SegmentConfig
+from mfsn.segments.waves import wave_spec
 from mfsn.store.spec import StoreSpec
+
+Transcripts = Mapping[str, str]
+"""Utterance id to what is said in it; empty where that is not known."""
 
 
 @dataclass(frozen=True)
 class Item:
-    """One row to extract: of a segment, or of an utterance for extractors of that scope."""
+    """One row to extract, and what it is made of: waves or a text."""
 
     key: str
-    wave_keys: tuple[str, ...]
-    """Rows of the waves that are heard: the segment's own, or all of its utterance."""
-    valid_samples: tuple[int, ...]
-    """Of each of them."""
+    wave_keys: tuple[str, ...] = ()
+    """Rows of the waves that are heard: the one of the segment, or all of its utterance."""
+    valid_samples: tuple[int, ...] = ()
+    """Samples of real audio in each of them."""
     before_key: str | None = None
-    """Row of the wave before the segment's own, if its last sample is heard too."""
+    """Row of the wave before the segment, if its last sample is heard too."""
     index: int = 0
-    """Which of the rows that the extractor gives of these waves, where it hears utterances."""
+    """Number of this row among those that the extractor makes of these waves."""
+    text: str = ""
+
+
+class Sources(Protocol):
+    """What all rows are made of, in columns."""
+
+    def item(self, row: int, key: str) -> Item:
+        """The row of this number, which has this key."""
 
 
 @dataclass(frozen=True, eq=False)
 class Items(Sequence[Item]):
-    """Rows to extract; an `Item` is made when it is asked for. A slice gives a list of them."""
+    """Rows to extract. A slice gives a list of them."""
 
     keys: Sequence[str]
-    """Of all rows, those that are left out included."""
-    waves: npt.NDArray[np.bytes_]
-    """Row key of the wave of each line of a segment table."""
-    valid: Int64
-    """Samples of real audio in each."""
-    heard: Int64
-    """(rows, 2): the first line that a row hears, and the one behind the last."""
-    part: Int64
-    """`Item.index` of each row."""
-    before: Mapping[int, str]
-    """Row number to `Item.before_key`, where there is one."""
+    """Keys of all rows, also of those that are left out."""
+    sources: Sources
     chosen: Int64
     """Numbers of the rows that are not left out."""
 
+    @classmethod
+    def all_of(cls, keys: Sequence[str], sources: Sources) -> Items:
+        """All rows."""
+        return cls(keys, sources, np.arange(len(keys)))
+
     def only(self, keys: Collection[str]) -> Items:
-        """The rows of these keys, each once."""
+        """The rows with these keys, each key once."""
         left, chosen = set(keys), []
         for row in self.chosen.tolist():
             if (key := self.keys[row]) in left:
@@ -74,57 +88,112 @@ class Items(Sequence[Item]):
         return self._item(int(self.chosen[which]))
 
     def _item(self, row: int) -> Item:
+        return self.sources.item(row, self.keys[row])
+
+
+@dataclass(frozen=True, eq=False)
+class _Audio:
+    """Rows that are made of waves."""
+
+    waves: npt.NDArray[np.bytes_]
+    """For each line of a segment table, the row key of its wave."""
+    valid: Int64
+    """Samples of real audio in each wave."""
+    heard: Int64
+    """(rows, 2): the first line that a row hears, and the line after the last one."""
+    index: Int64
+    """`Item.index` of each row."""
+    before: Mapping[int, str]
+    """Row number to `Item.before_key`, where there is one."""
+
+    def item(self, row: int, key: str) -> Item:
         lines = slice(*self.heard[row])
-        return Item(
-            key=self.keys[row],
-            wave_keys=tuple(key.decode() for key in self.waves[lines].tolist()),
-            valid_samples=tuple(self.valid[lines].tolist()),
-            before_key=self.before.get(row),
-            index=int(self.part[row]),
-        )
+        waves = tuple(wave.decode() for wave in self.waves[lines].tolist())
+        valid = tuple(self.valid[lines].tolist())
+        return Item(key, waves, valid, self.before.get(row), int(self.index[row]))
+
+
+@dataclass(frozen=True, eq=False)
+class _Texts:
+    """Rows that are made of texts."""
+
+    texts: Sequence[str]
+
+    def item(self, row: int, key: str) -> Item:
+        return Item(key, text=self.texts[row])
+
+
+def transcripts_of(manifest: pd.DataFrame) -> Transcripts:
+    """The transcripts in a manifest (`mfsn.manifest.UTTERANCES`)."""
+    texts = manifest["transcript"].fillna("").astype(str)
+    return dict(zip(manifest["utterance_id"], texts, strict=True))
 
 
 def items_of(
     segments: pd.DataFrame,
-    scope: Scope,
+    reach: Reach,
     segment: SegmentConfig,
     spec: StoreSpec,
-    waves: StoreSpec,
+    transcripts: Transcripts | None = None,
 ) -> tuple[list[str], Items]:
-    """Ids and rows: of the segments, or of the utterances for extractors of that scope.
+    """The ids and the rows of an extraction.
 
     Args:
         segments: the segment table (`mfsn.manifest.SEGMENTS`).
-        scope: of the extractor.
+        reach: of the extractor. The scope decides which ids there are, the context what a row is
+            made of.
         segment: how the segments were cut.
         spec: the identity of the extractor's rows.
-        waves: that of the waves.
+        transcripts: only asked for by scope `text`.
+
+    Returns:
+        Ids of segments or of utterances, and their rows in the same order.
+
+    Raises:
+        ManifestError: if a text is asked for and an utterance has no transcript.
     """
-    table, heard, line = _heard(segments, scope)
-    named = table.iloc[line].assign(start_sample=0) if scope == "utterance" else table
-    is_led = scope == "segment" and segment.reading == "as_published"
-    items = Items(
-        keys=[spec.row_key(*place) for place in _places(named)],
+    if reach.scope == "text":
+        return _of_texts(segments["utterance_id"].unique().tolist(), transcripts or {}, spec)
+    table, heard, line = _heard(segments, reach)
+    is_whole = reach.scope == "utterance"
+    named = table.iloc[line].assign(start_sample=0) if is_whole else table
+    is_led = reach.context == "segment" and segment.reading == "as_published"
+    audio = _Audio(
         waves=np.array([key.encode() for key in table["row_key"]], np.bytes_),
         valid=table["valid_samples"].to_numpy(np.int64),
         heard=heard,
-        part=line - heard[:, 0],
-        before=_before(named, segment, waves) if is_led else {},
-        chosen=np.arange(len(named)),
+        index=line - heard[:, 0],
+        before=_before(named, segment) if is_led else {},
     )
-    return named["utterance_id" if scope == "utterance" else "segment_id"].tolist(), items
+    ids = named["utterance_id" if is_whole else "segment_id"].tolist()
+    return ids, Items.all_of([spec.row_key(*place) for place in _places(named)], audio)
 
 
-def _heard(segments: pd.DataFrame, scope: Scope) -> tuple[pd.DataFrame, Int64, Int64]:
-    """The table in order, the lines of it that each row hears, and the line that names it."""
+def _of_texts(
+    utterances: list[str], transcripts: Transcripts, spec: StoreSpec
+) -> tuple[list[str], Items]:
+    texts = [transcripts.get(utterance, "") for utterance in utterances]
+    silent = [u for u, text in zip(utterances, texts, strict=True) if not text.strip()]
+    if silent:
+        raise ManifestError(
+            f"{spec.extractor} reads transcripts, but {len(silent)} of {len(texts)} utterances "
+            f"have none (the first is {silent[0]}); add them to the corpus, or choose a system "
+            f"that does not read {spec.extractor}"
+        )
+    keys = [spec.row_key(sha256(text.encode()).hexdigest()) for text in texts]
+    return utterances, Items.all_of(keys, _Texts(texts))
+
+
+def _heard(segments: pd.DataFrame, reach: Reach) -> tuple[pd.DataFrame, Int64, Int64]:
+    """The table in order, the lines of it that each row hears, and the line that names the row."""
     own = np.arange(len(segments))
-    if scope == "segment":
+    if reach.context == "segment":
         return segments, np.stack([own, own + 1], axis=1), own
     table = segments.sort_values(["utterance_id", "index"])
     names = table["utterance_id"]
     starts = np.flatnonzero((names != names.shift()).to_numpy(bool))
     whole = np.stack([starts, np.append(starts, len(table))[1:]], axis=1)
-    if scope == "utterance":
+    if reach.scope == "utterance":
         return table, whole, starts
     return table, np.repeat(whole, whole[:, 1] - whole[:, 0], axis=0), own
 
@@ -134,7 +203,8 @@ def _places(table: pd.DataFrame) -> Iterator[tuple[str, int]]:
     return zip(table["audio_sha256"], table["start_sample"].tolist(), strict=True)
 
 
-def _before(table: pd.DataFrame, segment: SegmentConfig, waves: StoreSpec) -> dict[int, str]:
+def _before(table: pd.DataFrame, segment: SegmentConfig) -> dict[int, str]:
+    waves = wave_spec(segment)
     return {
         row: waves.row_key(sha, start - segment.samples)
         for row, (sha, start) in enumerate(_places(table))

@@ -1,21 +1,21 @@
-"""What an extraction found out, noted so that one with nothing to do need not make its extractor.
+"""Notes of what an extraction found out, so that one with nothing to do is over at once.
 
-To load an encoder and to compute a batch again takes seconds. Both serve to know which rows are
-meant, and that this code, with these libraries and on this processor, makes the rows that are
-cached (see `mfsn.features.extraction`). A note in the store directory keeps the answer, under a
-hash of all that decides it: parameters, the bytes of the checkpoint's files, mfsn's sources,
-versions of libraries, processor, device and threads. It counts as long as the directory's commit
-markers are those that were there then: rows that came since from elsewhere (`mfsn cache pull`,
-another machine on the same store) are compared first. With a note as without one, rows must be
-there; whether their bytes are as written, readers and `mfsn cache verify` find out.
+To load an encoder and to compute a batch again takes seconds. It answers two questions: which rows
+are meant, and whether this code, with these libraries and on this processor, makes the rows that
+are cached (see `mfsn.features.extraction.extraction`). A note in the store directory keeps the
+answers. Its name is a hash of everything that decides them: parameters, the bytes of the
+checkpoint's files, mfsn's sources, versions of libraries, processor, device and threads. A note
+counts as long as the commit markers of the directory are those that were there when it was written.
+So rows that came from elsewhere since then (by `mfsn cache pull`, or from another machine on the
+same store) are compared first. With a note as without one, all rows must be there. Whether their
+bytes are still as they were written is found out by readers and by `mfsn cache verify`.
 """
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import logging
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,16 +26,15 @@ from mfsn import runtime
 from mfsn.base import files
 from mfsn.config import Config, sha256_of
 from mfsn.errors import MfsnError
-from mfsn.features.base import Extractor
+from mfsn.features.base import AnyExtractor, Reach
 from mfsn.features.extraction.environment import code_sha256, library_versions, processor
-from mfsn.features.extraction.items import items_of
+from mfsn.features.extraction.items import Transcripts, items_of
 from mfsn.segments.config import SegmentConfig
-from mfsn.segments.waves import waveform_store
 from mfsn.store import layout as layouts
 from mfsn.store.digest import Digest
 from mfsn.store.store import Store
 
-_WEIGHTS = (".json", ".safetensors", ".bin")
+_FIELDS = {"about", "scope", "context", "commits"}
 
 log = logging.getLogger(__name__)
 
@@ -61,13 +60,13 @@ class Check:
             store_root: root of the feature cache.
 
         Raises:
-            ConfigError: if a variable of the environment is not understood, or there is a revision
-                for what has none.
+            ConfigError: if a variable of the environment is not understood, or a revision is given
+                for an encoder that has none.
             ModelLoadError: if its encoder cannot be found.
         """
         circumstances = {
-            "config": config.model_dump_json(),  # in order: that of levels counts
-            "checkpoint": dict(_checkpoint(config)),
+            "config": config.model_dump_json(),  # in order: the order of levels counts
+            "checkpoint": _checkpoint(config),
             "segment": segment.model_dump_json(),
             "code": code_sha256(),
             "libraries": library_versions(),
@@ -77,25 +76,29 @@ class Check:
         }
         return cls(extractor, segment, store_root, sha256_of(circumstances))
 
-    def digest(self, segments: pd.DataFrame) -> Digest | None:
+    def digest(
+        self, segments: pd.DataFrame, transcripts: Transcripts | None = None
+    ) -> Digest | None:
         """What `extract` would give, if it had nothing to compute.
 
         Args:
             segments: the segment table.
+            transcripts: of the utterances; only extractors of texts need them.
 
         Returns:
-            None if a row is missing, or what is there was not compared under these circumstances.
+            None if a row is missing, or if the rows were not compared under these circumstances.
 
         Raises:
+            ManifestError: if the extractor reads transcripts and an utterance has none.
             CacheError: if the store cannot be read.
         """
         for path in layouts.directories(self.store_root, self.extractor):
             if noted := self._noted(path):
-                return self._digest(segments, *noted)
+                return self._digest(segments, transcripts, *noted)
         return None
 
-    def note(self, extractor: Extractor, digest: Digest) -> None:
-        """Note that rows were just made or compared; a store that cannot be written takes no note.
+    def note(self, extractor: AnyExtractor, digest: Digest) -> None:
+        """Note that rows were just made or compared. A store that cannot be written gets no note.
 
         Args:
             extractor: what made them.
@@ -107,54 +110,59 @@ class Check:
             for note in self._note(path).parent.glob("*.json"):
                 if _read(note).get("commits") != commits:
                     note.unlink(missing_ok=True)
-            content = {"about": about, "scope": extractor.scope, "commits": commits}
-            files.write_json(self._note(path), content)
+            reach = {"scope": extractor.scope, "context": extractor.context}
+            files.write_json(self._note(path), {"about": about, **reach, "commits": commits})
 
-    def _digest(self, segments: pd.DataFrame, found: Digest, scope: Any) -> Digest | None:
-        waves = waveform_store(self.segment, self.store_root).spec
-        ids, items = items_of(segments, scope, self.segment, found.spec, waves)
+    def _digest(
+        self,
+        segments: pd.DataFrame,
+        transcripts: Transcripts | None,
+        found: Digest,
+        noted: Mapping[str, Any],
+    ) -> Digest | None:
+        reach = Reach(noted["scope"], noted["context"])
+        ids, items = items_of(segments, reach, self.segment, found.spec, transcripts)
         if Store(self.store_root, found.spec).missing(items.keys):
             return None
         rows = len(set(items.keys))
         log.info("%s: %d rows, 0 new, %d cached", self.extractor, rows, rows)
         return Digest.of(found.spec, found.about, dict(zip(ids, items.keys, strict=True)))
 
-    def _noted(self, directory: Path) -> tuple[Digest, Any] | None:
-        """Digest without rows, and scope; None without a note that counts."""
+    def _noted(self, directory: Path) -> tuple[Digest, Mapping[str, Any]] | None:
+        """A digest without rows, and the note; None if there is no note that counts."""
         noted = _read(self._note(directory))
         if noted.get("commits") != _commits(directory):
             return None
         layout = layouts.load(directory)
-        return (Digest.of(layout.spec, noted["about"], {}), noted["scope"]) if layout else None
+        return (Digest.of(layout.spec, noted["about"], {}), noted) if layout else None
 
     def _note(self, directory: Path) -> Path:
         return directory / ".checked" / f"{self.circumstances[:16]}.json"
 
 
 def _read(note: Path) -> dict[str, Any]:
-    """What a note says; nothing where there is none, or it is damaged."""
+    """What a note says; nothing if there is none, or it is damaged."""
     with contextlib.suppress(OSError, ValueError):
         content = files.read_json(note)
-        if isinstance(content, dict) and content.keys() >= {"about", "scope", "commits"}:
+        if isinstance(content, dict) and content.keys() >= _FIELDS:
             return content
     return {}
 
 
 def _commits(directory: Path) -> str:
-    """A hash of names, sizes and times of the commit markers."""
+    """A hash of the names, sizes and times of the commit markers."""
     markers = files.stats(sorted((directory / "commits").glob("*.json")))
     return sha256_of([[path.name, found.st_size, found.st_mtime_ns] for path, found in markers])
 
 
-def _checkpoint(config: Config) -> Iterator[tuple[str, str]]:
-    """Name and sha256 of each file that an encoder is loaded from; nothing for other extractors."""
-    if model := getattr(config, "model", None):
-        from mfsn.encoders.hub import find_folder
+def _checkpoint(config: Config) -> Mapping[str, str]:
+    """Hashes of the files that an encoder is loaded from; other extractors have none."""
+    model = getattr(config, "model", None)
+    if not model:
+        return {}
+    from mfsn.encoders.hub import checkpoint_files
 
-        for path in sorted(find_folder(model, getattr(config, "revision", None)).iterdir()):
-            if path.suffix in _WEIGHTS:
-                with path.open("rb") as file:
-                    yield path.name, hashlib.file_digest(file, "sha256").hexdigest()
+    return checkpoint_files(model, getattr(config, "revision", None))
 
 
 def _device() -> str:

@@ -1,29 +1,24 @@
 """Extractors `sec` and `tec`: hidden states of a pretrained audio encoder.
 
-Shapes: B batch, N samples, T frames, D width.
+Shapes: B batch, N samples, R rows, T frames, D width.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
-import numpy as np
-import numpy.typing as npt
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from mfsn import runtime
 from mfsn.base.arrays import Float32, Int64
 from mfsn.config import Config
-from mfsn.encoders.bfloat16 import in_bfloat16
-from mfsn.encoders.loading import load_encoder
-from mfsn.encoders.transformers_logging import quiet_masks
-from mfsn.encoders.whisper import LogMel
+from mfsn.encoders.hub import checkpoint_files
 from mfsn.errors import ConfigError
+from mfsn.features.base import Rows
 from mfsn.features.casting import to_storage
 from mfsn.features.config import EncoderConfig, layer_name
-from mfsn.features.device import BATCH_ROWS, Captured, Forward, is_gpu, normalised, to_device
+from mfsn.features.extractors.forward_pass import ForwardPass
 from mfsn.features.framing import require
 from mfsn.features.pooling import mean_over_valid
 from mfsn.store.spec import ArraySpec
@@ -32,186 +27,156 @@ from mfsn.store.spec import ArraySpec
 # bfloat16: 8 bits of mantissa in every layer).
 _TOLERANCE = {"float32": 2e-3, "bfloat16": 1e-1}
 
-# What the identity says of a precision: rows of the former way, autocast, are others.
-_PRECISIONS = {"float32": "float32", "bfloat16": "bfloat16 weights and activations"}
+# Codes of how a row was computed. `bfloat16` means rows of the former way, autocast; bfloat16-2
+# computes with weights and activations in bfloat16.
+_PRECISIONS = {"float32": "float32", "bfloat16": "bfloat16-2"}
 
 
 class EncoderExtractor:
     """Chosen hidden states of an encoder, or their means over the valid frames, from one pass.
 
-    A clip is normalised as the checkpoint's own preprocessor does for the clip alone, over its
-    valid samples, and then padded. The attention mask is passed only where the preprocessor asks
-    for it: checkpoints with group-normalised convolutions were trained without one (transformers,
-    Wav2Vec2FeatureExtractor). Frames of padding are stored as they come; readers know the valid
-    ones. Whisper's encoder hears spectrograms instead, see `mfsn.encoders.whisper`; its decoder is
-    left out. Hidden states are numbered as transformers numbers them; the last of large encoders,
-    which normalise before their layers, lacks the final LayerNorm, and Whisper's has it.
-
-    On a GPU batches are larger and the pass is launched as one graph.
+    See `mfsn.features.extractors.forward_pass` for what the encoder hears and which frames belong
+    to a segment. Frames of padding are stored as they come; readers know which frames are valid.
+    Hidden states are numbered as transformers numbers them. The last one of large encoders, which
+    normalise before their layers, lacks the final LayerNorm; the last one of Whisper has it.
     """
 
     name: ClassVar[str]
     config_type: ClassVar[type[Config]] = EncoderConfig
     version: ClassVar[int] = 1
-    scope: ClassVar[Literal["segment", "utterance"]] = "segment"
-    batch_rows = 8
+    scope: ClassVar[Literal["segment"]] = "segment"
 
-    def __init__(self, config: EncoderConfig, sample_rate_hz: int, samples: int) -> None:
+    def __init__(
+        self,
+        config: EncoderConfig,
+        sample_rate_hz: int,
+        samples: int,
+        forward: ForwardPass | None = None,
+    ) -> None:
         """Load the encoder and ask it for the shapes of its levels.
 
         Args:
+            config: its section of params.yaml.
+            sample_rate_hz: of the waves.
             samples: length of a segment, at least the receptive field of a frame (400 for the
                 published convolutions).
+            forward: the pass, if another extractor has loaded the same encoder.
 
         Raises:
-            ConfigError: if the encoder hears another sample rate, the segment is too short, a level
-                is not among its hidden states, or there is a revision for what has none.
-            ModelLoadError: as `load_encoder`.
+            ConfigError: as `ForwardPass`, or if a level is not among the hidden states.
+            ModelLoadError: as `ForwardPass`.
         """
-        encoder = load_encoder(config.model, config.revision)
+        self._forward = forward or ForwardPass(self.name, config, sample_rate_hz, samples)
+        self._config = config.model_copy(update={"context": self._forward.context})
+        self._sample_rate_hz = sample_rate_hz
+        self._levels = self._indices(len(self._forward.shapes))
+        self._forward.keep({*self._levels.values()})
+        self.context = self._forward.context
+        self.batch_rows = self._forward.batch_rows
         self.tolerance = _TOLERANCE[config.precision]
-        self._config = config
-        self._averages = config.frames == "mean"
-        self._samples = samples
-        self._preprocessor = encoder.preprocessor
-        self._identity = encoder.identity()
-        self._device = runtime.device()
-        self._run: Forward = self._chosen
-        if is_gpu(self._device):
-            self._run = Captured(self._chosen)
-            if not encoder.hears_log_mel:  # whose windows are ten times as long
-                self.batch_rows = BATCH_ROWS
-        self._dtype: torch.dtype = getattr(torch, config.precision)
-        self._model = self._prepared(encoder.model, encoder.hears_log_mel)
-        self._receptive_field = 1 if encoder.hears_log_mel else _receptive_field(encoder.config)
-        self._check(sample_rate_hz)
-        self._log_mel = LogMel(encoder.preprocessor, samples) if encoder.hears_log_mel else None
-        shapes = [tuple(hidden.shape[1:]) for hidden in self._pass(self._silence())]
-        self._levels = self._indices(len(shapes))
-        self._shapes = {name: self._kept(shapes[index]) for name, index in self._levels.items()}
-        self._weights = "random weights" if encoder.random else "pretrained"
+
+    @classmethod
+    def as_published(cls) -> type[EncoderExtractor]:
+        """The class for `segment.reading: as_published`, which hears segments alone."""
+        return _PUBLISHED[cls.name]
 
     @property
     def parameters(self) -> Mapping[str, Any]:
-        """Identity of the encoder, indices of the levels, precision and dtype; and the frames
-        where they are not all, so that older rows keep their keys.
+        """Identity of the encoder, indices of the levels, precision and dtype.
+
+        Context and frames are left out where they are as they were when nothing else existed, so
+        that older rows keep their keys.
         """
+        heard = {"context": self.context, "context_segments": self._forward.context_segments}
         return {
-            **self._identity,
+            **self._forward.identity,
             "levels": dict(self._levels),
             "precision": _PRECISIONS[self._config.precision],
             "dtype": self._config.dtype,
             **({"frames": self._config.frames} if self._averages else {}),
+            **(heard if self.context == "utterance" else {}),
         }
 
     @property
     def about(self) -> Mapping[str, Any]:
-        """The configuration, the order of its levels (JSON forgets it), and the kind of weights."""
+        """The configuration, the order of its levels (JSON forgets it), and the kind of weights.
+
+        A configuration without a context means context `segment`.
+        """
+        usual = set() if self._averages else {"frames"}
+        if self.context == "segment":
+            usual |= {"context", "context_s"}
         return {
-            "config": self._config.model_dump(
-                mode="json", exclude=None if self._averages else {"frames"}
-            ),
+            "config": self._config.model_dump(mode="json", exclude=usual),
             "levels": list(self._levels),
-            "weights": self._weights,
+            "weights": self._forward.weights,
         }
 
     @property
     def arrays(self) -> tuple[ArraySpec, ...]:
-        """One array a level (frames, width), in the order of the configuration."""
+        """One array per level (frames, width), in the order of the configuration."""
         return tuple(
-            ArraySpec(name, shape, self._config.dtype, ("frame", "feature"))
-            for name, shape in self._shapes.items()
+            ArraySpec(name, self._shape(index), self._config.dtype, ("frame", "feature"))
+            for name, index in self._levels.items()
         )
 
-    def extract(self, waves_BT: Float32, valid_B: Int64) -> dict[str, npt.NDArray[Any]]:
+    @torch.inference_mode()
+    def extract(self, waves_BT: Float32, valid_B: Int64) -> Rows:
         """Compute the levels; see `Extractor.extract`.
 
         Raises:
             RangeError: if an activation is not finite or does not fit the storage dtype.
         """
-        with torch.inference_mode():
-            levels = self._run(self._inputs(waves_BT, valid_B))
-            if self._averages:
-                levels = {
-                    name: mean_over_valid(hidden_BTD, valid_B, self._samples)
-                    for name, hidden_BTD in levels.items()
-                }
-            return {
-                name: to_storage(values, self._config.dtype, f"{self.name} {name}")
-                for name, values in levels.items()
-            }
+        return self.rows(self._forward.hidden(waves_BT, valid_B), self._forward.valid(valid_B))
 
-    def _prepared(self, model: Any, hears_log_mel: bool) -> nn.Module:
-        encoder: nn.Module = model.to(self._device)
-        if self._config.precision == "float32":
-            return encoder
-        if is_gpu(self._device):
-            return in_bfloat16(encoder, self.batch_rows)
-        if not hears_log_mel:
-            model.set_attn_implementation("eager")  # faster than a CPU's fused one at 3 s
-        return in_bfloat16(encoder, 1)
+    def rows(self, hidden: Mapping[int, Tensor], valid_R: Int64) -> Rows:
+        """The rows of this extractor, from the hidden states of a pass.
 
-    def _chosen(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        hidden_states = self._pass(inputs)
-        return {name: hidden_states[index] for name, index in self._levels.items()}
+        Args:
+            hidden: index of a hidden state to [R, T, D].
+            valid_R: samples of real audio in each row.
 
-    def _pass(self, inputs: Mapping[str, Tensor]) -> tuple[Tensor, ...]:
-        # TensorFloat-32 and self-tuned kernels would make rows depend on the GPU and the day.
-        with (
-            quiet_masks(),
-            torch.inference_mode(),
-            torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False),
-        ):
-            hidden: tuple[Tensor, ...] = self._model(
-                **inputs, output_hidden_states=True
-            ).hidden_states
-        if self._log_mel is None:
-            return hidden
-        return tuple(hidden_BTD[:, : self._log_mel.frames] for hidden_BTD in hidden)
+        Raises:
+            RangeError: if an activation is not finite or does not fit the storage dtype.
+        """
+        return {
+            name: to_storage(
+                self._pooled(hidden[index], valid_R), self._config.dtype, f"{self.name} {name}"
+            )
+            for name, index in self._levels.items()
+        }
 
-    def _inputs(self, waves_BN: Float32, valid_B: Int64) -> dict[str, Tensor]:
-        heard_B = np.maximum(valid_B, 1)
-        if self._log_mel is not None:
-            features_BMS = self._log_mel(waves_BN, heard_B).to(self._device)
-            return {"input_features": features_BMS.to(self._dtype)}
-        inputs = {"input_values": self._normalised(waves_BN, heard_B).to(self._dtype)}
-        if self._preprocessor.return_attention_mask:
-            # At least one frame must be attended to, or the softmax divides by nothing.
-            attended_B = np.maximum(heard_B, self._receptive_field)
-            mask_BN = (np.arange(waves_BN.shape[1]) < attended_B[:, None]).astype(np.int64)
-            inputs["attention_mask"] = torch.from_numpy(mask_BN).to(self._device)
-        return inputs
+    def together_with(self, name: str, config: Config) -> OnePass | None:
+        """Put this extractor and another one together; see `SharesPass.together_with`.
 
-    def _normalised(self, waves_BN: Float32, heard_B: Int64) -> Tensor:
-        preprocessor = self._preprocessor
-        if is_gpu(self._device) and preprocessor.do_normalize:
-            heard = torch.from_numpy(heard_B).to(self._device)
-            return normalised(to_device(waves_BN, self._device), heard, preprocessor.padding_value)
-        values_BN = np.full_like(waves_BN, preprocessor.padding_value)
-        for row, (wave, heard) in enumerate(zip(waves_BN, heard_B, strict=True)):
-            clip = wave[:heard]
-            processed = preprocessor(clip, sampling_rate=preprocessor.sampling_rate)
-            values_BN[row, :heard] = processed["input_values"][0]
-        return to_device(values_BN, self._device)
+        A pass serves both if the encoder (the bytes of its files), context, precision, frames and
+        dtype are equal, whatever the levels are.
+        """
+        if name not in _EXTRACTORS or not isinstance(config, EncoderConfig):
+            return None
+        unlike = {"model", "revision", "levels"}
+        mine = self._config.model_dump(exclude=unlike)
+        theirs = config.model_dump(exclude=unlike)
+        if theirs | {"context": theirs["context"] or self.context} != mine:
+            return None
+        if not _same_files(self._config, config):
+            return None
+        forward = self._forward
+        other = _EXTRACTORS[name](config, self._sample_rate_hz, forward.samples, forward)
+        return OnePass(forward, (self, other))
 
-    def _silence(self) -> dict[str, Tensor]:
-        return self._inputs(np.zeros((1, self._samples), np.float32), np.array([self._samples]))
+    @property
+    def _averages(self) -> bool:
+        return self._config.frames == "mean"
 
-    def _check(self, sample_rate_hz: int) -> None:
-        hears = self._preprocessor.sampling_rate
-        require(
-            hears == sample_rate_hz,
-            f"{self.name}.model {self._config.model} hears {hears} Hz, but segment.sample_rate_hz "
-            f"is {sample_rate_hz}; change one of them",
-        )
-        require(
-            self._samples >= self._receptive_field,
-            f"{self.name}.model {self._config.model} needs {self._receptive_field} samples for a "
-            f"frame, but a segment has {self._samples}; raise segment.duration_s",
-        )
+    def _pooled(self, hidden_RTD: Tensor, valid_R: Int64) -> Tensor:
+        if not self._averages:
+            return hidden_RTD
+        return mean_over_valid(hidden_RTD, valid_R, self._forward.samples)
 
-    def _kept(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        return (1, *shape[1:]) if self._averages else shape
+    def _shape(self, index: int) -> tuple[int, ...]:
+        frames, width = self._forward.shapes[index]
+        return (1 if self._averages else frames, width)
 
     def _indices(self, count: int) -> dict[str, int]:
         levels = self._config.levels
@@ -240,9 +205,68 @@ class TecExtractor(EncoderExtractor):
     name: ClassVar[str] = "tec"
 
 
-def _receptive_field(config: Any) -> int:
-    """Samples that one frame of the convolutions sees."""
-    field = 1
-    for kernel, stride in zip(config.conv_kernel[::-1], config.conv_stride[::-1], strict=True):
-        field = (field - 1) * stride + kernel
-    return field
+_EXTRACTORS: Mapping[str, type[EncoderExtractor]] = {"sec": SecExtractor, "tec": TecExtractor}
+
+
+class OnePass:
+    """Extractors that keep levels of the same encoder; one pass gives the rows of all."""
+
+    scope: ClassVar[Literal["segment"]] = "segment"
+
+    def __init__(self, forward: ForwardPass, extractors: Sequence[EncoderExtractor]) -> None:
+        """Put extractors together that share a pass."""
+        self.extractors = tuple(extractors)
+        self.context, self.batch_rows = forward.context, forward.batch_rows
+        self._forward = forward
+
+    @torch.inference_mode()
+    def extract(self, waves_BT: Float32, valid_B: Int64) -> Rows:
+        """Compute the rows of all; see `mfsn.features.base.Together`.
+
+        Raises:
+            RangeError: if an activation is not finite or does not fit the storage dtype.
+        """
+        hidden, valid_R = self._forward.hidden(waves_BT, valid_B), self._forward.valid(valid_B)
+        return {
+            f"{each.name}/{array}": rows
+            for each in self.extractors
+            for array, rows in each.rows(hidden, valid_R).items()
+        }
+
+
+def _hears_alone(name: str, config: EncoderConfig) -> EncoderConfig:
+    """The configuration of the published reading, which gives encoders each segment alone."""
+    require(
+        config.context != "utterance",
+        f"{name}.context utterance contradicts segment.reading as_published, which gives the "
+        f"encoder one segment at a time; set {name}.context: segment, or segment.reading: fixed",
+    )
+    return config.model_copy(update={"context": "segment"})
+
+
+class PublishedSecExtractor(SecExtractor):
+    """SEC of segments that are heard alone and padded at their front."""
+
+    def __init__(self, config: EncoderConfig, sample_rate_hz: int, samples: int) -> None:
+        """Load the encoder; raises as `SecExtractor`, and with context `utterance`."""
+        super().__init__(_hears_alone(self.name, config), sample_rate_hz, samples)
+
+
+class PublishedTecExtractor(TecExtractor):
+    """TEC of segments that are heard alone and padded at their front."""
+
+    def __init__(self, config: EncoderConfig, sample_rate_hz: int, samples: int) -> None:
+        """Load the encoder; raises as `TecExtractor`, and with context `utterance`."""
+        super().__init__(_hears_alone(self.name, config), sample_rate_hz, samples)
+
+
+_PUBLISHED: Mapping[str, type[EncoderExtractor]] = {
+    "sec": PublishedSecExtractor,
+    "tec": PublishedTecExtractor,
+}
+
+
+def _same_files(one: EncoderConfig, other: EncoderConfig) -> bool:
+    """Whether two names stand for the same checkpoint."""
+    named = [(config.model, config.revision) for config in (one, other)]
+    return named[0] == named[1] or checkpoint_files(*named[0]) == checkpoint_files(*named[1])

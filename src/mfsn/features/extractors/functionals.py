@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
-import numpy.typing as npt
 import torch
 import torchaudio
 from torch import Tensor
@@ -15,7 +14,7 @@ from torch import Tensor
 from mfsn.base.arrays import Float32, Int64
 from mfsn.config import Config
 from mfsn.errors import ConfigError
-from mfsn.features.base import Scope
+from mfsn.features.base import Rows
 from mfsn.features.casting import TOLERANCE, to_storage
 from mfsn.features.config import FeatureSet, FunctionalsConfig, MfccConfig
 from mfsn.features.extractors.mfcc import MfccTransform
@@ -39,7 +38,8 @@ class FunctionalsExtractor:
     name: ClassVar[str] = "functionals"
     config_type: ClassVar[type[Config]] = FunctionalsConfig
     version: ClassVar[int] = 1
-    scope: ClassVar[Scope] = "utterance"
+    scope: ClassVar[Literal["utterance"]] = "utterance"
+    context: ClassVar[Literal["utterance"]] = "utterance"
     batch_rows = 1
     tolerance = TOLERANCE["float32"]
 
@@ -94,7 +94,7 @@ class FunctionalsExtractor:
         return {"set": self._config.model_dump(mode="json")["set"], **changed}
 
     @torch.inference_mode()
-    def extract(self, waves_BT: Float32, valid_B: Int64) -> dict[str, npt.NDArray[Any]]:
+    def extract(self, waves_BT: Float32, valid_B: Int64) -> Rows:
         """Compute the vector of one utterance of any length; see `Extractor.extract`.
 
         Raises:

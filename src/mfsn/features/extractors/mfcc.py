@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
-import numpy.typing as npt
 import torch
 import torchaudio
 from torch import Tensor
@@ -14,7 +13,7 @@ from torch import Tensor
 from mfsn import runtime
 from mfsn.base.arrays import Float32, Int64
 from mfsn.config import Config
-from mfsn.features.base import Scope
+from mfsn.features.base import Rows
 from mfsn.features.casting import TOLERANCE, to_storage
 from mfsn.features.config import MfccConfig
 from mfsn.features.device import BATCH_ROWS, is_gpu, to_device
@@ -84,7 +83,8 @@ class MfccExtractor:
     name: ClassVar[str] = "mfcc"
     config_type: ClassVar[type[Config]] = MfccConfig
     version: ClassVar[int] = 1
-    scope: ClassVar[Scope] = "segment"
+    scope: ClassVar[Literal["segment"]] = "segment"
+    context: ClassVar[Literal["segment", "utterance"]] = "segment"
     batch_rows = 16
 
     def __init__(self, config: MfccConfig, sample_rate_hz: int, samples: int) -> None:
@@ -123,7 +123,7 @@ class MfccExtractor:
         return (ArraySpec("mfcc", shape, self._config.dtype, ("frame", "coefficient")),)
 
     @torch.inference_mode()
-    def extract(self, waves_BT: Float32, valid_B: Int64) -> dict[str, npt.NDArray[Any]]:  # noqa: ARG002
+    def extract(self, waves_BT: Float32, valid_B: Int64) -> Rows:  # noqa: ARG002
         """Compute MFCC; see `Extractor.extract`.
 
         Raises:
@@ -140,7 +140,7 @@ class PublishedMfccExtractor(MfccExtractor):
     features_util.py; facts 1.2 and 1.3, confidence H).
     """
 
-    scope: ClassVar[Scope] = "segments_of_utterance"
+    context: ClassVar[Literal["segment", "utterance"]] = "utterance"
 
     def __init__(self, config: MfccConfig, sample_rate_hz: int, samples: int) -> None:
         """Prepare the transform; raises as `MfccExtractor`."""
@@ -148,7 +148,7 @@ class PublishedMfccExtractor(MfccExtractor):
         self.batch_rows = 1
 
     @torch.inference_mode()
-    def extract(self, waves_BT: Float32, valid_B: Int64) -> dict[str, npt.NDArray[Any]]:  # noqa: ARG002
+    def extract(self, waves_BT: Float32, valid_B: Int64) -> Rows:  # noqa: ARG002
         """Compute the segments of one utterance; see `Extractor.extract`.
 
         Raises:

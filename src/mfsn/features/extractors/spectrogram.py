@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
-import numpy.typing as npt
 import torch
 import torchaudio
 from torch import Tensor
@@ -15,7 +14,7 @@ from torch import Tensor
 from mfsn import runtime
 from mfsn.base.arrays import Float32, Int64
 from mfsn.config import Config
-from mfsn.features.base import Scope
+from mfsn.features.base import Rows
 from mfsn.features.casting import TOLERANCE, to_storage
 from mfsn.features.config import SpectrogramConfig
 from mfsn.features.device import BATCH_ROWS, is_gpu, to_device
@@ -40,7 +39,8 @@ class SpectrogramExtractor:
     name: ClassVar[str] = "spectrogram"
     config_type: ClassVar[type[Config]] = SpectrogramConfig
     version: ClassVar[int] = 1
-    scope: ClassVar[Scope] = "segment"
+    scope: ClassVar[Literal["segment"]] = "segment"
+    context: ClassVar[Literal["segment", "utterance"]] = "segment"
     batch_rows = 16
 
     def __init__(self, config: SpectrogramConfig, sample_rate_hz: int, samples: int) -> None:
@@ -101,7 +101,7 @@ class SpectrogramExtractor:
         )
 
     @torch.inference_mode()
-    def extract(self, waves_BT: Float32, valid_B: Int64) -> dict[str, npt.NDArray[Any]]:  # noqa: ARG002
+    def extract(self, waves_BT: Float32, valid_B: Int64) -> Rows:  # noqa: ARG002
         """Compute levels in dB; see `Extractor.extract`.
 
         Raises:
@@ -131,7 +131,7 @@ class PublishedSpectrogramExtractor(SpectrogramExtractor):
     features_util.py; facts 1.2 and 1.3, confidence H).
     """
 
-    scope: ClassVar[Scope] = "segments_of_utterance"
+    context: ClassVar[Literal["segment", "utterance"]] = "utterance"
 
     def __init__(self, config: SpectrogramConfig, sample_rate_hz: int, samples: int) -> None:
         """Prepare the transform; raises as `SpectrogramExtractor`."""
@@ -139,7 +139,7 @@ class PublishedSpectrogramExtractor(SpectrogramExtractor):
         self.batch_rows = 1
 
     @torch.inference_mode()
-    def extract(self, waves_BT: Float32, valid_B: Int64) -> dict[str, npt.NDArray[Any]]:  # noqa: ARG002
+    def extract(self, waves_BT: Float32, valid_B: Int64) -> Rows:  # noqa: ARG002
         """Compute the segments of one utterance; see `Extractor.extract`.
 
         Raises:

@@ -23,6 +23,12 @@ _PREFIXES = {
     "parameters.config.": "configuration of the encoder: ",
     "parameters.preprocessor.": "preprocessor of the encoder: ",
 }
+_MEANINGS = {
+    ("parameters.precision", "bfloat16"): "bfloat16 (autocast)",
+    ("parameters.precision", "bfloat16-2"): "bfloat16 (weights and activations)",
+    ("segment.cut", 1): "1 (without overlap, the last one padded)",
+}
+"""Codes of a recipe in words, for people."""
 _LONG = 20
 
 
@@ -106,7 +112,8 @@ def _name(extractor: str, path: str) -> str:
 def _shown(leaves: Mapping[str, Any], path: str) -> str:
     if path not in leaves:
         return "none"
-    text = str(leaves[path])
+    value = leaves[path]
+    text = _MEANINGS.get((path, value), str(value)) if isinstance(value, str | int) else str(value)
     is_hash = len(text) > _LONG and all(letter in "0123456789abcdef" for letter in text)
     return text[:12] if is_hash else text
 
