@@ -55,7 +55,8 @@ class Bands:
 
     name: ClassVar[str] = "mfcc"
     version: ClassVar[int] = 1
-    scope: ClassVar[Literal["segment", "utterance", "segments_of_utterance"]] = "segment"
+    scope: ClassVar[Literal["segment"]] = "segment"
+    context: ClassVar[Literal["segment"]] = "segment"
     parameters: ClassVar[Mapping[str, Any]] = {}
     about: ClassVar[Mapping[str, Any]] = {}
     batch_rows = BATCH_ROWS

@@ -29,18 +29,18 @@ TOLERANCE = {"float32": 1e-4, "bfloat16": 0.2}
 HOP = 320
 """Samples from one frame to the next, in all these encoders: 20 ms."""
 
-TINY = {
+TINY: dict[str, Any] = {
     "hidden_size": 24, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 48,
     "conv_dim": [16] * 7, "num_conv_pos_embeddings": 5, "num_conv_pos_embedding_groups": 2,
     "initializer_range": 0.2,
 }  # fmt: skip
-TINY_WHISPER = {
+TINY_WHISPER: dict[str, Any] = {
     "d_model": 16, "encoder_layers": 2, "encoder_attention_heads": 2, "encoder_ffn_dim": 32,
     "decoder_layers": 1, "decoder_attention_heads": 1, "decoder_ffn_dim": 4, "vocab_size": 2,
     "init_std": 0.2, "pad_token_id": 1, "bos_token_id": 1, "eos_token_id": 1,
     "decoder_start_token_id": 1,
 }  # fmt: skip
-STABLE = {"feat_extract_norm": "layer", "do_stable_layer_norm": True}
+STABLE: dict[str, Any] = {"feat_extract_norm": "layer", "do_stable_layer_norm": True}
 KINDS: dict[str, tuple[str, dict[str, Any], bool]] = {
     "wav2vec2, group norm, no mask": ("wav2vec2", {"feat_extract_norm": "group"}, False),
     "wav2vec2, layer norm, mask": ("wav2vec2", STABLE, True),

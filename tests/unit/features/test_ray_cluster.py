@@ -147,7 +147,7 @@ def test_a_node_whose_encoder_has_other_files_is_told(tmp_path: Path) -> None:
     staging = Layout(tmp_path, StoreSpec("sec", {"parameters": {"weights": "here"}}, ()), 4)
     make = functools.partial(SimpleNamespace, **facts)
     segment = SegmentConfig(duration_s=1.0, sample_rate_hz=8000)
-    job: Any = Job(make, segment, tmp_path, staging)  # type: ignore[arg-type]
+    job: Any = Job(make, segment, tmp_path, staging)
     with pytest.raises(ClusterError, match="makes another sec"):
         ShardMaker().open(premises(tmp_path), pickle.dumps(job))
 
