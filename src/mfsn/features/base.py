@@ -162,6 +162,11 @@ class SharesPass(Protocol):
         """
 
 
+def reach_of(extractor: AnyExtractor) -> Reach:
+    """What the rows of an extractor belong to, and what they are made of."""
+    return Reach(extractor.scope, extractor.context)
+
+
 def store_spec(extractor: AnyExtractor, segment: Mapping[str, Any]) -> StoreSpec:
     """The identity of an extractor's rows.
 

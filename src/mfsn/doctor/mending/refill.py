@@ -15,8 +15,9 @@ import pandas as pd
 from mfsn import plugins
 from mfsn.base.quantities import counted
 from mfsn.errors import CacheError, CorpusError, ManifestError, MfsnError
-from mfsn.features.base import Extractor, store_spec
+from mfsn.features.base import Extractor, reach_of, store_spec
 from mfsn.features.extraction.extraction import extract
+from mfsn.features.extraction.items import transcripts_of
 from mfsn.features.registry import remake_extractor
 from mfsn.manifest import SEGMENTS, UTTERANCES, read_table
 from mfsn.params import load_params, outputs_of
@@ -84,7 +85,7 @@ def digest_rows(
     for table in sorted(prepared.glob("*/segments.parquet")):
         outputs = Outputs(workspace, table.parent.name, params.experiment)
         digests = list(_readable(map(outputs.digest, outputs.extracted), unreadable))
-        cuts = [SegmentConfig.of_recipe(digest.recipe["segment"]) for digest in digests]
+        cuts = [SegmentConfig.of_recipe(digest.recipe.get("segment", {})) for digest in digests]
         if extractor in (None, WAVEFORM):
             try:
                 yield _named_waves(outputs, [params.segment, *cuts])
@@ -184,8 +185,11 @@ def _compute(named: DigestRows, store_root: Path) -> None:
         return
     extractor = maker_of(named)
     segments = read_table(named.outputs.segments, SEGMENTS)
-    ids = segments["utterance_id" if extractor.scope == "utterance" else "segment_id"]
-    extract(extractor, segments[ids.isin(list(named.digest.rows))], named.segment, store_root)
+    ids = segments["segment_id" if extractor.scope == "segment" else "utterance_id"]
+    of_text = reach_of(extractor).scope == "text"
+    said = transcripts_of(read_table(named.outputs.manifest, UTTERANCES)) if of_text else None
+    wanted = segments[ids.isin(list(named.digest.rows))]
+    extract(extractor, wanted, named.segment, store_root, transcripts=said)
 
 
 def _cut_again(named: DigestRows, store_root: Path) -> None:

@@ -23,7 +23,7 @@ from tqdm import tqdm
 
 from mfsn import runtime
 from mfsn.errors import ExtractorVersionError
-from mfsn.features.base import AnyExtractor, Reach, store_spec
+from mfsn.features.base import AnyExtractor, reach_of, store_spec
 from mfsn.features.extraction.batches import RowMaker
 from mfsn.features.extraction.items import Item, Items, Transcripts, items_of
 from mfsn.segments.config import SegmentConfig
@@ -125,8 +125,7 @@ class Wanted:
     ) -> Wanted:
         """The rows that `extract` makes; arguments and errors as there."""
         spec = store_spec(extractor, segment_recipe(segment))
-        reach = Reach(extractor.scope, extractor.context)
-        ids, items = items_of(segments, reach, segment, spec, transcripts)
+        ids, items = items_of(segments, reach_of(extractor), segment, spec, transcripts)
         return cls(extractor, Store(store_root, spec), ids, items)
 
     def missing(self) -> list[str]:

@@ -26,7 +26,7 @@ from mfsn import runtime
 from mfsn.base import files
 from mfsn.config import Config, sha256_of
 from mfsn.errors import MfsnError
-from mfsn.features.base import AnyExtractor, Reach
+from mfsn.features.base import AnyExtractor, Reach, reach_of
 from mfsn.features.extraction.environment import code_sha256, library_versions, processor
 from mfsn.features.extraction.items import Transcripts, items_of
 from mfsn.segments.config import SegmentConfig
@@ -110,7 +110,7 @@ class Check:
             for note in self._note(path).parent.glob("*.json"):
                 if _read(note).get("commits") != commits:
                     note.unlink(missing_ok=True)
-            reach = {"scope": extractor.scope, "context": extractor.context}
+            reach = reach_of(extractor)._asdict()
             files.write_json(self._note(path), {"about": about, **reach, "commits": commits})
 
     def _digest(
