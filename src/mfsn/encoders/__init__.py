@@ -1,1 +1,1 @@
-"""Pretrained encoders: finding, loading, and what single families need."""
+"""Pretrained encoders: how they are found and loaded, and what some kinds of them need."""

@@ -1,7 +1,8 @@
-"""An encoder in bfloat16, its convolutions over the wave computed as products of matrices.
+"""An encoder in bfloat16, whose convolutions over the wave are computed as matrix products.
 
-transformers keeps the frames last, and copies every activation twice for the LayerNorm behind each
-convolution. With the frames first a strided convolution is one product, and nothing is turned.
+transformers keeps the frames on the last axis, and so copies every activation twice for the
+LayerNorm after each convolution. With the frames on the first axis a strided convolution is one
+matrix product, and nothing has to be transposed.
 
 Shapes: B batch, N samples, T frames, C channels, K kernel.
 """
@@ -17,12 +18,13 @@ from torch.nn.utils import parametrize
 
 
 def in_bfloat16(model: Any, waves_at_once: int) -> nn.Module:
-    """Change a loaded encoder so that it computes in bfloat16, weights and activations.
+    """Change a loaded encoder so that its weights and activations are in bfloat16.
 
     Args:
-        model: an encoder of the wav2vec 2.0 family in float32, in eval mode; it is changed.
-        waves_at_once: waves that go through the convolutions together. On a CPU one, whose
-            activations stay in its caches.
+        model: an encoder of the wav2vec 2.0 family or of Whisper in float32, in eval mode; it is
+            changed.
+        waves_at_once: how many waves go through the convolutions together. On a CPU it is one,
+            because the activations of one wave stay in the processor's caches.
     """
     for module in model.modules():
         if parametrize.is_parametrized(module):  # a weight norm, the same in every call
@@ -39,7 +41,8 @@ class FramesFirst(nn.Module):
     """The convolutions that turn waves into frames.
 
     Args:
-        layers: of transformers' feature encoder, each a convolution, a norm or none, an activation.
+        layers: the layers of transformers' feature encoder. Each has a convolution, perhaps a norm,
+            and an activation.
         waves_at_once: waves that are computed together.
     """
 
@@ -65,7 +68,7 @@ class _FramesFirstLayer(nn.Module):
         super().__init__()
         conv, norm = layer.conv, getattr(layer, "layer_norm", None)
         self._kernel, self._stride = conv.kernel_size[0], conv.stride[0]
-        # (out, in, K) to (out, K * in): the order in which frames lie in memory.
+        # From (out, in, K) to (out, K * in), which is the order of frames in memory.
         self._weight = nn.Parameter(conv.weight.transpose(1, 2).flatten(1), requires_grad=False)
         self._bias, self._activation = conv.bias, layer.activation
         self._norm = _OverTime(norm) if isinstance(norm, nn.GroupNorm) else norm or nn.Identity()
@@ -78,11 +81,11 @@ class _FramesFirstLayer(nn.Module):
 
 
 class _OverTime(nn.Module):
-    """A group norm with one group a channel: for a single wave that is a batch norm over time."""
+    """A group norm with one group per channel. For a single wave that is a batch norm over time."""
 
     def __init__(self, norm: nn.GroupNorm) -> None:
         super().__init__()
-        # Rounded to bfloat16 they would double the error; the norm computes in float32 anyway.
+        # If they were rounded to bfloat16, the error would double; the norm computes in float32.
         self._weight = nn.Parameter(norm.weight.float(), requires_grad=False)
         self._bias = nn.Parameter(norm.bias.float(), requires_grad=False)
         self._eps = norm.eps

@@ -1,4 +1,4 @@
-"""From the name of an encoder in params.yaml to a folder on this machine."""
+"""Finds the folder on this machine that the name of an encoder in params.yaml stands for."""
 
 from __future__ import annotations
 

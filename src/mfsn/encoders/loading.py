@@ -1,4 +1,4 @@
-"""Load an audio encoder in the transformers format, or say in one sentence why it cannot be."""
+"""Loads an audio encoder in the transformers format, or says in one sentence why it cannot."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
         WhisperFeatureExtractor,
     )
 
-# What of a configuration decides nothing in inference: names, heads, training, bookkeeping.
+# Fields of a configuration that decide nothing in inference: names, heads, training, bookkeeping.
 _IDLE_FIELDS = {
     MARK,
     "apply_spec_augment",
@@ -54,7 +54,7 @@ _IDLE_FIELDS = {
 _IDLE_PREFIXES = ("_", "contrastive_", "ctc_", "mask_", "num_codevector", "tdnn_")
 _IDLE_SUFFIXES = ("_dropout", "_token_id")
 
-# What of Whisper's configuration decides its encoder; the rest is about the decoder.
+# Fields of Whisper's configuration that decide its encoder; the others are about the decoder.
 _WHISPER_FIELDS = (
     "activation_function",
     "d_model",
@@ -72,7 +72,7 @@ _LOG_MEL_FIELDS = (
     "sampling_rate",
 )  # fmt: skip
 
-# Replaces masked frames in training only; checkpoints fine-tuned elsewhere may lack it.
+# It replaces masked frames in training only; checkpoints fine-tuned elsewhere may lack it.
 _IDLE_WEIGHT = "masked_spec_embed"
 
 
@@ -83,11 +83,11 @@ class Encoder:
     model: nn.Module
     config: PreTrainedConfig
     preprocessor: Any
-    """Of transformers: Wav2Vec2FeatureExtractor, or Whisper's where it hears log-mel."""
+    """From transformers: Wav2Vec2FeatureExtractor, or WhisperFeatureExtractor for Whisper."""
 
     @property
     def hears_log_mel(self) -> bool:
-        """Whether it is Whisper's encoder, which hears log-mel spectrograms; the others waves."""
+        """Whether it is Whisper's encoder, which hears log-mel spectrograms. Others hear waves."""
         return self.config.model_type == "whisper"
 
     @property
@@ -96,9 +96,9 @@ class Encoder:
         return hasattr(self.config, MARK)
 
     def identity(self) -> dict[str, Any]:
-        """What it computes, as plain values: hash of weights, configuration, preprocessor.
+        """What decides what it computes: a hash of its weights, configuration and preprocessor.
 
-        Neither its name nor the file format counts.
+        Its name and the format of its files do not count.
         """
         return {
             "weights": weights_sha256(self.model.state_dict()),
@@ -119,17 +119,17 @@ class Encoder:
 def load_encoder(name: str, revision: str | None) -> Encoder:
     """Load an encoder and its preprocessor.
 
-    Weights are read as safetensors, else as a `.bin` with `weights_only=True`: nothing is
-    unpickled. Code that a checkpoint brings along is not run.
+    Weights are read as safetensors, or else from a `.bin` file with `weights_only=True`, so nothing
+    is unpickled. Code that a checkpoint brings along is not run. Whisper's decoder is left out.
 
     Args:
         name: `random/<recipe>`, a local folder, or a name on the hub.
         revision: on the hub; None is its main branch.
 
     Raises:
-        ConfigError: if there is a revision for what has none.
+        ConfigError: if a revision is given for a checkpoint that has none.
         ModelLoadError: if it cannot be found or read, lacks weights, or is neither an encoder of
-            waveforms nor Whisper, whose decoder is left out.
+            waveforms nor Whisper.
     """
     folder = find_folder(name, revision)
     try:

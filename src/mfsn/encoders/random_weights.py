@@ -1,11 +1,12 @@
-"""Random-weight checkpoints: small encoders for places where nothing pretrained can be had.
+"""Random-weight checkpoints: small encoders for machines that have no pretrained one.
 
-`random/<recipe>` in params.yaml names one. It is written once, below the store, in the
-transformers format, and then loaded through `from_pretrained` like any other checkpoint; its
-config.json carries the mark by which every report calls it "random weights".
+`random/<recipe>` in params.yaml names one. It is written once, below the store, in the transformers
+format. Then it is loaded with `from_pretrained` as any other checkpoint is. A mark in its
+config.json lets every report call it "random weights".
 
-Random weights are no encoder of speech. Theirs are drawn so that the features keep what a bank of
-random band-pass filters hears, loudness and its course over time included.
+An encoder with random weights has learnt nothing about speech. The weights are drawn in such a way
+that its features show what a bank of random band-pass filters hears, and how loudness changes over
+time.
 """
 
 from __future__ import annotations
@@ -39,17 +40,17 @@ if TYPE_CHECKING:
 
 PREFIX = "random/"
 MARK = "mfsn_random_weights"
-"""Field of config.json that only these checkpoints carry: the recipe's name."""
+"""Field of config.json that only these checkpoints have: the name of the recipe."""
 
 SAMPLE_RATE_HZ = 16_000
 
-# WavLM's gate of the relative positions, one number a head; it begins as 1 in training too.
+# WavLM's gate of the relative positions, one number per head; in training it begins as 1 too.
 _CONSTANT = "gru_rel_pos_const"
 
-# Whisper's positions, which are computed and not learnt.
+# The positions of Whisper, which are computed and not learnt.
 _SINUSOIDS = "encoder.embed_positions.weight"
 
-# Raise it with every change of what a recipe writes, so that stored checkpoints are left behind.
+# Raise it with every change of what a recipe writes, so that older checkpoints are not used.
 _VERSION = 1
 
 
@@ -66,21 +67,21 @@ class Recipe:
     layers: int
     heads: int
     channels: int
-    """Channels of each of the seven convolutions; of whisper the mel bins."""
+    """Channels of each of the seven convolutions; for whisper the number of mel bins."""
     seed: int
     layout: Literal["base", "large"] = "base"
-    """Where the norms are. base: group norm over the first convolution, norms behind the layers
-    (data2vec: layer norm over each convolution). large: layer norm over each convolution, norms
-    before the layers."""
+    """Where the norms are. base: a group norm over the first convolution, and norms after the
+    layers; data2vec has a layer norm over each convolution. large: a layer norm over each
+    convolution, and norms before the layers."""
 
     @property
     def hears_mask(self) -> bool:
-        """Whether it takes an attention mask: all published ones do but those with a group norm."""
+        """Whether it takes an attention mask. Those published with a group norm do not."""
         return self.model_type == "data2vec-audio" or self.layout == "large"
 
     @property
     def identity(self) -> str:
-        """Hash of what a checkpoint of it holds (hexadecimal)."""
+        """Hash of what a checkpoint of this recipe holds (hexadecimal)."""
         fields = dataclasses.asdict(self)
         if self.layout == "base":  # older checkpoints knew no other
             del fields["layout"]
@@ -88,7 +89,7 @@ class Recipe:
 
     @property
     def config(self) -> dict[str, object]:
-        """The transformers configuration, but for the mark."""
+        """The transformers configuration, without the mark."""
         if self.model_type == "whisper":
             return self._whisper_config
         norms = {"feat_extract_norm": "layer", "conv_bias": True, "do_stable_layer_norm": True}
@@ -104,7 +105,7 @@ class Recipe:
 
     @property
     def _whisper_config(self) -> dict[str, object]:
-        """Of an encoder with the smallest decoder, which is never used."""
+        """The configuration with the smallest decoder, which is never used."""
         tokens = ("pad_token_id", "bos_token_id", "eos_token_id", "decoder_start_token_id")
         return {
             "d_model": self.width,
@@ -150,8 +151,9 @@ RECIPES = {
     "wavlm-large-small": Recipe("wavlm", 160, 8, 4, 64, seed=20, layout="large"),
     "data2vec-audio-large-small": Recipe("data2vec-audio", 160, 8, 4, 64, seed=21),
 }
-"""demo: seconds for the demo corpus. small: minutes for RAVDESS on two cores. base, large: the
-published sizes, for benchmarks; with demo or small behind it, large is the layout alone."""
+"""demo takes seconds for the demo corpus, small takes minutes for RAVDESS on two cores. base and
+large are the published sizes, for benchmarks; large-demo and large-small have the layout of the
+large ones only."""
 
 
 def random_checkpoint(name: str) -> Path:
@@ -161,7 +163,7 @@ def random_checkpoint(name: str) -> Path:
         name: the recipe, without `random/`.
 
     Returns:
-        A folder with config.json, preprocessor_config.json and model.safetensors below the store.
+        A folder below the store with config.json, preprocessor_config.json and model.safetensors.
 
     Raises:
         ModelLoadError: if there is no such recipe.
@@ -188,7 +190,7 @@ def _write(folder: Path, name: str, recipe: Recipe) -> None:
             temporary.chmod(0o755)
             temporary.rename(folder)
         except OSError:
-            # Another process was faster: its checkpoint has the same bytes.
+            # Another process was faster, and its checkpoint has the same bytes.
             if not folder.is_dir():
                 raise
         finally:
@@ -220,13 +222,13 @@ def _preprocessor(recipe: Recipe) -> Wav2Vec2FeatureExtractor | WhisperFeatureEx
 
 
 def _system_error(error: SafetensorError) -> OSError:
-    """What the system said, of which safetensors keeps the text only."""
+    """The error of the operating system, of which safetensors keeps only the text."""
     number = re.search(r"os error (\d+)", str(error))
     return OSError(int(number[1]) if number else errno.EIO, str(error))
 
 
 def build(recipe: Recipe) -> PreTrainedModel:
-    """The model of a recipe, with the same weights on every machine."""
+    """The model of a recipe; its weights are the same on every machine."""
     from transformers import AutoModel
 
     model: PreTrainedModel = AutoModel.from_config(_config(recipe))
@@ -243,10 +245,11 @@ def _config(recipe: Recipe) -> PreTrainedConfig:
 
 @torch.no_grad()
 def _draw_weights(model: PreTrainedModel, seed: int) -> None:
-    """Draw matrices and kernels from U(-a, a) with variance gain^2 / fan-in; biases 0, norms 1.
+    """Draw matrices and kernels from U(-a, a) with variance gain^2 / fan-in.
 
-    The usual deviation of 0.02 would nearly switch narrow layers off. Uniform numbers come from
-    bits alone and are the same on every machine; normal ones go through logarithms that are not.
+    Biases are 0 and norms are 1. The usual standard deviation of 0.02 would nearly switch narrow
+    layers off. Uniform numbers are made of bits alone, so they are the same on every machine.
+    Normal ones need logarithms, which differ between machines.
     """
     generator = np.random.Generator(np.random.PCG64(seed))
     for name, weight in sorted(model.named_parameters()):
@@ -265,9 +268,9 @@ def _draw_weights(model: PreTrainedModel, seed: int) -> None:
 def _gain(name: str) -> float:
     """Gain of a layer.
 
-    The first convolution's is so low that the epsilon of the LayerNorm behind it lets loudness
-    through, which it would divide out. A low gain at the end of each residual branch keeps the
-    random attention from averaging the frames into one.
+    The LayerNorm after the first convolution would divide loudness out. The gain of that
+    convolution is so low that the epsilon of the LayerNorm lets loudness through. A low gain at the
+    end of each residual branch keeps the random attention from averaging all frames into one.
     """
     if name.startswith("feature_extractor.conv_layers.0."):
         return 0.003
@@ -275,16 +278,18 @@ def _gain(name: str) -> float:
 
 
 def _drawn_shape(name: str, weight: torch.Tensor) -> tuple[int, ...]:
-    """Shape of the numbers drawn for a weight: one for all taps of the strided convolutions.
+    """Shape of the numbers that are drawn for a weight.
 
-    Equal taps average before every second frame is dropped; independent ones alias, and the
-    features come out close to noise. Those of the first convolution differ: they are the filters.
+    In the strided convolutions after the first one, all taps have the same weight. Such a
+    convolution averages before it drops every second frame. With independent taps there would be
+    aliasing, and the features would be close to noise. The taps of the first convolution differ,
+    because they are the filters.
     """
     averages = name.startswith("feature_extractor.conv_layers.") and weight.shape[1] > 1
     return (*weight.shape[:2], 1) if averages else tuple(weight.shape)
 
 
 def _weight_norm(model: PreTrainedModel, name: str) -> float:
-    """Magnitude that leaves a weight-normalised kernel at its drawn scale: the expected norm."""
+    """The magnitude with which a weight-normalised kernel keeps the scale that was drawn."""
     direction = model.get_parameter(name.removesuffix("0") + "1")
     return float(np.sqrt(direction[..., 0].numel() / direction[0].numel()))

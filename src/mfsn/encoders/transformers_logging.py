@@ -1,4 +1,4 @@
-"""Keep transformers quiet where what it says is expected."""
+"""Keeps transformers quiet about things that are expected."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 @contextlib.contextmanager
 def quiet_transformers() -> Iterator[None]:
-    """No progress bars, and no notes on the heads of a checkpoint that are left out."""
+    """Show no progress bars, and no notes about heads of a checkpoint that are left out."""
     from transformers.utils import logging
 
     verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
@@ -25,7 +25,7 @@ def quiet_transformers() -> Iterator[None]:
 
 @contextlib.contextmanager
 def quiet_masks() -> Iterator[None]:
-    """No warning about the two kinds of mask that WavLM of transformers gives to torch."""
+    """Hide the warning about the two kinds of mask that WavLM of transformers gives to torch."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Support for mismatched key_padding_mask", UserWarning)
         yield

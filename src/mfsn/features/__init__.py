@@ -1,1 +1,1 @@
-"""Extractors: waves in, one row of arrays a segment or utterance out."""
+"""Extractors: they make rows of waves or texts, one per segment, utterance or text."""

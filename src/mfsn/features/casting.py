@@ -1,4 +1,4 @@
-"""From computed values to the storage dtype, refusing what does not fit."""
+"""Casts computed values to the storage dtype, and refuses what does not fit."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from mfsn.features.device import to_host
 from mfsn.store.spec import Dtype
 
 TOLERANCE: Mapping[Dtype, float] = {"float16": 2e-3, "float32": 1e-4}
-"""Largest difference between processors in a row, relative to its largest magnitude, where the
-computation itself is in float32: the rounding of the dtype, with room for the order of sums."""
+"""How far a row may differ between processors, relative to its largest magnitude, if it is computed
+in float32: by the rounding of the dtype, and a bit more for another order of sums."""
 
 _TORCH_DTYPES: Mapping[Dtype, torch.dtype] = {"float16": torch.float16, "float32": torch.float32}
 
@@ -26,10 +26,10 @@ def to_storage(values: Tensor, dtype: Dtype, what: str) -> npt.NDArray[Any]:
     Args:
         values: any shape, any floating dtype, any device.
         dtype: the storage dtype.
-        what: the array named in the error, such as `sec high`.
+        what: name of the array for the error, such as `sec high`.
 
     Raises:
-        RangeError: if a value is not finite, or is not after the cast.
+        RangeError: if a value is not finite before or after the cast.
     """
     stored = values.detach().to(_TORCH_DTYPES[dtype])
     if not torch.isfinite(stored).all():

@@ -1,4 +1,4 @@
-"""What keeps a GPU busy: captured forward passes, pinned memory, waves normalised where they are.
+"""What keeps a GPU busy: captured passes, pinned memory, and waves that are normalised on it.
 
 Shapes: B batch, N samples.
 """
@@ -14,10 +14,10 @@ from torch import Tensor
 from mfsn.base.arrays import Float32
 
 Forward = Callable[[Mapping[str, Tensor]], dict[str, Tensor]]
-"""Tensors by name in, tensors by name out."""
+"""A function from tensors by name to tensors by name."""
 
 BATCH_ROWS = 64
-"""Rows a call on a GPU, where fewer leave it idle."""
+"""Rows per call on a GPU; with fewer it would be idle in between."""
 
 _WARM_UP_CALLS = 3
 
@@ -30,13 +30,13 @@ def is_gpu(device: str) -> bool:
 
 
 def to_device(waves_BN: Float32, device: str) -> Tensor:
-    """A batch of waves on a device; to a GPU through pinned memory, without waiting."""
+    """Bring a batch of waves to a device; to a GPU through pinned memory and without waiting."""
     waves = torch.from_numpy(waves_BN)
     return waves.pin_memory().to(device, non_blocking=True) if is_gpu(device) else waves
 
 
 def to_host(values: Tensor) -> Tensor:
-    """Computed values in the memory of the CPU; from a GPU through pinned memory."""
+    """Bring computed values to the memory of the CPU; from a GPU through pinned memory."""
     if not values.is_cuda:
         return values
     pinned = torch.empty(values.shape, dtype=values.dtype, pin_memory=True)
@@ -46,14 +46,14 @@ def to_host(values: Tensor) -> Tensor:
 
 
 def normalised(waves_BN: Tensor, heard_B: Tensor, padding: float) -> Tensor:
-    """Each wave with mean 0 and variance 1 over its first samples, padding behind them.
+    """Scale each wave to mean 0 and variance 1 over its valid samples, with padding after them.
 
-    What Wav2Vec2FeatureExtractor does for a clip alone (transformers), up to rounding.
+    Up to rounding, that is what Wav2Vec2FeatureExtractor of transformers does for one clip.
 
     Args:
         waves_BN: waves.
-        heard_B: how many samples count, from 1.
-        padding: value of the others.
+        heard_B: how many samples of each are valid, from 1.
+        padding: value of the other samples.
     """
     counts_BN = torch.arange(waves_BN.shape[1], device=waves_BN.device) < heard_B[:, None]
     wide_BN = waves_BN.double()
@@ -65,9 +65,9 @@ def normalised(waves_BN: Tensor, heard_B: Tensor, padding: float) -> Tensor:
 
 
 class Captured:
-    """A function of tensors of always the same shapes, launched as one CUDA graph.
+    """A function that is launched as one CUDA graph; its tensors always have the same shapes.
 
-    The graph is captured in the first call. Where that fails the function is called as it is.
+    The graph is captured in the first call. If that fails, the function is called as it is.
 
     Args:
         function: computes tensors on a GPU from tensors there, without looking at their values.
@@ -81,7 +81,7 @@ class Captured:
         self._is_tried = False
 
     def __call__(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """The function's outputs; the next call overwrites them."""
+        """What the function gives; the next call overwrites it."""
         if not self._is_tried:
             self._is_tried = True
             self._try_to_capture(inputs)
@@ -105,7 +105,7 @@ class Captured:
             log.info("the encoder is launched kernel by kernel, because CUDA says: %s", reason)
 
     def _warm_up(self) -> None:
-        """Let libraries choose kernels and take memory, which they must not while capturing."""
+        """Let libraries choose kernels and take memory, which is not possible while capturing."""
         stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
         stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(stream):

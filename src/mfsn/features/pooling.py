@@ -1,4 +1,4 @@
-"""Mean over the frames of a segment that hold real audio.
+"""The mean over the frames of a segment that hold real audio.
 
 Shapes: B batch, T frames, D width.
 """
@@ -12,17 +12,18 @@ from mfsn.base.arrays import Int64
 
 
 def mean_over_valid(hidden_BTD: Tensor, valid_B: Int64, samples: int) -> Tensor:
-    """The mean of each segment's valid frames, in float32.
+    """The mean over the valid frames of each segment, in float32.
 
-    A frame is valid if it begins within the real audio, as for the networks; the first always is.
+    A frame is valid if it begins within the real audio; the networks count in the same way. The
+    first frame is always valid.
 
     Args:
         hidden_BTD: hidden states, any floating dtype, any device.
         valid_B: samples of real audio in each segment, from 0.
-        samples: of a segment, padding included.
+        samples: length of a segment with its padding.
 
     Returns:
-        [B, 1, D]: one frame a segment.
+        [B, 1, D]: one frame per segment.
     """
     frames = hidden_BTD.shape[1]
     count_B = (-(-valid_B * frames // samples)).clip(1, frames)  # rounded up, in whole numbers

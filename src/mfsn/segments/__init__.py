@@ -1,1 +1,1 @@
-"""How utterances are cut, and what an extractor hears of them."""
+"""How utterances are cut, and which waves extractors are given."""

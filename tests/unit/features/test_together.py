@@ -17,6 +17,7 @@ import soundfile
 import torch
 from torch.nn.modules.module import register_module_forward_hook
 
+from mfsn.encoders.whisper import LogMel
 from mfsn.errors import ExtractorVersionError
 from mfsn.features.base import Together
 from mfsn.features.config import EncoderConfig
@@ -227,12 +228,19 @@ def test_context_null_is_what_it_stands_for(store: Path) -> None:
 
 
 def test_whisper_takes_a_pass_per_utterance_instead_of_one_per_segment(
-    root: Path, segments: pd.DataFrame
+    root: Path, segments: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole, apart = tec_of("random/whisper-demo"), tec_of("random/whisper-demo", context="segment")
+    spectrograms, compute = [], LogMel.__call__
+
+    def count(log_mel: LogMel, waves: Any, heard: Any) -> torch.Tensor:
+        spectrograms.append(waves)
+        return compute(log_mel, waves, heard)
+
+    monkeypatch.setattr(LogMel, "__call__", count)
     with Passes() as passes:
         extract(whole, segments, CUT, root)
-    assert passes.count == len(LENGTHS)
+    assert passes.count == len(spectrograms) == len(LENGTHS)
     with Passes() as passes:
         extract(apart, segments, CUT, root)
     assert passes.count * apart.batch_rows >= SEGMENTS

@@ -1,1 +1,1 @@
-"""Running an extractor over the segments of a corpus, into the store."""
+"""How an extractor is run over the segments of a corpus and fills the store."""

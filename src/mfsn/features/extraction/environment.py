@@ -1,7 +1,7 @@
 """What decides the bits of a row besides its parameters: this code, its libraries, the processor.
 
-Imports nothing but the standard library, so that a node of a cluster that lacks something can say
-so in a sentence.
+This module imports only the standard library. So a node of a cluster on which something is missing
+can say so in one sentence.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ PACKAGE = Path(__file__).parents[2]
 """The folder of the mfsn that is imported here."""
 
 LIBRARIES = ("numpy", "torch", "torchaudio", "transformers")
-"""Whose versions decide the bits of a row."""
+"""Libraries whose versions decide the bits of a row."""
 
 _FACTS = Path("/proc/cpuinfo")
 _DECISIVE = ("vendor_id", "model name", "flags", "Features")
@@ -32,12 +32,12 @@ def code_sha256() -> str:
 
 
 def library_versions() -> dict[str, str]:
-    """Versions without what follows a plus sign: torch is built for CPU here, for CUDA there."""
+    """Versions without what follows a plus sign, which names the device that torch is built for."""
     return {name: _version(name).partition("+")[0] for name in LIBRARIES}
 
 
 def processor() -> list[str]:
-    """What Linux says of the first processor; elsewhere its architecture."""
+    """What Linux says about the first processor; on other systems its architecture only."""
     found = [platform.machine()]
     if _FACTS.is_file():
         first, _, _ = _FACTS.read_text(encoding="utf-8", errors="replace").partition("\n\n")

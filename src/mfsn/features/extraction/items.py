@@ -6,10 +6,11 @@ only when it is asked for.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from hashlib import sha256
-from typing import Protocol, overload
+from typing import overload
 
 import numpy as np
 import numpy.typing as npt
@@ -42,27 +43,16 @@ class Item:
     text: str = ""
 
 
-class Sources(Protocol):
-    """What all rows are made of, in columns."""
-
-    def item(self, row: int, key: str) -> Item:
-        """The row of this number, which has this key."""
-
-
 @dataclass(frozen=True, eq=False)
 class Items(Sequence[Item]):
     """Rows to extract. A slice gives a list of them."""
 
     keys: Sequence[str]
     """Keys of all rows, also of those that are left out."""
-    sources: Sources
+    item: Callable[[int, str], Item]
+    """Makes the row of a number, which has a key."""
     chosen: Int64
     """Numbers of the rows that are not left out."""
-
-    @classmethod
-    def all_of(cls, keys: Sequence[str], sources: Sources) -> Items:
-        """All rows."""
-        return cls(keys, sources, np.arange(len(keys)))
 
     def only(self, keys: Collection[str]) -> Items:
         """The rows with these keys, each key once."""
@@ -84,11 +74,9 @@ class Items(Sequence[Item]):
 
     def __getitem__(self, which: int | slice) -> Item | list[Item]:
         if isinstance(which, slice):
-            return [self._item(row) for row in self.chosen[which].tolist()]
-        return self._item(int(self.chosen[which]))
-
-    def _item(self, row: int) -> Item:
-        return self.sources.item(row, self.keys[row])
+            return [self.item(row, self.keys[row]) for row in self.chosen[which].tolist()]
+        row = int(self.chosen[which])
+        return self.item(row, self.keys[row])
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,16 +99,6 @@ class _Audio:
         waves = tuple(wave.decode() for wave in self.waves[lines].tolist())
         valid = tuple(self.valid[lines].tolist())
         return Item(key, waves, valid, self.before.get(row), int(self.index[row]))
-
-
-@dataclass(frozen=True, eq=False)
-class _Texts:
-    """Rows that are made of texts."""
-
-    texts: Sequence[str]
-
-    def item(self, row: int, key: str) -> Item:
-        return Item(key, text=self.texts[row])
 
 
 def transcripts_of(manifest: pd.DataFrame) -> Transcripts:
@@ -166,7 +144,8 @@ def items_of(
         before=_before(named, segment) if is_led else {},
     )
     ids = named["utterance_id" if is_whole else "segment_id"].tolist()
-    return ids, Items.all_of([spec.row_key(*place) for place in _places(named)], audio)
+    keys = [spec.row_key(*place) for place in _places(named)]
+    return ids, Items(keys, audio.item, np.arange(len(keys)))
 
 
 def _of_texts(
@@ -181,7 +160,11 @@ def _of_texts(
             f"that does not read {spec.extractor}"
         )
     keys = [spec.row_key(sha256(text.encode()).hexdigest()) for text in texts]
-    return utterances, Items.all_of(keys, _Texts(texts))
+    return utterances, Items(keys, partial(_of_text, texts), np.arange(len(keys)))
+
+
+def _of_text(texts: Sequence[str], row: int, key: str) -> Item:
+    return Item(key, text=texts[row])
 
 
 def _heard(segments: pd.DataFrame, reach: Reach) -> tuple[pd.DataFrame, Int64, Int64]:

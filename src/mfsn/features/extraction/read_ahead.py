@@ -1,4 +1,4 @@
-"""Doing the next pieces of work in a thread while the present one is used."""
+"""Does the next pieces of work in a thread while the present result is used."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ R = TypeVar("R")
 
 
 def ahead(work: Callable[[T], R], pieces: Iterable[T], most: int = 2) -> Generator[R, None, None]:
-    """The results of `work` in the order of the pieces, up to `most` of them made ahead.
+    """The results of `work` in the order of the pieces; up to `most` of them are made ahead.
 
-    What goes wrong in the thread is raised where its result is due. Closing the iterator waits for
-    the piece that is being worked on.
+    An error in the thread is raised when its result is due. Closing the iterator waits for the
+    piece that is being worked on.
     """
     thread = ThreadPoolExecutor(1, "mfsn-ahead")
     waiting: deque[Future[R]] = deque()

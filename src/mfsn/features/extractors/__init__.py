@@ -1,1 +1,1 @@
-"""One module for each extractor."""
+"""One module per extractor, and what several of them share."""

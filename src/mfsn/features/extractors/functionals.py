@@ -1,4 +1,4 @@
-"""Extractor `functionals`: one vector an utterance, for the classical baseline."""
+"""Extractor `functionals`: one vector per utterance, for the classical baseline."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ from mfsn.store.spec import ArraySpec
 
 QUANTILES = (0.1, 0.5, 0.9)
 OPENSMILE_SHORTEST_S = 0.1
-"""openSMILE gives nothing below 60 ms; shorter utterances are padded with zeros to this."""
+"""openSMILE gives nothing for less than 60 ms; shorter utterances are padded with zeros to this."""
 
 
 class FunctionalsExtractor:
     """Statistics over all frames of an utterance.
 
-    `mfcc`: mean, standard deviation, skewness and quantiles of 40 MFCC, mean magnitude and standard
-    deviation of their deltas. `ComParE_2016` (6,373 values) and `eGeMAPSv02` (88) are openSMILE's,
-    whose licence allows research and private use only. Several sets, and the parts of an utterance,
-    stand side by side in one vector.
+    The set `mfcc` holds the mean, standard deviation, skewness and quantiles of 40 MFCC, and the
+    mean magnitude and standard deviation of their deltas. `ComParE_2016` (6,373 values) and
+    `eGeMAPSv02` (88) come from openSMILE, whose licence allows research and private use only.
+    Several sets, and the parts of an utterance, stand side by side in one vector.
     """
 
     name: ClassVar[str] = "functionals"
@@ -54,14 +54,16 @@ class FunctionalsExtractor:
         self._sets = {name: _feature_set(name, sample_rate_hz) for name in config.sets}
 
     def without_copies(self) -> FunctionalsExtractor:
-        """The same of the utterance alone: copies at other speeds serve training only."""
+        """The same extractor without copies at other speeds, which serve training only."""
         config = self._config.model_copy(update={"speeds": ()})
         return FunctionalsExtractor(config, self._sample_rate_hz)
 
     @property
     def parameters(self) -> Mapping[str, Any]:
-        """The sets, what fixes their values (MFCC parameters, openSMILE's version), and what they
-        are taken of where it is not the default, so that older rows keep their keys.
+        """The sets, and what fixes their values: MFCC parameters, or the version of openSMILE.
+
+        Other parameters stand there only if they differ from their defaults, so that older rows
+        keep their keys.
         """
         of_sets = {
             key: value for own in self._sets.values() for key, value in own.parameters.items()
@@ -70,20 +72,20 @@ class FunctionalsExtractor:
 
     @property
     def about(self) -> Mapping[str, Any]:
-        """The configuration; there are no weights. Where a vector joins several blocks, their sizes
-        in its order.
+        """The configuration; there are no weights. If a vector joins several blocks, also their
+        sizes in the order of the vector.
         """
         blocks = {"blocks": self.blocks} if len(self.blocks) > 1 else {}
         return {"config": self._said, "weights": "none", **blocks}
 
     @property
     def blocks(self) -> list[int]:
-        """Values of each set, of the whole utterance or all parts of one size, in their order."""
+        """How many values each block has: a set, of all parts of one size."""
         return [own.size * count for own in self._sets.values() for count in self._config.parts]
 
     @property
     def arrays(self) -> tuple[ArraySpec, ...]:
-        """`functionals`, one vector; then one of each copy, such as `speed_0.9`."""
+        """`functionals`, one vector; then one vector per copy, such as `speed_0.9`."""
         names = ("functionals", *(f"speed_{speed:g}" for speed in self._config.speeds))
         size = sum(self.blocks)
         return tuple(ArraySpec(name, (size,), "float32", ("functional",)) for name in names)
@@ -108,7 +110,7 @@ class FunctionalsExtractor:
         }
 
     def _copies(self, wave: Float32) -> list[Float32]:
-        """The utterance without silence around it, and what is heard at each speed."""
+        """The utterance without silence around it, and its copies at each speed."""
         trim_db, rate = self._config.trim_db, self._sample_rate_hz
         speech = without_silence(wave, trim_db, rate) if trim_db else wave
         return [speech, *(at_speed(speech, speed, rate) for speed in self._config.speeds)]
@@ -130,7 +132,7 @@ def _feature_set(name: FeatureSet, rate_hz: int) -> MfccFunctionals | OpenSmileF
 
 
 class MfccFunctionals:
-    """Statistics of MFCC and their deltas; defined from one frame on, so for any length."""
+    """Statistics of MFCC and their deltas. One frame is enough, so any length will do."""
 
     def __init__(self, sample_rate_hz: int) -> None:
         """Prepare MFCC of the default configuration."""
@@ -139,7 +141,7 @@ class MfccFunctionals:
 
     @property
     def parameters(self) -> Mapping[str, Any]:
-        """Of the MFCC, and the quantiles."""
+        """The parameters of the MFCC, and the quantiles."""
         return {"mfcc": self._mfcc.model_dump(mode="json"), "quantiles": list(QUANTILES)}
 
     @property
@@ -148,7 +150,7 @@ class MfccFunctionals:
         return self._mfcc.coefficients * (5 + len(QUANTILES))
 
     def __call__(self, wave: Float32) -> Tensor:
-        """The vector of one wave: statistic by statistic, coefficients in order within each."""
+        """The vector of one wave: one statistic after the other, each of all coefficients."""
         mfcc_KT = self._transform(torch.from_numpy(wave)[None])[0].T
         delta_KT = torchaudio.functional.compute_deltas(mfcc_KT[None])[0]
         quantiles_QK = mfcc_KT.quantile(torch.tensor(QUANTILES), dim=1)
@@ -196,7 +198,7 @@ class OpenSmileFunctionals:
 
     @property
     def parameters(self) -> Mapping[str, Any]:
-        """Version of openSMILE and the shortest wave it is given."""
+        """The version of openSMILE and the shortest wave that it is given."""
         return {"opensmile": self._version, "shortest_s": OPENSMILE_SHORTEST_S}
 
     @property

@@ -22,14 +22,15 @@ from mfsn.store.spec import ArraySpec
 
 
 class MfccTransform:
-    """Waves to MFCC as `librosa.feature.mfcc(htk=True)` computes them.
+    """From waves to MFCC, as `librosa.feature.mfcc(htk=True)` computes them.
 
-    Power spectrogram (periodic Hann window, centred frames, zeros beyond both ends), HTK mel scale
-    with area-normalised filters, dB with `top_db` below the row's maximum, orthonormal DCT-II.
+    The steps are a power spectrogram (periodic Hann window, centred frames, zeros beyond both
+    ends), the HTK mel scale with area-normalised filters, dB from `top_db` below the maximum of the
+    wave, and an orthonormal DCT-II.
     """
 
     def __init__(self, config: MfccConfig, sample_rate_hz: int, device: str = "cpu") -> None:
-        """Prepare windows, filters and the DCT on a device, where the waves are then expected.
+        """Prepare windows, filters and the DCT on a device; the waves have to be there too.
 
         Raises:
             ConfigError: if the hop is not a whole number of samples, there are more coefficients
@@ -49,7 +50,7 @@ class MfccTransform:
     def __call__(self, waves_BT: Tensor) -> Tensor:
         """MFCC [B, frames, coefficients]; 1 + samples // hop frames."""
         power_BMT = self._mel_power(waves_BT)
-        # A channel axis of one: in three dimensions top_db would count from the batch's maximum.
+        # The channel axis is needed: without it top_db would count from the batch's maximum.
         level_BMT = self._to_db(power_BMT[:, None])[:, 0]
         mfcc_BTK: Tensor = level_BMT.transpose(1, 2) @ self._dct_MK
         return mfcc_BTK
@@ -78,7 +79,7 @@ def _mel_power(config: MfccConfig, sample_rate_hz: int, hop: int) -> torch.nn.Mo
 
 
 class MfccExtractor:
-    """MFCC of a segment: 300 frames by 40 coefficients for 3 s."""
+    """MFCC of a segment: 300 frames of 40 coefficients for 3 s."""
 
     name: ClassVar[str] = "mfcc"
     config_type: ClassVar[type[Config]] = MfccConfig
@@ -134,10 +135,10 @@ class MfccExtractor:
 
 
 class PublishedMfccExtractor(MfccExtractor):
-    """MFCC of a whole utterance, then cut: `top_db` counts from the utterance's maximum.
+    """MFCC of a whole utterance, cut to segments; `top_db` counts from the utterance's maximum.
 
-    The frames at a segment's ends see its neighbours; padding behind the last frame is 0 (CA-MSER,
-    features_util.py; facts 1.2 and 1.3, confidence H).
+    The frames at both ends of a segment see its neighbours. Padding after the last frame is 0
+    (CA-MSER, features_util.py; facts 1.2 and 1.3, confidence H).
     """
 
     context: ClassVar[Literal["segment", "utterance"]] = "utterance"

@@ -22,18 +22,18 @@ from mfsn.features.framing import cut_frames, require, whole_frames, whole_sampl
 from mfsn.store.spec import ArraySpec
 
 PUBLISHED_RANGE_DB = 80.0
-"""librosa's `top_db`: what lies further below the utterance's maximum is clipped, as published."""
+"""`top_db` of librosa: levels further below the utterance's maximum are clipped, as published."""
 
 
 class SpectrogramExtractor:
-    """|STFT| in dB: 300 frames by 200 bins of a 3-s segment.
+    """|STFT| in dB: 300 frames of 200 bins for a segment of 3 s.
 
-    Periodic Hamming window, centred frames, zeros beyond both ends (librosa's defaults); source:
-    CA-MSER features_util.py, `logspec` (the facts' section 1.2, confidence H). The reference is
-    |STFT| = 1, as in `librosa.amplitude_to_db(S, ref=1.0, top_db=None)`: a full-scale sine in the
-    middle of a bin lies at 20 log10(sum of the window / 2) = 44.75 dB, digital silence at
-    `floor_db`. CA-MSER refers to the utterance's maximum instead; that is done at read, from
-    `max_db`.
+    The window is a periodic Hamming window, frames are centred, and there are zeros beyond both
+    ends (the defaults of librosa). The source is `logspec` in CA-MSER, features_util.py (section
+    1.2 of the facts, confidence H). The reference is |STFT| = 1, as in
+    `librosa.amplitude_to_db(S, ref=1.0, top_db=None)`. So a full-scale sine in the middle of a bin
+    lies at 20 log10(sum of the window / 2) = 44.75 dB, and digital silence at `floor_db`. The
+    reference of CA-MSER is the utterance's maximum; readers apply it, from `max_db`.
     """
 
     name: ClassVar[str] = "spectrogram"
@@ -93,7 +93,7 @@ class SpectrogramExtractor:
 
     @property
     def arrays(self) -> tuple[ArraySpec, ...]:
-        """`level_db` (frames, bins), and `max_db`: the segment's maximum over all bins."""
+        """`level_db` (frames, bins), and `max_db`, the segment's maximum over all bins."""
         shape = (self._frames, self._config.bins)
         return (
             ArraySpec("level_db", shape, self._config.dtype, ("frame", "bin")),
@@ -115,7 +115,7 @@ class SpectrogramExtractor:
         }
 
     def _level(self, waves_BT: Tensor) -> Tensor:
-        # Written out: torchaudio's AmplitudeToDB floors the power, not the level.
+        # Written out, because torchaudio's AmplitudeToDB clips the power and not the level.
         magnitude_BFS = self._magnitude(waves_BT)
         floor = math.pow(10.0, self._config.floor_db / 20)
         level_BFS: Tensor = 20 * magnitude_BFS.clamp(min=floor).log10()
@@ -123,12 +123,12 @@ class SpectrogramExtractor:
 
 
 class PublishedSpectrogramExtractor(SpectrogramExtractor):
-    """`librosa.amplitude_to_db(S, ref=np.max)` of a whole utterance, then cut.
+    """`librosa.amplitude_to_db(S, ref=np.max)` of a whole utterance, cut to segments.
 
-    Levels go from -80 dB to 0, the maximum of the utterance over all bins; `max_db` is 0, so that
-    either `model.spectrogram_reference` leaves them so. The frames at a segment's ends see its
-    neighbours, and padding behind the last frame is 0, the level of the maximum (CA-MSER,
-    features_util.py; facts 1.2 and 1.3, confidence H).
+    Levels go from -80 dB to 0, which is the maximum of the utterance over all bins. `max_db` is 0,
+    so neither value of `model.spectrogram_reference` changes them. The frames at both ends of a
+    segment see its neighbours. Padding after the last frame is 0, the level of the maximum
+    (CA-MSER, features_util.py; facts 1.2 and 1.3, confidence H).
     """
 
     context: ClassVar[Literal["segment", "utterance"]] = "utterance"

@@ -1,4 +1,4 @@
-"""What functionals are taken of: speech without silence around it, its parts, its copies.
+"""Changes of a wave before functionals are computed: trimming, parts, and other speeds.
 
 Shapes: T samples.
 """
@@ -11,20 +11,21 @@ from mfsn.audio import decoding as audio
 from mfsn.base.arrays import Float32
 
 WINDOW_S, HOP_S, MARGIN_S = 0.025, 0.010, 0.050
-"""Frames whose energy is compared, and what stays around the speech."""
+"""Length and distance of the frames whose energy is compared, and what is kept on both sides."""
 
 
 def without_silence(wave_T: Float32, trim_db: float, sample_rate_hz: int) -> Float32:
-    """A wave from its first to its last frame that is at most `trim_db` below its loudest.
+    """Cut off the silence at both ends of a wave.
 
     Args:
         wave_T: mono audio, full scale 1.
-        trim_db: above 0, in dB of a frame's energy.
+        trim_db: frames belong to the speech if their energy is at most this many dB below that of
+            the loudest one; above 0.
         sample_rate_hz: of the wave.
 
     Returns:
-        A part of the wave with 50 ms around the speech, as far as there are; all of a wave that is
-        no longer than a frame (25 ms), silent, or not finite.
+        The speech with up to 50 ms on both sides. A wave that is not longer than a frame (25 ms),
+        is silent, or is not finite stays as it is.
     """
     window, hop, margin = (round(s * sample_rate_hz) for s in (WINDOW_S, HOP_S, MARGIN_S))
     if len(wave_T) <= window:
@@ -39,12 +40,12 @@ def without_silence(wave_T: Float32, trim_db: float, sample_rate_hz: int) -> Flo
 
 
 def equal_parts(wave_T: Float32, count: int) -> list[Float32]:
-    """A wave in pieces of equal length, but for a sample; none is empty (zeros fill up)."""
+    """Cut a wave into parts of equal length, up to one sample; zeros fill up what is too short."""
     return np.array_split(np.pad(wave_T, (0, max(count - len(wave_T), 0))), count)
 
 
 def at_speed(wave_T: Float32, speed: float, sample_rate_hz: int) -> Float32:
-    """A wave as if played faster or slower: tempo, pitch and formants change together.
+    """Play a wave faster or slower, so that tempo, pitch and formants change together.
 
     Args:
         wave_T: mono audio.
@@ -52,7 +53,7 @@ def at_speed(wave_T: Float32, speed: float, sample_rate_hz: int) -> Float32:
         sample_rate_hz: of the wave.
 
     Returns:
-        round(T / speed) samples or so, at the same rate.
+        About T / speed samples, at the same rate.
     """
     played_hz = round(speed * sample_rate_hz)
     return audio.resample(wave_T.astype(np.float64), played_hz, sample_rate_hz).astype(np.float32)
