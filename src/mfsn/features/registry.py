@@ -61,11 +61,11 @@ def make_extractor(
         cls = cls.as_published()
     if getattr(cls, "name", None) != name:  # the identity of its rows names it by its own name
         raise _incomplete(name, f"has the name {getattr(cls, 'name', None)!r}, not {name!r}")
-    if cls.scope == "text":
-        return cast("Extractor", cls(config))
-    if cls.scope == "utterance":
-        return cast("Extractor", cls(config, sample_rate_hz))
-    return cast("Extractor", cls(config, sample_rate_hz, samples))
+    given = {"text": (), "utterance": (sample_rate_hz,)}.get(cls.scope, (sample_rate_hz, samples))
+    made = cls(config, *given)
+    if not hasattr(made, "context"):
+        raise _incomplete(name, "has no context, which is segment, utterance or text")
+    return cast("Extractor", made)
 
 
 def remake_extractor(
@@ -91,9 +91,10 @@ def remake_extractor(
     values = dict(about["config"])
     if isinstance(values.get("levels"), dict):
         values["levels"] = {level: values["levels"][level] for level in about["levels"]}
-    if "levels" in about:
+    kind = config_type(name)
+    if "levels" in about and "context" in kind.model_fields:
         values = {"context": "segment"} | values  # see `EncoderExtractor.about`
-    config = config_type(name).parse(values, where=f"the model's {name}")
+    config = kind.parse(values, where=f"the model's {name}")
     return make_extractor(name, config, sample_rate_hz, samples, reading)
 
 

@@ -87,6 +87,9 @@ class Published(Loudness):
 class Plain:
     name = "loudness"
     scope = "segment"
+
+    def __init__(self, config, sample_rate_hz, samples):
+        pass
 """
 
 
@@ -120,6 +123,12 @@ def test_the_version_of_a_plugin_is_part_of_the_identity_of_its_rows(plugin: Mak
 def test_an_extractor_of_mfsn_has_no_origin_in_its_identity() -> None:
     made = make_extractor("mfcc", MfccConfig(), 16_000, 48_000)
     assert set(store_spec(made, {}).recipe) == {"extractor", "version", "parameters", "segment"}
+
+
+def test_a_plugin_that_does_not_say_what_it_hears_is_named(plugin: MakePlugin) -> None:
+    plugin("more-speech", "[mfsn.extractors]\nloudness = outside:Plain", outside=FROM_OUTSIDE)
+    with pytest.raises(ConfigError, match="loudness of the distribution more-speech has no contex"):
+        make_extractor("loudness", MfccConfig(), 16_000, 48_000)
 
 
 def test_a_plugin_without_a_type_of_its_parameters_is_named(plugin: MakePlugin) -> None:
