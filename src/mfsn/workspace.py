@@ -150,7 +150,9 @@ NOTHING = "{}\n"
 
 def names_rows(digest: Path) -> bool:
     """Whether a digest, or another list of rows, names any: it is there and is not `NOTHING`."""
-    return digest.is_file() and digest.stat().st_size > len(NOTHING)
+    if not digest.is_file():
+        return False
+    return digest.stat().st_size != len(NOTHING) or digest.read_bytes() != NOTHING.encode()
 
 
 def extracted_in(features: Path) -> list[str]:
