@@ -15,6 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mfsn.store import layout
+from mfsn.store.digest import Digest
+from mfsn.store.gc.gc import carry_out, make_plan
+from mfsn.store.gc.plan import Wish
 from mfsn.store.marker import read_all
 from mfsn.store.spec import ArraySpec, StoreSpec
 from mfsn.store.store import Store
@@ -122,6 +125,34 @@ def test_a_repair_that_is_killed_loses_no_intact_row(damaged: set[int], moment: 
         there = assert_right(Store(Path(root), SPEC))
         assert there == {KEYS[row] for row in range(12) if row not in damaged}
         assert_whole_again(Store(Path(root), SPEC))
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.sets(st.integers(0, 11)), st.booleans(), st.integers(0, 60))
+def test_a_garbage_collection_that_is_killed_loses_no_named_row(
+    named: set[int], compact: bool, moment: int
+) -> None:
+    with (
+        tempfile.TemporaryDirectory() as root,
+        mock.patch.object(layout, "MOST_ROWS_PER_SHARD", 4),
+    ):
+        store, checkout = Store(Path(root, "store"), SPEC), Path(root, "checkout")
+        with dying(None):
+            for first, end in ((0, 5), (5, 8), (8, 12)):
+                append(store, list(range(first, end)))
+            digest = Digest.of(SPEC, {}, {f"u{row}#0": KEYS[row] for row in named})
+            digest.write(checkout / "data/prepared/toy/features/sec.json")
+        wish = Wish(unused_s=0, grace_s=0, compact=compact)
+        with dying(moment):
+            carry_out(make_plan(store.root, checkout, wish))
+        assert assert_right(Store(store.root, SPEC)) >= {KEYS[row] for row in named}
+        with dying(None):
+            carry_out(make_plan(store.root, checkout, wish))
+        there = assert_right(Store(store.root, SPEC))
+        assert there >= {KEYS[row] for row in named}
+        if compact or not named:
+            assert there == {KEYS[row] for row in named}
+        assert_whole_again(Store(store.root, SPEC))
 
 
 def flip(path: Path, position: int) -> None:

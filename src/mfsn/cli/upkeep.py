@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mfsn.base.quantities import parse_bytes, parse_duration, show_bytes, show_duration
+from mfsn.base.quantities import counted, parse_bytes, parse_duration, show_bytes, show_duration
 from mfsn.cli.console import app, cache_app, finish, show
 from mfsn.errors import ConfigError
 from mfsn.workspace import BUDGET_VARIABLE
@@ -26,47 +25,54 @@ if TYPE_CHECKING:
 def cache_gc(
     *,
     delete: Annotated[
-        bool, typer.Option("--delete", "--yes", help="Do it; without, only say what would go.")
+        bool, typer.Option("--delete", "--yes", help="Delete; without it, only say what would go.")
     ] = False,
-    grace: Annotated[str, typer.Option(help="Spare what is younger: 12h, 7d, 0.")] = "7d",
+    unused: Annotated[
+        str, typer.Option(help="Delete rows that no digest names after this time without use.")
+    ] = "7d",
+    grace: Annotated[
+        str, typer.Option(help="Keep whatever was written or read in this time: 12h, 1d, 0.")
+    ] = "1d",
     compact: Annotated[
-        bool, typer.Option("--compact", help="Write every partly needed shard anew.")
+        bool, typer.Option("--compact", help="Also rewrite shards, without unnamed rows or gaps.")
     ] = False,
     budget: Annotated[
         str | None,
-        typer.Option(envvar=BUDGET_VARIABLE, help="Evict what was read least recently: 50GB."),
+        typer.Option(
+            envvar=BUDGET_VARIABLE, help="Delete more until the store is this small: 50GB."
+        ),
     ] = None,
     force: Annotated[
-        bool, typer.Option("--force", help="Let the budget evict what is in use here, too.")
+        bool, typer.Option("--force", help="Let the budget delete what working trees name, too.")
     ] = False,
     forget: Annotated[
         list[str] | None, typer.Option(help="A checkout that is gone for good; can be repeated.")
     ] = None,
-    all_commits: Annotated[
-        bool, typer.Option("--all-commits", help="Spare what any commit of the history names.")
-    ] = False,
-    run_cache: Annotated[
-        bool, typer.Option("--run-cache", help="Spare what DVC's run-cache can bring back.")
-    ] = False,
 ) -> None:
-    """Free what no checkout, branch, tag, experiment or job needs; a dry run without --delete."""
+    """Free space in the store. Without --delete it only says what would go, and why.
+
+    Rows stay if a digest names them: in the working tree of a registered checkout, or in a commit
+    to which a branch, a tag or a DVC experiment leads. Other rows go when nobody used them for the
+    time --unused. With a budget more goes: first unnamed rows, then rows of branches, tags and
+    experiments, each in the order of their last use. `dvc repro` computes again what it misses.
+    """
     from mfsn.store.gc.gc import carry_out, make_plan
     from mfsn.store.gc.plan import Wish
-    from mfsn.store.gc.references import Scope
     from mfsn.workspace import store_root
 
     root = store_root()
     wish = Wish(
+        unused_s=parse_duration(unused, "--unused"),
         grace_s=parse_duration(grace, "--grace"),
-        compact=compact,
         budget=_budget(budget),
         force=force,
-        scope=Scope(all_commits, run_cache, _known_checkouts(root, forget or [])),
+        compact=compact,
+        forgotten=_known_checkouts(root, forget or []),
     )
     plan = make_plan(root, _here(), wish)
     show([_HEADER, *(_row(directory) for directory in plan.directories)])
     left = carry_out(plan) if delete else []
-    finish([*_told(plan, delete), *left], plan.fits and not left)
+    finish([*_told(plan, delete), *left], plan.is_within_budget and not left)
 
 
 @cache_app.command("why")
@@ -75,7 +81,7 @@ def cache_why(
         str, typer.Argument(metavar="SEGMENT|EXTRACTOR", help="A segment, utterance or extractor.")
     ],
 ) -> None:
-    """Say which part of a key changed, from what to what."""
+    """Explain why a row has the key that it has: what changed, and from what to what."""
     from mfsn.doctor.why.explain import why
     from mfsn.workspace import find_workspace, store_root
 
@@ -84,8 +90,11 @@ def cache_why(
 
 @app.command()
 def doctor() -> None:
-    """Estimate disk, memory and time of a run, and check all it needs; status 1 if it cannot be."""
-    os.environ.setdefault("HF_HUB_OFFLINE", "1")  # it looks, and downloads nothing
+    """Check everything that a run needs, and estimate its disk, memory and time.
+
+    The exit status is 1 if a stage would refuse to run.
+    """
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")  # it only looks, and downloads nothing
     from mfsn.doctor.examine import examine
     from mfsn.workspace import find_workspace, store_root
 
@@ -97,14 +106,14 @@ def doctor() -> None:
     finish(["", _verdict(found.problems)], not found.problems)
 
 
-_WORK_HEADER = ("extractor", "rows", "in the store", "bytes a row", "will write", "about")
+_WORK_HEADER = ("extractor", "rows", "in the store", "bytes per row", "will write", "about")
 
 
 def _verdict(problems: list[Finding]) -> str:
     if not problems:
         return "ready to run"
     named = ", ".join(problem.what for problem in problems)
-    return f"it will not run before what is marked NO is mended: {named}"
+    return f"it will not run before you correct what is marked NO: {named}"
 
 
 def _work_row(work: Work) -> tuple[object, ...]:
@@ -114,58 +123,64 @@ def _work_row(work: Work) -> tuple[object, ...]:
 
 
 _HEADER = (
-    "directory", "rows", "size", "needed", "evicted", "young", "unneeded", "frees", "needed by",
+    "directory", "rows", "size", "named", "unused", "over budget", "frees", "named by",
 )  # fmt: skip
 
 
 def _row(plan: DirectoryPlan) -> tuple[object, ...]:
-    counts = (plan.needed, len(plan.evicted), len(plan.young), len(plan.unneeded))
+    """A line about a store directory, in numbers of rows."""
+    named = sum(len(shard.named) for shard in plan.shards)
+    rows, unused, evicted = (
+        sum(shard.rows for shard in plan.shards if chosen is None or shard.number in chosen)
+        for chosen in (None, plan.unused, plan.evicted)
+    )
     by = ", ".join(plan.sources[:3]) + (", ..." if len(plan.sources) > 3 else "")
-    size, rows = show_bytes(plan.contents.bytes), len(plan.contents.home)
-    return (plan.name, rows, size, *counts, show_bytes(plan.freed), by or "nothing")
+    freed = show_bytes(plan.freed)
+    return (plan.name, rows, show_bytes(plan.bytes), named, unused, evicted, freed, by or "nothing")
 
 
 def _told(plan: Plan, deleted: bool) -> Iterator[str]:
     yield from plan.remarks
-    yield from _told_evicted(plan, deleted)
-    if plan.runs or plan.runs_kept:
-        yield _told_runs(plan, deleted)
-    if plan.run_cache:
-        forgets = "forgets" if deleted else "would forget"
-        yield f"DVC's run-cache {forgets} {len(plan.run_cache)} digests whose rows go"
-    left = sum(directory.left for directory in plan.directories)
-    if left:
-        yield f"{show_bytes(left)} stay in shards that are needed for the better part (--compact)"
+    yield from _told_losses(plan, deleted)
+    rewritten = sum(len(each.rewritten - each.deleted) for each in plan.directories)
+    if rewritten:
+        done = "were written anew" if deleted else "would be written anew"
+        yield f"{counted(rewritten, 'shard')} {done}, with the rows alone that digests name"
+    if plan.fits or plan.fits_kept:
+        yield _told_fits(plan, deleted)
     yield from _told_totals(plan, deleted)
 
 
-def _told_evicted(plan: Plan, deleted: bool) -> Iterator[str]:
-    for rows in plan.evicted:
-        ago = show_duration(time.time() - rows.used) + " ago" if rows.used < time.time() else "now"
-        evicts = "evicts" if deleted else "would evict"
-        yield f"{rows.directory}: the budget {evicts} {rows.rows} rows, last used {ago}"
-    for loss in plan.losses:
-        yield loss.sentence(deleted)
+def _told_losses(plan: Plan, deleted: bool) -> Iterator[str]:
+    losses = list(plan.losses())
+    if losses:
+        yield (
+            "to meet the budget, these rows were deleted:"
+            if deleted
+            else ("to meet the budget, these rows would be deleted:")
+        )
+        yield from (f"  {loss}" for loss in losses)
 
 
-def _told_runs(plan: Plan, deleted: bool) -> str:
-    """Working folders lie in the store beside rows, and count in the totals."""
-    size = sum(folder.bytes for folder in plan.runs)
-    total, go = show_bytes(size + plan.runs_kept), "go" if deleted else "would go"
-    folders = f"{len(plan.runs)} that are older than --grace {go}, {show_bytes(size)}"
-    return f"runs (working folders of search and train): {total} of the total; {folders}"
+def _told_fits(plan: Plan, deleted: bool) -> str:
+    size = sum(folder.bytes for folder in plan.fits)
+    go = "were deleted" if deleted else "would be deleted"
+    return (
+        f"working folders of search and train: {show_bytes(size + plan.fits_kept)} of the total; "
+        f"{len(plan.fits)} unused ones with {show_bytes(size)} {go}"
+    )
 
 
 def _told_totals(plan: Plan, deleted: bool) -> Iterator[str]:
     after = show_bytes(plan.bytes - plan.freed)
-    if not plan.fits:
+    if not plan.is_within_budget:
         yield (
-            f"{after} remain, more than the budget of {show_bytes(plan.budget or 0)}: the rest is "
-            "in use here (--force evicts it), or younger than --grace, as working folders can be"
+            f"{after} remain, more than the budget of {show_bytes(plan.budget or 0)}: the rest was "
+            "used within --grace, or a working tree names it (--force deletes that, too)"
         )
     verb = "freed" if deleted else "would be freed"
     yield f"{show_bytes(plan.freed)} of {show_bytes(plan.bytes)} {verb}, {after} remain" + (
-        "" if deleted else "; nothing was deleted: --delete does it"
+        "" if deleted else "; nothing was deleted, --delete does it"
     )
 
 
@@ -181,7 +196,7 @@ def _known_checkouts(root: Path, names: list[str]) -> tuple[str, ...]:
     unknown = [name for name in names if name not in known]
     if unknown:
         raise ConfigError(
-            f"--forget {unknown[0]}: no such checkout is noted; known are {', '.join(known)}"
+            f"--forget {unknown[0]}: no such checkout is registered; known are {', '.join(known)}"
         )
     return tuple(names)
 

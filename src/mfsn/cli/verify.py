@@ -13,13 +13,14 @@ from mfsn.cli.console import cache_app, refuse_unknown
 from mfsn.errors import MfsnError, WorkspaceError
 
 if TYPE_CHECKING:
-    from mfsn.doctor.mending.refill import DigestRows
+    from mfsn.doctor.digest_rows import DigestRows
 
 
 @cache_app.command("verify")
 def cache_verify(
     repair: Annotated[
-        bool, typer.Option("--repair", help="Remove damaged rows and compute them again.")
+        bool,
+        typer.Option("--repair", help="Remove damaged rows; `dvc repro` computes them."),
     ] = False,
     extractor: Annotated[
         str | None, typer.Option(help="Check the rows of this extractor only.")
@@ -36,12 +37,12 @@ def cache_verify(
 ) -> None:
     """Compare every byte of the store with what was written.
 
-    The exit status is 1 if something is wrong and could not be repaired. With --repair, rows that
-    a digest of this checkout names are computed again, waves from the recordings. If another
-    checkout names the rows, run the same command there. If somebody changed rows together with
-    their checksums and commit marker, only --recompute can find it.
+    The exit status is 1 if something is wrong and could not be repaired, or if rows are missing.
+    With --repair, damaged rows are removed and all others are kept; the next `dvc repro` computes
+    the rows that its digests name and the store lacks. If somebody changed rows together with their
+    checksums and commit marker, only --recompute can find it.
     """
-    from mfsn.doctor.mending.refill import describe_all_again
+    from mfsn.doctor.digest_rows import describe_all_again
     from mfsn.store.upkeep.verify import lost_rows, verify
     from mfsn.workspace import store_root
 
@@ -52,9 +53,9 @@ def cache_verify(
         _say(describe_all_again(root, named))
     report = verify(root, repair, extractor)
     _say(report.sentences())
-    left += [problem.sentence() for problem in report.problems if not problem.is_mended]
-    for each in named:
-        left += _compute(root, each, rows, repair)
+    left += [problem.sentence() for problem in report.problems if not problem.is_repaired]
+    for each in named if rows else ():
+        left += _compare(root, each, rows, repair)
     if repair:
         lost = [problem.sentence() for problem in lost_rows(root, extractor)]
         _say([*lost, *([] if left or lost else ["everything is repaired"])])
@@ -68,7 +69,7 @@ def _named_here(extractor: str | None) -> tuple[list[DigestRows], list[str]]:
     Every such error is printed, but only those about the extractor asked for are returned. Outside
     of a checkout both lists are empty, since a store can be checked from there too.
     """
-    from mfsn.doctor.mending.refill import digest_rows
+    from mfsn.doctor.digest_rows import digest_rows
     from mfsn.workspace import find_workspace
 
     unreadable = []
@@ -83,26 +84,21 @@ def _named_here(extractor: str | None) -> tuple[list[DigestRows], list[str]]:
     return [], unreadable
 
 
-def _compute(root: Path, named: DigestRows, rows: int, repair: bool) -> Iterator[str]:
-    """Fill in what is lost, then compare; yields the names of stores that are still wrong."""
-    from mfsn.doctor.mending.recompute import recompute, take_out
-    from mfsn.doctor.mending.refill import refill
+def _compare(root: Path, named: DigestRows, rows: int, repair: bool) -> Iterator[str]:
+    """Compute rows again and compare; gives what stays wrong."""
+    from mfsn.doctor.recompute import recompute, take_out
 
-    if repair:
-        _say(refilled.sentence() for refilled in refill(root, [named]))
-    if rows:
-        try:
-            compared = recompute(root, named, rows)
-        except MfsnError as error:
-            _say([f"{named.digest.store}: not computed again: {error}"])
-            yield named.digest.store
-            return
-        _say([compared.sentence()])
-        if compared.differing and repair:
-            take_out(root, compared)
-            _say(refilled.sentence() for refilled in refill(root, [named]))
-        elif compared.differing:
-            yield named.digest.store
+    try:
+        compared = recompute(root, named, rows)
+    except MfsnError as error:
+        _say([f"{named.digest.store}: not computed again: {error}"])
+        yield named.digest.store
+        return
+    _say([compared.sentence()])
+    if compared.differing and repair:
+        take_out(root, compared)
+    elif compared.differing:
+        yield named.digest.store
 
 
 def _say(lines: Iterable[str]) -> None:

@@ -15,8 +15,8 @@ from mfsn import runtime
 from mfsn.base.quantities import counted
 from mfsn.errors import ConfigError
 from mfsn.params import Params
-from mfsn.store.gc.dvc import cache_folder
-from mfsn.store.gc.git_history import has_history
+from mfsn.store.checkouts.dvc import cache_folder
+from mfsn.store.checkouts.git_history import has_history
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,11 @@ from pathlib import Path
 
 from mfsn.base.quantities import counted
 from mfsn.doctor.checks import Finding
+from mfsn.doctor.digest_rows import DigestRows, digest_rows
 from mfsn.doctor.estimate import Work
-from mfsn.doctor.mending.refill import DigestRows, digest_rows
 from mfsn.errors import MfsnError
-from mfsn.store.messages import REPAIR, WAVEFORM
+from mfsn.store.checkouts.lost_rows import registered
+from mfsn.store.messages import WAVEFORM
 from mfsn.workspace import remote_address
 
 
@@ -19,9 +20,9 @@ def check_digests(
 ) -> Iterator[Finding]:
     """Find digests that cannot be read, or whose rows are missing from the store.
 
-    Missing rows stop a run only if it reads them: rows of the corpus and the parameters in
-    params.yaml, and waves only if features must be computed. Other missing rows are reported, but
-    do not stop a run.
+    Where the store has held the rows, `dvc repro` computes them again. In another store missing
+    rows stop a run that reads them: rows of the corpus and the parameters in params.yaml, and waves
+    only if features must be computed. All other missing rows are reported, but do not stop a run.
 
     Args:
         workspace: the workspace with the digests.
@@ -41,8 +42,9 @@ def check_digests(
     for named in digest_rows(workspace, None, note):
         if lost := len(named.lost(store_root)):
             is_read = named.outputs.corpus == corpus and named.digest.spec.identity in read
+            has_held = named.path in registered(workspace, store_root)
             what = f"{named.digest.extractor} of {named.outputs.corpus}"
-            yield Finding(what, _told(named, lost), is_good=not is_read)
+            yield Finding(what, _told(named, lost), is_good=has_held or not is_read)
     yield from unreadable
 
 
@@ -55,5 +57,5 @@ def _told(named: DigestRows, lost: int) -> str:
     copies = f"`mfsn cache pull` copies them from {address}, or " if address else ""
     return (
         f"the store lacks {lost} of the {counted(len(named.digest.rows), 'row')} that "
-        f"the workspace names; {copies}{REPAIR} computes them again"
+        f"the workspace names; {copies}`dvc repro` computes them again"
     )

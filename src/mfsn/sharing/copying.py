@@ -17,7 +17,6 @@ from mfsn.sharing.bundles import Bundle, RemoteStore
 from mfsn.sharing.remote import Remote
 from mfsn.store.digest import Digest
 from mfsn.store.layout import row_bytes
-from mfsn.store.messages import refill
 from mfsn.store.spec import ArraySpec
 from mfsn.store.store import Store
 
@@ -56,10 +55,9 @@ class Copied:
             for commit in self.damaged
         ]
         if self.lost:
-            remedy = refill(self.directory.partition("/")[0])
             problems.append(
-                f"{self.directory}: {counted(self.lost, 'row')} on neither side; {remedy} computes "
-                "missing rows"
+                f"{self.directory}: {counted(self.lost, 'row')} on neither side; `dvc repro` "
+                "computes missing rows"
             )
         return problems
 

@@ -66,6 +66,10 @@ class Layout:
         """Folder for shards of other processes, until they are moved in."""
         return self.path / ".staging"
 
+    def used(self, shard: int) -> Path:
+        """An empty file; its time says when rows of the shard were last read (see `note_use`)."""
+        return self.path / ".used" / f"{shard:06d}"
+
     def partials(self) -> list[Path]:
         """Half-written files of writers, at work or killed; such a file may be gone any moment."""
         return sorted(path for path in files.below(self.path) if path.suffix == ".partial")

@@ -16,7 +16,8 @@ from typing import Any
 
 from mfsn.base import files
 from mfsn.config import sha256_of
-from mfsn.store.layout import Layout
+from mfsn.store.layout import Layout, load
+from mfsn.store.messages import explaining
 
 
 @dataclass(frozen=True)
@@ -79,10 +80,22 @@ def read_each(layout: Layout) -> Iterator[Marker | Refused]:
             yield found
 
 
+def committed_keys(path: Path) -> set[str]:
+    """Keys of all rows of a store directory; none where there is no such directory.
+
+    Raises:
+        CacheError: if its description is damaged, or it cannot be read.
+    """
+    with explaining(path):
+        layout = load(path)
+        committed = read_all(layout)[0] if layout else []
+    return {key for marker in committed for key in marker.keys}
+
+
 def drop(layout: Layout, shard: int) -> None:
     """Take back a commit: first the marker, then the shard files that it covered."""
     layout.marker(shard).unlink(missing_ok=True)
-    for path in layout.shards(shard):
+    for path in (*layout.shards(shard), layout.used(shard)):
         path.unlink(missing_ok=True)
 
 

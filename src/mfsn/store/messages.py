@@ -1,4 +1,4 @@
-"""What can go wrong with a store, said in one sentence that names the way out."""
+"""What can go wrong with a store, in sentences that say what to do."""
 
 from __future__ import annotations
 
@@ -12,23 +12,17 @@ from mfsn.errors import CacheError, MfsnError
 from mfsn.workspace import remote_address
 
 WAVEFORM = "waveform"
-"""The extractor name under which the segment stage keeps waves."""
+"""The extractor name under which stage `segment` keeps waves."""
 
-REPAIR = "`mfsn cache verify --repair`"
-"""The command that replaces damaged rows."""
+REPAIR = "`mfsn cache verify --repair` removes what is damaged, `dvc repro` then computes it again"
+"""How damaged rows are replaced."""
 
 _READ_ONLY = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
-def refill(extractor: str) -> str:
-    """The command that computes an extractor's missing rows although its digest is up to date."""
-    stage = "segment" if extractor == WAVEFORM else f"extract@{extractor}"
-    return f"`dvc repro --force --single-item {stage}`"
-
-
 def fill(extractor: str) -> str:
-    """How an extractor's missing rows come back: copied where they are shared, or computed."""
-    computed = f"{refill(extractor)} computes them"
+    """How missing rows of an extractor come back: copied where they are shared, or computed."""
+    computed = "`dvc repro` computes them"
     address, pull = remote_address(), "mfsn cache pull"
     if extractor == WAVEFORM:
         pull += " --waves"
@@ -36,21 +30,20 @@ def fill(extractor: str) -> str:
 
 
 def lost(extractor: str, damage: str | None) -> str:
-    """Why rows of an extractor are not there, in brackets, and how they come back.
+    """Why rows of an extractor are missing, in brackets, and how they come back.
 
     Args:
-        extractor: whose rows they are.
-        damage: what is wrong with their shard or its commit marker; None if they just are not
-            there.
+        extractor: the extractor of the rows.
+        damage: what is wrong with their shard or its commit marker; None if nothing is.
     """
     if damage:
-        return f"(damaged: {damage}); {REPAIR} computes them again"
-    return f"(deleted, or the store lies elsewhere: MFSN_STORE); {fill(extractor)}"
+        return f"(damaged: {damage}); {REPAIR}"
+    return f"(they were deleted, or MFSN_STORE names another store); {fill(extractor)}"
 
 
 @contextlib.contextmanager
 def explaining(path: Path) -> Iterator[None]:
-    """Turn what the operating system says about `path` into one clear sentence.
+    """Turn an error of the operating system about `path` into one clear sentence.
 
     Raises:
         StorageFullError: if the body runs out of disk space or quota.
@@ -72,11 +65,11 @@ def explaining(path: Path) -> Iterator[None]:
 
 
 def unreachable(path: Path, said: str) -> CacheError:
-    """What to say of a folder that cannot be reached, such as that of a share that went away.
+    """The error for a folder that cannot be reached, such as one of a share that is not mounted.
 
     Args:
         path: the folder.
-        said: what the operating system says about it.
+        said: the message of the operating system.
     """
     return CacheError(
         f"{path}: the store cannot be reached ({said}); bring the folder back, or move the store "

@@ -1,12 +1,11 @@
-"""Who needs which rows: notes in the store about the digests of every checkout.
+"""Which checkouts use a store: a note for each digest of each of them.
 
-Notes lie in `<root>/owners/`, one small file a digest and store directory, so that checkouts which
-register at once do not disturb each other, and a parameter that is changed and changed back leaves
-both notes. They are about this machine and never an output of a stage.
+Notes lie in `<root>/owners/`, one small file per digest and store directory. So checkouts that
+register at the same time do not disturb each other, and a parameter that is changed and changed
+back leaves both notes. They describe this machine and are never an output of a stage.
 
-DVC restores outputs of earlier runs without running the stage, so that no note says which rows a
-digest names now: the digest itself does. The time of a note says when its rows were last extracted
-or read.
+A note says where a digest lies, not which rows it names: DVC restores digests of earlier runs
+without running the stage, so that the digest must be read for that.
 """
 
 from __future__ import annotations
@@ -24,9 +23,10 @@ from mfsn.base import files
 from mfsn.config import sha256_of
 from mfsn.errors import CacheError, WorkspaceError
 from mfsn.store import layout as layouts
+from mfsn.store.checkouts.missed import clear_missed
 from mfsn.store.digest import Digest
 from mfsn.store.messages import WAVEFORM, explaining
-from mfsn.workspace import checkout_of, find_workspace
+from mfsn.workspace import checkout_of, find_workspace, names_rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,13 +45,13 @@ class Owner:
     store: str
     """The directory below the store root."""
     host: str = ""
-    """The machine that registered it; empty in notes of older versions."""
+    """The machine that registered it; empty in notes of older versions of mfsn."""
     mount: str = ""
-    """Where the file system of the checkout is mounted there."""
+    """Where the file system of the checkout is mounted on that machine."""
 
     @property
     def note(self) -> str:
-        """File name of its note; the place of the mount is no part of who it is."""
+        """File name of its note; it does not depend on `mount`."""
         who = [self.checkout, self.digest, self.store, self.host]
         return f"{sha256_of(who)[:16]}.json"
 
@@ -59,15 +59,15 @@ class Owner:
     def presence(self) -> Literal["there", "gone", "unreachable"]:
         """Whether the checkout is there.
 
-        It is gone only if this machine registered it and its file system is mounted still: a
-        folder that is out of reach, or that another machine or container sees, is unreachable.
+        It is gone only if this machine registered it and its file system is still mounted. A
+        folder that another machine or container registered may exist there: it is unreachable.
         """
         try:
             Path(self.checkout).stat()
         except FileNotFoundError:
             known = self.host == platform.node() and os.path.ismount(self.mount)
             return "gone" if known else "unreachable"
-        except OSError:  # not allowed, or the network's folder does not answer
+        except OSError:  # not allowed, or a network folder that does not answer
             return "unreachable"
         return "there"
 
@@ -82,14 +82,13 @@ class Owner:
         return Path(self.checkout) / self.digest
 
     def named_now(self, store_root: Path) -> tuple[str, set[str]]:
-        """The rows that the digest names now, whichever directory this note is about.
+        """The rows that the digest names now; they may lie in another directory than `store`.
 
         Args:
             store_root: root of the feature cache.
 
         Returns:
-            The directory below the root, and the row keys; no keys where there is no digest. Waves
-            that no directory can hold are named with the extractor alone.
+            As `rows_named`; no keys where there is no digest.
 
         Raises:
             CacheError: if the digest or the description of a directory cannot be read.
@@ -100,34 +99,25 @@ class Owner:
         return rows_named(self.path, self.extractor, store_root)
 
 
-def forgotten(store_root: Path) -> Path:
-    """Where digests stay that DVC forgot although branches or tags may name them, by their md5.
-
-    So garbage collection still knows which rows they name, and need not spare all that could be
-    theirs.
-
-    Args:
-        store_root: root of the feature cache.
-    """
-    return store_root / "owners" / "forgotten"
-
-
 def rows_named(path: Path, extractor: str, store_root: Path) -> tuple[str, set[str]]:
-    """The rows that a digest names, or for waves a segment table.
+    """The rows that a digest names (of waves the segment table).
 
     Args:
-        path: the file, in a workspace or in DVC's cache.
-        extractor: whose it is.
+        path: the file, in a workspace or in DVC's cache; one that says that nothing was extracted names no rows.
+        extractor: the extractor of the rows.
         store_root: root of the feature cache.
 
     Returns:
-        The directory below the root, and the row keys. Waves that no directory can hold are named
-        with the extractor alone.
+        The directory below the root, and the row keys. The directory is the name of the extractor
+        alone for waves whose directory is not in the store.
 
     Raises:
         CacheError: if the digest or the description of a directory cannot be read.
         ManifestError: if the segment table cannot be read.
+        OSError: if there is no such file.
     """
+    if path.is_file() and not names_rows(path):
+        return extractor, set()
     if extractor == WAVEFORM:
         from mfsn.manifest import SEGMENTS, read_table  # pandas: `cache ls` does without
 
@@ -138,7 +128,9 @@ def rows_named(path: Path, extractor: str, store_root: Path) -> tuple[str, set[s
 
 
 def register_owner(store_root: Path, checkout: Path, digest: Path, store: str) -> None:
-    """Note that a checkout's digest needs rows of a store directory, beside what it needed before.
+    """Note that rows of a store directory were made for a digest of a checkout, and are there.
+
+    Notes of readers that missed rows of this extractor are removed.
 
     Args:
         store_root: root of the feature cache.
@@ -149,21 +141,15 @@ def register_owner(store_root: Path, checkout: Path, digest: Path, store: str) -
     Raises:
         CacheError: if the note cannot be written.
     """
-    place = checkout.resolve()
-    owner = Owner(str(place), digest.as_posix(), store, platform.node(), _mount_of(place))
-    note = store_root / "owners" / owner.note
     with explaining(store_root):
-        try:
-            os.utime(note)
-        except (FileNotFoundError, PermissionError):  # another user's note can be replaced
-            files.write_json(note, asdict(owner))
+        _register(store_root, checkout, digest, store)
+        clear_missed(store_root, store.partition("/")[0])
 
 
 def note_use(store_root: Path, digest: Path, store: str) -> None:
-    """Note that rows are read, so that a size budget evicts others first.
+    """Register the owner of a digest that is read: DVC may have restored it without its stage.
 
-    It registers the owner too: DVC may have restored the digest without running its stage. A
-    digest outside a checkout, or a store that cannot be written, leaves no note.
+    A digest outside a checkout, or a store that cannot be written, leaves no note.
 
     Args:
         store_root: root of the feature cache.
@@ -174,7 +160,17 @@ def note_use(store_root: Path, digest: Path, store: str) -> None:
         workspace = find_workspace(digest.parent)
         # DVC may link the digest to its cache: its folder lies in the workspace, its content not.
         relative = digest.parent.resolve().relative_to(workspace) / digest.name
-        register_owner(store_root, checkout_of(workspace), relative, store)
+        _register(store_root, checkout_of(workspace), relative, store)
+
+
+def _register(store_root: Path, checkout: Path, digest: Path, store: str) -> None:
+    place = checkout.resolve()
+    owner = Owner(str(place), digest.as_posix(), store, platform.node(), _mount_of(place))
+    note = store_root / "owners" / owner.note
+    with contextlib.suppress(OSError, ValueError):
+        if files.read_json(note) == asdict(owner):
+            return
+    files.write_json(note, asdict(owner))
 
 
 def _mount_of(path: Path) -> str:
@@ -187,43 +183,30 @@ def forget(store_root: Path, checkout: str) -> int:
     Raises:
         CacheError: if a note cannot be removed.
     """
-    found = [path for path, owner, _ in _notes(store_root) if owner.checkout == checkout]
+    found = [path for path, owner in _notes(store_root) if owner.checkout == checkout]
     with explaining(store_root):
         for path in found:
             path.unlink(missing_ok=True)
     return len(found)
 
 
-def last_use(store_root: Path) -> dict[tuple[str, str, str], float]:
-    """When the rows of each (checkout, digest, store directory) were last extracted or read.
-
-    Returns:
-        Seconds since the epoch.
-    """
-    times: dict[tuple[str, str, str], float] = {}
-    for _, owner, used in _notes(store_root):
-        who = (owner.checkout, owner.digest, owner.store)
-        times[who] = max(times.get(who, 0.0), used)
-    return times
-
-
 def owners(store_root: Path) -> Iterator[Owner]:
-    """All notes; those that cannot be read are named in the log and passed over."""
-    for _, owner, _ in _notes(store_root):
+    """All notes; the log names those that cannot be read, and they are left out."""
+    for _, owner in _notes(store_root):
         yield owner
 
 
-def _notes(store_root: Path) -> Iterator[tuple[Path, Owner, float]]:
-    """Each note that is there, what it says, and its time."""
+def _notes(store_root: Path) -> Iterator[tuple[Path, Owner]]:
+    """Each note that is there, and what it says."""
     with explaining(store_root):
-        for note, status in files.stats(sorted((store_root / "owners").glob("*.json"))):
+        for note in sorted((store_root / "owners").glob("*.json")):
             try:
-                yield note, _parse(files.read_json(note)), status.st_mtime
+                yield note, _parse(files.read_json(note))
             except FileNotFoundError:  # forgotten at this moment
                 continue
             except (ValueError, TypeError):
                 log.warning(
-                    "%s cannot be read; the next `dvc repro` of its checkout mends it", note
+                    "%s cannot be read; the next `dvc repro` of its checkout writes it again", note
                 )
 
 
@@ -234,7 +217,7 @@ def _parse(values: Any) -> Owner:
 
 
 def _directory_of(segments: pd.DataFrame, store_root: Path, extractor: str) -> str:
-    """The directory whose identity the row keys were made from; the table does not say it."""
+    """The directory whose identity the row keys were made of; the table does not name it."""
     first = segments[["audio_sha256", "start_sample", "row_key"]].head(1)
     for sha, start, key in first.itertuples(index=False):
         return _directory_with(sha, int(start), key, store_root, extractor)

@@ -1,7 +1,8 @@
-"""Reading features by segment or utterance id, as a digest names them."""
+"""Reading the rows that a digest names, by segment or utterance id."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,15 @@ from mfsn.store.digest import Digest
 from mfsn.store.owners import note_use
 from mfsn.store.store import Store
 
+_NOTE_EVERY_S = 3600.0
+"""A training that reads for days is in use all the time."""
+
 
 class FeatureReader:
-    """The rows of one digest; made by `open`, which has seen that all of them are there.
+    """The rows of one digest; `open` makes it once it has found all of them in the store.
 
     Attributes:
-        digest: what names the rows.
+        digest: names the rows.
         ids: all segment ids (utterance ids for extractors of that scope), sorted.
 
     Example:
@@ -33,6 +37,7 @@ class FeatureReader:
         self.digest = digest
         self.ids = sorted(digest.rows)
         self._store = store
+        self._note_use()
 
     @classmethod
     def open(cls, digest_path: Path, store_root: Path) -> FeatureReader:
@@ -76,4 +81,10 @@ class FeatureReader:
                 f"the digest of {self.digest.extractor} has no row for {unknown[0]} (and "
                 f"{len(unknown) - 1} more); run `dvc repro` so that it covers them"
             )
+        if time.monotonic() - self._noted > _NOTE_EVERY_S:
+            self._note_use()
         return self._store.read([self.digest.rows[name] for name in ids], arrays)
+
+    def _note_use(self) -> None:
+        self._noted = time.monotonic()
+        self._store.note_use(list(self.digest.rows.values()))

@@ -12,11 +12,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from mfsn.base import files
 from mfsn.base.quantities import counted
 from mfsn.errors import CacheError, DamagedRowError, MissingRowError
 from mfsn.store import layout as layouts
 from mfsn.store import marker as markers
 from mfsn.store import shard as shards
+from mfsn.store.checkouts.missed import note_missed
 from mfsn.store.index import Index, Places
 from mfsn.store.lock import exclusive
 from mfsn.store.marker import Marker, Refused
@@ -66,7 +68,11 @@ class Store:
         return [key for key, place in zip(once, places.tolist(), strict=True) if place < 0]
 
     def why_lost(self, keys: Collection[str]) -> str:
-        """Why rows that `missing` has just named are not there, and how they come back."""
+        """Why rows that `missing` has just named are not there, and how they come back.
+
+        It also leaves a note in the store, so that the next `dvc repro` computes them.
+        """
+        note_missed(self.root, self.spec.extractor)
         damage = None
         for refused in self._refused:
             if refused.marker is None or not set(keys).isdisjoint(refused.marker.keys):
@@ -123,7 +129,25 @@ class Store:
             if self._known and not self.path.is_dir():
                 raise unreachable(self.path, os.strerror(errno.ENOENT)) from None
             self.committed()  # `mfsn cache gc` may have written their shard anew
-            return self._read_known(keys, arrays)
+        return self._read_known(keys, arrays)
+
+    def note_use(self, keys: Sequence[str]) -> None:
+        """Note on the shards of rows that they are read now, for `mfsn cache gc`.
+
+        A store that cannot be written takes no note.
+
+        Args:
+            keys: keys of rows that `missing` or `committed` has found.
+        """
+        places = self._known.places(keys)
+        for shard in np.unique(self._known.shard[places[places >= 0]]).tolist():
+            path = self._layout.used(shard)
+            with contextlib.suppress(OSError):
+                path.parent.mkdir(exist_ok=True)
+                try:
+                    path.touch()
+                except PermissionError:  # another user's, which can be replaced
+                    files.write_bytes(path, b"")
 
     def _read_known(
         self, keys: Sequence[str], arrays: Sequence[str] | None
@@ -197,7 +221,7 @@ class Store:
     def _rows_damaged(self, path: Path, positions: Sequence[int]) -> DamagedRowError:
         return DamagedRowError(
             f"{path}: {counted(len(positions), 'row')} not as written (the first is row "
-            f"{min(positions)}); {REPAIR} computes what is damaged again"
+            f"{min(positions)}); {REPAIR}"
         )
 
 

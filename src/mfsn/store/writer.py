@@ -34,18 +34,24 @@ log = logging.getLogger(__name__)
 
 def recover(layout: Layout) -> None:
     """Remove what a killed writer left, and commits that no longer hold; needs the lock."""
-    shutil.rmtree(layout.staging, ignore_errors=True)
-    for partial in layout.partials():
-        partial.unlink(missing_ok=True)
-    sound, refused = markers.read_all(layout)
+    _, refused = markers.read_all(layout)
     for marker in refused:
         markers.drop(layout, marker.shard)
         log.warning(
             "%s: commit marker %s is dropped because %s; its rows will be computed again",
             layout.path, layout.marker(marker.shard).name, marker.reason,
         )  # fmt: skip
-    for number in layout.shard_numbers() - {marker.shard for marker in sound}:
-        markers.drop(layout, number)
+    remove_leftovers(layout)
+
+
+def remove_leftovers(layout: Layout) -> None:
+    """Remove temporary files and shards without a commit marker; needs the lock."""
+    shutil.rmtree(layout.staging, ignore_errors=True)
+    for partial in layout.partials():
+        partial.unlink(missing_ok=True)
+    for number in layout.shard_numbers():
+        if not layout.marker(number).is_file():
+            markers.drop(layout, number)
 
 
 def write_shard(layout: Layout, shard: int, keys: Sequence[str], arrays: Arrays) -> Marker:

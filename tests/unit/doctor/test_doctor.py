@@ -25,6 +25,7 @@ from mfsn.manifest import SEGMENTS, UTTERANCES, write_table
 from mfsn.params import Params, load_params, outputs_of
 from mfsn.segments.waves import segment_corpus
 from mfsn.store.digest import Digest
+from mfsn.store.owners import forget, register_owner
 
 SECONDS = (0.5, 3.5, 6.0, 2.0)
 SEGMENTS_OF_ALL = 1 + 2 + 2 + 1
@@ -233,7 +234,7 @@ def test_an_encoder_that_cannot_be_loaded_is_named(
     assert doctor() == 1
     shown = capsys.readouterr().out
     assert "NO  tec" in shown
-    assert "it will not run before what is marked NO is mended: tec" in shown
+    assert "it will not run before you correct what is marked NO: tec" in shown
 
 
 def test_a_store_that_cannot_be_made_is_one_sentence(
@@ -389,7 +390,10 @@ def test_rows_that_a_digest_names_and_the_store_lacks_are_a_problem(workspace: P
     digest = workspace / "data/prepared/toy/features/mfcc.json"
     Digest.of(wanted, {}, {"0#0": wanted.row_key("0", 0)}).write(digest)
     said = refused(workspace, "mfcc of toy")
-    assert "lacks 1 of the 1 row that the workspace names; `mfsn cache verify --repair`" in said
+    assert "lacks 1 of the 1 row that the workspace names; `dvc repro` computes them again" in said
+    register_owner(store, workspace, digest.relative_to(workspace), wanted.directory)
+    assert found(examine(workspace, store), "mfcc of toy")[1]  # the next run computes it again
+    forget(store, str(workspace))
     set_params(workspace, mfcc={"coefficients": 20})  # `dvc repro` computes others
     assert found(examine(workspace, store), "mfcc of toy")[1]
 

@@ -111,7 +111,7 @@ def test_rows_that_neither_side_has_are_named(
     (digest,) = prepared.corpus.digests(["sec"])
     pulled = pull(remote, tmp_path / "other", digest)
     assert pulled.lost == 10
-    assert "10 rows on neither side; `dvc repro --force" in pulled.problems()[0]
+    assert "10 rows on neither side; `dvc repro` computes" in pulled.problems()[0]
     assert not (tmp_path / "other").exists()
 
 

@@ -331,7 +331,7 @@ def test_the_next_writer_drops_the_commit_and_takes_the_rows_again(
 
 def test_a_damaged_row_names_the_commands_that_replace_it(store: Store) -> None:
     flip_a_row(store)
-    expected = "1 row not as written.*verify --repair` computes"
+    expected = "1 row not as written.*verify --repair` removes.*`dvc repro` then computes"
     with pytest.raises(DamagedRowError, match=expected):
         store.read(KEYS)
 
@@ -345,7 +345,7 @@ def test_a_shard_that_vanishes_under_a_reader_is_a_missing_row(store: Store) -> 
 
 def test_missing_rows_name_the_repair_where_their_shard_is_damaged(store: Store) -> None:
     truncate_the_shard(store)
-    named = r"4 of 10 rows not in .*low/c.1.0.0 \(4 rows\) has 131 bytes.*verify --repair` computes"
+    named = r"4 of 10 rows not in .*low/c.1.0.0 \(4 rows\) has 131 bytes.*verify --repair` removes"
     with pytest.raises(MissingRowError, match=named):
         store.read(KEYS)
 
@@ -354,7 +354,7 @@ def test_missing_rows_do_not_blame_a_shard_of_others(store: Store) -> None:
     truncate_the_shard(store)
     store.missing(KEYS)
     assert "verify --repair" in store.why_lost(KEYS[4:5])
-    assert "(deleted, or the store lies elsewhere" in store.why_lost(KEYS[:4])
+    assert "(they were deleted, or MFSN_STORE names" in store.why_lost(KEYS[:4])
 
 
 @pytest.mark.parametrize("leftover", ["high/c.3.0.0", "low/c.9.0.0", "high/.c.3.0.0.7.partial"])
@@ -399,7 +399,7 @@ def test_verify_finds_rows_that_a_digest_names_and_nobody_has(store: Store) -> N
     delete_the_marker(store)
     *_, problem = verify(store.root).problems
     assert problem.what == f"it names 4 rows not in {SPEC.directory}"
-    assert problem.remedy.startswith(f"`mfsn cache verify --repair` in {checkout} computes")
+    assert problem.remedy.startswith(f"`dvc repro` in {checkout} computes them")
 
 
 def test_verify_finds_a_digest_whose_directory_was_deleted(store: Store) -> None:

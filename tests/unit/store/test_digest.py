@@ -99,7 +99,7 @@ def test_an_id_that_the_digest_does_not_name(opened: FeatureReader) -> None:
 def test_opening_fails_when_the_store_lacks_a_row(tmp_path: Path, opened: FeatureReader) -> None:
     lacking = {**ROWS, "c#0": SPEC.row_key("c", 0)}
     replace(DIGEST, rows=lacking).write(tmp_path / "mfcc.json")
-    with pytest.raises(MissingRowError, match=r"names 1 row not in.*extract@mfcc"):
+    with pytest.raises(MissingRowError, match=r"names 1 row not in.*`dvc repro` computes them"):
         FeatureReader.open(tmp_path / "mfcc.json", tmp_path / "store")
 
 

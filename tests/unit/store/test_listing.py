@@ -12,7 +12,7 @@ from mfsn.base import files
 from mfsn.errors import CacheError, StoreVersionError
 from mfsn.manifest import SEGMENTS, write_table
 from mfsn.store.digest import Digest
-from mfsn.store.owners import last_use, owners, register_owner
+from mfsn.store.owners import owners, register_owner
 from mfsn.store.reader import FeatureReader
 from mfsn.store.spec import ArraySpec, StoreSpec
 from mfsn.store.store import Store
@@ -163,7 +163,7 @@ def test_a_note_that_is_forgotten_at_this_moment_is_passed_over(
         return read(path)
 
     monkeypatch.setattr(files, "read_json", forget_then_read)
-    assert [who[0] for who in last_use(tmp_path)] == [str(tmp_path / "b")]
+    assert [owner.checkout for owner in owners(tmp_path)] == [str(tmp_path / "b")]
 
 
 @pytest.mark.parametrize("note", ["[]", "3", '{"checkout": 3, "digest": "d", "store": "s/t"}'])

@@ -84,7 +84,7 @@ def test_an_unknown_array_is_named(store: Store) -> None:
 
 def test_a_missing_row_names_the_command_that_computes_it(store: Store) -> None:
     append(store, [0])
-    with pytest.raises(MissingRowError, match=r"1 of 2 rows.*--single-item extract@mfcc"):
+    with pytest.raises(MissingRowError, match=r"1 of 2 rows.*`dvc repro` computes them"):
         store.read(KEYS[:2])
 
 

@@ -16,7 +16,7 @@ from mfsn.base.quantities import counted
 from mfsn.errors import CacheError, StorageFullError, StoreBusyError
 from mfsn.store import layout
 from mfsn.store.digest import Digest
-from mfsn.store.messages import explaining, fill, refill
+from mfsn.store.messages import explaining, fill
 from mfsn.store.reader import FeatureReader
 from mfsn.store.spec import ArraySpec, StoreSpec
 from mfsn.store.store import Store
@@ -165,11 +165,6 @@ def test_a_read_that_fails_is_one_sentence(store: Store, monkeypatch: pytest.Mon
 def test_errors_of_mfsn_pass_unchanged(tmp_path: Path) -> None:
     with pytest.raises(StoreBusyError, match="as it was"), explaining(tmp_path):
         raise StoreBusyError("as it was")
-
-
-def test_commands_name_the_stage_that_makes_the_rows() -> None:
-    assert refill("waveform") == "`dvc repro --force --single-item segment`"
-    assert refill("sec") == "`dvc repro --force --single-item extract@sec`"
 
 
 def test_what_is_shared_can_be_pulled(monkeypatch: pytest.MonkeyPatch) -> None:

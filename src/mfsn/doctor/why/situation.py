@@ -11,9 +11,9 @@ from typing import Any
 from mfsn.manifest import SEGMENTS, read_table
 from mfsn.params import Params, load_params, outputs_of
 from mfsn.store import layout as layouts
+from mfsn.store.checkouts.dvc import Output, cache_folder, content, outputs_in
+from mfsn.store.checkouts.git_history import has_history, lock_at_head
 from mfsn.store.digest import Digest
-from mfsn.store.gc.dvc import Output, cache_folder, content, outputs_in
-from mfsn.store.gc.git_history import has_history, lock_at_head
 from mfsn.store.messages import WAVEFORM
 from mfsn.store.owners import rows_named
 from mfsn.store.spec import StoreSpec

@@ -1,7 +1,7 @@
-"""Working folders of search and train: what they made is in their outputs once they are finished.
+"""Working folders of search and train in the store: what a killed fit goes on from.
 
-A folder that is left makes a killed run go on where it was, and a repeated one start from what is
-there. Without it the same bytes are computed again.
+Results lie in the outputs of the stages. Without its folder a fit that is repeated computes the
+same bytes once more.
 """
 
 from __future__ import annotations
@@ -16,25 +16,25 @@ from mfsn.store.messages import explaining
 
 
 @dataclass(frozen=True)
-class RunFolder:
-    """The working folder of a fold and seed."""
+class FitFolder:
+    """The working folder of one unit."""
 
     path: Path
     bytes: int
 
     def remove(self) -> None:
-        """Remove it, unless somebody computes in it.
+        """Delete it.
 
         Raises:
-            StoreBusyError: if somebody does.
-            CacheError: if it cannot be removed.
+            StoreBusyError: if a process computes in it.
+            CacheError: if it cannot be deleted.
         """
         with exclusive(self.path), explaining(self.path):
             shutil.rmtree(self.path)
 
 
-def run_folders(store_root: Path, before: float) -> tuple[list[RunFolder], int]:
-    """Folders in which nothing was written since a moment, and the bytes of all others.
+def fit_folders(store_root: Path, before: float) -> tuple[list[FitFolder], int]:
+    """The folders in which nothing was written since a moment, and the bytes of all others.
 
     Args:
         store_root: root of the feature cache.
@@ -47,9 +47,9 @@ def run_folders(store_root: Path, before: float) -> tuple[list[RunFolder], int]:
     with explaining(store_root):
         for folder in sorted(path for path in store_root.glob("runs/*/*") if path.is_dir()):
             found = [status for _, status in files.stats(files.below(folder))]
-            run = RunFolder(folder, sum(status.st_size for status in found))
+            fit = FitFolder(folder, sum(status.st_size for status in found))
             if max((status.st_mtime for status in found), default=0.0) < before:
-                old.append(run)
+                old.append(fit)
             else:
-                kept += run.bytes
+                kept += fit.bytes
     return old, kept

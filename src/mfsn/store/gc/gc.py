@@ -1,34 +1,35 @@
-"""Garbage collection: frees what no working tree, job, branch, tag, experiment or stash needs.
+"""Garbage collection: what digests name stays, the rest goes by age and use.
 
-First a plan, which only looks; then the plan is carried out, each directory under its lock. Before
-rows go, DVC forgets the digests that name them: the run-cache all of them, so that it brings back
-no digest without rows; where a budget evicts rows that a working tree names, the working tree and
-DVC's cache too, so that `dvc repro` there computes them again. What a branch, tag or experiment
-names stays in DVC's cache: after going back to it, readers name the command that computes the rows.
+First comes a plan, which changes nothing. Then each store directory is treated under its lock, so
+that nothing is deleted beneath a writer. Jobs that read are safe because readers note on each shard
+that they use it, and because shards that were used within the grace period stay.
+
+A row that goes too early costs the time to compute it again: stage `scan` finds out which rows a
+workspace lacks (`mfsn.store.checkouts.lost_rows`), and DVC then runs the stages that make them.
 """
 
 from __future__ import annotations
 
-import contextlib
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from tqdm import tqdm
 
-from mfsn.errors import CacheError, MfsnError
-from mfsn.store.gc.budget import evict
-from mfsn.store.gc.compaction import free
-from mfsn.store.gc.contents import Contents, all_contents
-from mfsn.store.gc.dvc import Output, RunCacheEntry, cache_folder, run_cache
-from mfsn.store.gc.fit_folders import run_folders
-from mfsn.store.gc.forgetting import losses
-from mfsn.store.gc.needs import Need, needs
-from mfsn.store.gc.plan import DirectoryPlan, Evicted, Plan, Wish
-from mfsn.store.gc.references import References
-from mfsn.store.messages import explaining
-from mfsn.store.owners import forget, last_use
+from mfsn.errors import CacheError
+from mfsn.store import layout as layouts
+from mfsn.store.gc import compaction
+from mfsn.store.gc.fit_folders import fit_folders
+from mfsn.store.gc.naming import Naming, Namings, Rank
+from mfsn.store.gc.plan import DirectoryPlan, Plan, Shard, Wish, shards_of
+from mfsn.store.layout import Layout
+from mfsn.store.owners import forget
+
+LEAST_SHARE = 0.5
+"""A shard with a smaller share of named rows is written anew without the others."""
 
 
 def make_plan(store_root: Path, current: Path | None, wish: Wish) -> Plan:
@@ -42,97 +43,91 @@ def make_plan(store_root: Path, current: Path | None, wish: Wish) -> Plan:
     Raises:
         CacheError: if the store cannot be read.
     """
-    before = time.time() - wish.grace_s
-    contents, remarks = all_contents(store_root, before)
-    references = References(store_root, current, wish.scope, before)
-    found = list(references)
-    needed = needs(found, last_use(store_root))
-    plans = [_plan(each, needed, before, wish) for each in contents]
-    old, kept = run_folders(store_root, before)
-    evicted: list[Evicted] = []
+    now, found = time.time(), Namings(store_root, current, wish.forgotten)
+    namings, remarks, plans = tuple(found), found.remarks, list[DirectoryPlan]()
+    by_directory: dict[str, list[Naming]] = defaultdict(list)
+    for naming in namings:
+        by_directory[naming.store].append(naming)
+    for path in layouts.directories(store_root):
+        try:
+            if layout := layouts.load(path):
+                plans.append(_plan(layout, by_directory[layout.spec.directory], wish, now))
+        except CacheError as error:
+            remarks.append(f"{error}; it is left alone")
+    fits, kept = fit_folders(store_root, now - max(wish.unused_s, wish.grace_s))
     if wish.budget is not None:
-        plans, evicted = evict(plans, needed, wish.budget - kept, wish.force)
-    going = {plan.name: plan.going for plan in plans if plan.going}
-    return Plan(
-        store_root=store_root,
-        before=before,
-        directories=tuple(plans),
-        runs=tuple(old),
-        runs_kept=kept,
-        run_cache=tuple(_dangling(references, going)),
-        evicted=tuple(evicted),
-        losses=tuple(losses(found, going)),
-        stale=tuple(references.stale),
-        gone=(*references.gone, *wish.scope.forgotten),
-        remarks=(*remarks, *references.remarks),
-        budget=wish.budget,
-    )
+        plans = _evict(plans, wish.budget - kept, wish.force, now - wish.grace_s)
+    gone, said = tuple(found.gone), tuple(remarks)
+    return Plan(store_root, tuple(plans), namings, tuple(fits), kept, gone, said, wish.budget)
 
 
 def carry_out(plan: Plan) -> list[str]:
     """Do what is planned.
 
     Returns:
-        A sentence about each directory, folder or entry that had to be left, and why.
+        A sentence for each directory or folder that had to stay, with the reason.
     """
+    root, busy = plan.store_root, [each for each in plan.directories if not each.is_idle]
     steps: list[tuple[str, Callable[[], object]]] = [
-        (str(entry.file), entry.forget) for entry in plan.run_cache
+        *((checkout, partial(forget, root, checkout)) for checkout in plan.gone),
+        *((each.name, partial(compaction.carry_out, root, each)) for each in busy),
+        *((folder.path.name, folder.remove) for folder in plan.fits),
     ]
-    steps += [
-        (f"{loss.checkout}: {loss.digest}", partial(loss.forget, plan.store_root))
-        for loss in plan.losses
-    ]
-    steps += [(str(copy), partial(_remove, copy)) for copy in plan.stale]
-    steps += [(checkout, partial(forget, plan.store_root, checkout)) for checkout in plan.gone]
-    for directory in plan.directories:
-        if not directory.is_idle:
-            steps.append((directory.name, partial(free, plan.store_root, directory, plan.before)))
-    steps += [(folder.path.name, folder.remove) for folder in plan.runs]
     left = []
     for name, step in tqdm(steps, "gc", unit="step", disable=None):
         try:
             step()
         except CacheError as error:
-            left.append(f"{name} is left: {error}")
+            left.append(f"{name} stays: {error}")
     return left
 
 
-def _plan(
-    contents: Contents, needed: Mapping[str, Need], before: float, wish: Wish
-) -> DirectoryPlan:
-    need = needed.get(contents.layout.spec.directory, Need())
-    unneeded = {key for key in contents.home if need.use(key) is None}
-    young = {key for key in unneeded if contents.committed_at[contents.home[key]] >= before}
-    return DirectoryPlan(
-        contents=contents,
-        unneeded=frozenset(unneeded - young),
-        young=frozenset(young),
-        is_young=(contents.layout.path / "zarr.json").stat().st_mtime >= before,
-        sources=tuple(sorted(need.sources)),
-        everything=wish.compact or wish.budget is not None,
-    )
+def _plan(layout: Layout, namings: Sequence[Naming], wish: Wish, now: float) -> DirectoryPlan:
+    shards = shards_of(layout, _ranks(namings))
+    sources = tuple(sorted({naming.source for naming in namings}))
+    old = now - max(wish.unused_s, wish.grace_s)
+    unused = {s.number for s in shards if s.rank is Rank.NOTHING and s.used < old}
+    if wish.compact or wish.budget is not None:
+        ripe = [shard for shard in shards if shard.used < now - wish.grace_s]
+        rewritten = {s.number for s in ripe if 0 < len(s.named) < s.rows}
+    else:
+        ripe = [shard for shard in shards if shard.used < old]
+        rewritten = {s.number for s in ripe if 0 < len(s.named) < LEAST_SHARE * s.rows}
+    small = {s.number for s in ripe if 0 < len(s.named) <= layout.rows_per_shard / 2}
+    rewritten |= small if wish.compact and len(small) > 1 else set()
+    return DirectoryPlan(layout, tuple(shards), sources, frozenset(unused), frozenset(rewritten))
 
 
-def _remove(copy: Path) -> None:
-    with explaining(copy):
-        copy.unlink(missing_ok=True)
+def _ranks(namings: Sequence[Naming]) -> dict[str, Rank]:
+    """Row key to the highest rank of what names it."""
+    ranks: dict[str, Rank] = {}
+    for naming in sorted(namings, key=lambda naming: naming.rank):
+        ranks |= dict.fromkeys(naming.keys, naming.rank)
+    return ranks
 
 
-def _dangling(
-    references: References, going: Mapping[str, frozenset[str]]
-) -> Iterator[RunCacheEntry]:
-    """Run-cache entries that bring back a digest which names a row that goes."""
-    caches = {cache_folder(checkout): checkout for checkout in references.checkouts}
-    for cache, checkout in caches.items() if going else ():
-        for entry in run_cache(cache):
-            if any(_names_any(references, checkout, output, going) for output in entry.outputs):
-                yield entry
+def _evict(
+    plans: Sequence[DirectoryPlan], room: int, force: bool, before: float
+) -> list[DirectoryPlan]:
+    """Delete more shards until the rest fits, in the order of rank, then of use.
 
+    Args:
+        plans: what goes anyway.
+        room: bytes that all directories may take together.
+        force: delete rows that working trees name, too.
+        before: shards that were used later stay (seconds since the epoch).
+    """
 
-def _names_any(
-    references: References, checkout: Path, output: Output, going: Mapping[str, frozenset[str]]
-) -> bool:
-    with contextlib.suppress(MfsnError, OSError):  # without its content DVC restores nothing
-        store, keys = references.content(checkout, output)
-        return not keys.isdisjoint(going.get(store, ()))
-    return False
+    def order(found: tuple[int, Shard]) -> tuple[Rank, float]:
+        return found[1].rank, found[1].used
+
+    size = sum(plan.bytes - plan.freed for plan in plans)
+    evicted: dict[int, set[int]] = defaultdict(set)
+    shards = [(place, s) for place, p in enumerate(plans) for s in p.shards if s.used < before]
+    for place, shard in sorted(shards, key=order):
+        if size <= room or (shard.rank is Rank.WORKING_TREE and not force):
+            break
+        if shard.number not in plans[place].unused:
+            size -= shard.bytes - plans[place].freed_of(shard)
+            evicted[place].add(shard.number)
+    return [replace(p, evicted=frozenset(evicted[place])) for place, p in enumerate(plans)]

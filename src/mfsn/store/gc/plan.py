@@ -1,15 +1,20 @@
-"""What garbage collection is asked for, and what it would free."""
+"""What garbage collection is asked for, what lies in the store, and what would be deleted."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
-from mfsn.store.gc.contents import Contents
-from mfsn.store.gc.dvc import RunCacheEntry
-from mfsn.store.gc.fit_folders import RunFolder
-from mfsn.store.gc.forgetting import Loss
-from mfsn.store.gc.references import Scope
+from mfsn.base import files
+from mfsn.base.quantities import counted
+from mfsn.store import marker as markers
+from mfsn.store.gc.fit_folders import FitFolder
+from mfsn.store.gc.naming import Naming, Rank
+from mfsn.store.layout import Layout, row_bytes
+from mfsn.store.messages import explaining
+from mfsn.store.shard import CHECKSUM_BYTES
 
 DAY_S = 24 * 3600.0
 
@@ -18,80 +23,111 @@ DAY_S = 24 * 3600.0
 class Wish:
     """What garbage collection is asked for."""
 
-    grace_s: float = 7 * DAY_S
-    """What was committed or worked on less than so many seconds ago is spared."""
-    compact: bool = False
-    """Write every partly needed shard anew, not only those of which less than half is needed."""
+    unused_s: float = 7 * DAY_S
+    """Rows that no digest names go when they were not used for so many seconds."""
+    grace_s: float = DAY_S
+    """Shards that were written or read less than so many seconds ago always stay."""
     budget: int | None = None
-    """Bytes that the store may take; rows that were used least recently go until it fits."""
+    """Bytes that the store may take; shards that were used least recently go until it fits."""
     force: bool = False
-    """Let the budget evict even what the present workspace and running jobs name."""
-    scope: Scope = field(default_factory=Scope)
+    """Let the budget delete rows that working trees name, too."""
+    compact: bool = False
+    """Rewrite every shard with rows that no digest names, and put small shards together."""
+    forgotten: tuple[str, ...] = ()
+    """Checkouts that count as gone."""
+
+
+@dataclass(frozen=True)
+class Shard:
+    """One committed shard."""
+
+    number: int
+    rows: int
+    named: tuple[str, ...]
+    """Keys of the rows that digests name, in their order.
+
+    A row that stands in two shards, as it does while one is rewritten, counts in the later one.
+    """
+    rank: Rank
+    bytes: int
+    used: float
+    """When it was committed or last read, whichever is later (seconds since the epoch)."""
+
+
+def shards_of(layout: Layout, named: Mapping[str, Rank]) -> list[Shard]:
+    """The committed shards of a store directory at this moment.
+
+    Args:
+        layout: where it lies.
+        named: row key to the rank of what names it; of rows that nothing names there is no key.
+
+    Raises:
+        CacheError: if it cannot be read.
+    """
+    with explaining(layout.path):
+        sound, _ = markers.read_all(layout)
+        home = {key: marker.shard for marker in sound for key in marker.keys}
+        found = []
+        for marker in sound:
+            paths = (layout.marker(marker.shard), layout.used(marker.shard))
+            used = max((status.st_mtime for _, status in files.stats(paths)), default=0.0)
+            keys = [key for key in marker.keys if key in named and home[key] == marker.shard]
+            rank = max((named[key] for key in keys), default=Rank.NOTHING)
+            size = sum(marker.sizes.values())
+            found.append(Shard(marker.shard, len(marker.keys), tuple(keys), rank, size, used))
+    return found
 
 
 @dataclass(frozen=True)
 class DirectoryPlan:
-    """What would go of one store directory."""
+    """What would go from one store directory."""
 
-    contents: Contents
-    unneeded: frozenset[str]
-    """Keys of rows that nothing needs."""
-    young: frozenset[str]
-    """Keys of rows that nothing needs, spared because they are young."""
-    is_young: bool
-    """The directory itself is young: it stays although it may be empty."""
+    layout: Layout
+    shards: tuple[Shard, ...]
     sources: tuple[str, ...]
-    """What needs the others."""
-    everything: bool
-    """Write every partly needed shard anew."""
-    evicted: frozenset[str] = frozenset()
-    """Keys of rows that something needs, and that the budget evicts."""
-
-    @property
-    def going(self) -> frozenset[str]:
-        """Keys of rows that would go."""
-        return self.unneeded | self.evicted
+    """What names rows, for people."""
+    unused: frozenset[int]
+    """Shards to delete, since no digest names their rows and nobody used them for long."""
+    rewritten: frozenset[int]
+    """Shards to write anew with the named rows alone."""
+    evicted: frozenset[int] = frozenset()
+    """Shards to delete for the budget."""
 
     @property
     def name(self) -> str:
         """The directory below the store root."""
-        return self.contents.layout.spec.directory
+        return self.layout.spec.directory
+
+    @property
+    def deleted(self) -> frozenset[int]:
+        """All shards to delete."""
+        return self.unused | self.evicted
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of all shards now."""
+        return sum(shard.bytes for shard in self.shards)
 
     @property
     def freed(self) -> int:
-        """Bytes that would go."""
-        return self.contents.freed(self.going, self.everything)
+        """Bytes that become free."""
+        return sum(self.freed_of(shard) for shard in self.shards)
 
-    @property
-    def left(self) -> int:
-        """Bytes of unneeded rows that stay, since their shards are needed for the better part."""
-        return self.contents.freed(self.going, everything=True) - self.freed
+    def freed_of(self, shard: Shard) -> int:
+        """Bytes of a shard that become free."""
+        if shard.number in self.deleted:
+            return shard.bytes
+        return self.unnamed_bytes(shard) if shard.number in self.rewritten else 0
 
-    @property
-    def needed(self) -> int:
-        """Rows that something needs, evicted or not."""
-        return len(self.contents.home) - len(self.unneeded) - len(self.young)
-
-    @property
-    def vanishes(self) -> bool:
-        """Not a row stays: the whole directory goes."""
-        spared = self.is_young or self.contents.damaged
-        return not spared and len(self.going) == len(self.contents.home)
+    def unnamed_bytes(self, shard: Shard) -> int:
+        """Bytes of the rows of a shard that no digest names."""
+        row = sum(row_bytes(array) + CHECKSUM_BYTES for array in self.layout.spec.arrays)
+        return (shard.rows - len(shard.named)) * row
 
     @property
     def is_idle(self) -> bool:
-        """There is nothing to do."""
-        return not self.freed and not self.vanishes
-
-
-@dataclass(frozen=True)
-class Evicted:
-    """Rows that the budget evicts together."""
-
-    directory: str
-    rows: int
-    used: float
-    """When they were last extracted or read, in seconds since the epoch."""
+        """Whether there is nothing to do; a directory without shards goes."""
+        return bool(self.shards) and not (self.deleted or self.rewritten)
 
 
 @dataclass(frozen=True)
@@ -99,37 +135,46 @@ class Plan:
     """What garbage collection would do to a store."""
 
     store_root: Path
-    before: float
-    """What is younger is spared (seconds since the epoch)."""
     directories: tuple[DirectoryPlan, ...]
-    runs: tuple[RunFolder, ...]
+    namings: tuple[Naming, ...]
+    fits: tuple[FitFolder, ...]
     """Working folders of search and train that would go."""
-    runs_kept: int
+    fits_kept: int
     """Bytes of the others."""
-    run_cache: tuple[RunCacheEntry, ...]
-    """Entries that would bring back digests without rows: DVC forgets them too."""
-    evicted: tuple[Evicted, ...]
-    losses: tuple[Loss, ...]
-    """Digests in use that name evicted rows: DVC forgets them, and computes the rows again."""
-    stale: tuple[Path, ...]
-    """Copies of digests that DVC forgot earlier, and that nothing names any more."""
     gone: tuple[str, ...]
-    """Checkouts whose notes go."""
+    """Checkouts that the store forgets."""
     remarks: tuple[str, ...]
+    """Sentences about what could not be read."""
     budget: int | None
 
     @property
     def bytes(self) -> int:
         """Bytes of rows and working folders now."""
-        folders = self.runs_kept + sum(folder.bytes for folder in self.runs)
-        return folders + sum(plan.contents.bytes for plan in self.directories)
+        folders = self.fits_kept + sum(folder.bytes for folder in self.fits)
+        return folders + sum(plan.bytes for plan in self.directories)
 
     @property
     def freed(self) -> int:
-        """Bytes that would go."""
-        return sum(p.freed for p in self.directories) + sum(folder.bytes for folder in self.runs)
+        """Bytes that would become free."""
+        return sum(p.freed for p in self.directories) + sum(folder.bytes for folder in self.fits)
 
     @property
-    def fits(self) -> bool:
-        """What stays is within the budget."""
+    def is_within_budget(self) -> bool:
+        """Whether what stays is small enough."""
         return self.budget is None or self.bytes - self.freed <= self.budget
+
+    def losses(self) -> Iterator[str]:
+        """Sentences about the digests that name rows which the budget deletes."""
+        evicted = {
+            plan.name: {key for s in plan.shards if s.number in plan.evicted for key in s.named}
+            for plan in self.directories
+        }
+        lost: dict[tuple[str, str, Rank], set[str]] = defaultdict(set)
+        for each in self.namings:
+            lost[each.store, each.checkout, each.rank] |= each.keys & evicted.get(each.store, set())
+        for (store, checkout, rank), keys in lost.items():
+            by = "refs of" if rank is Rank.REF else "the working tree of"
+            when = " once such a ref is checked out" if rank is Rank.REF else ""
+            if keys:
+                named = f"{counted(len(keys), 'row')} named by {by} {checkout}"
+                yield f"{store}: {named}; `dvc repro` there computes them again{when}"

@@ -5,7 +5,7 @@ zeroed, deleted, swapped with another, or left without a marker; a marker that w
 or brought from elsewhere; rows that stand twice; half-written files; rows that a digest names and
 nobody has. What checksums cannot tell, because whoever writes into the store can compute them too:
 a row that was replaced together with its checksum and its marker's seal. Computing rows again does
-(`mfsn.doctor.mending.recompute`).
+(`mfsn.doctor.recompute`).
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ class Problem:
     what: str
     remedy: str
     """What to do next, or what was done."""
-    is_mended: bool = False
-    """It is done; rows that were taken out are still to be computed."""
+    is_repaired: bool = False
+    """Whether it is repaired; rows that were removed are still to be computed."""
 
     def sentence(self) -> str:
         """One line about it."""
@@ -103,13 +103,16 @@ def lost_rows(store_root: Path, extractor: str | None = None) -> Iterator[Proble
         if extractor in (None, owner.extractor):
             try:
                 store, keys = owner.named_now(store_root)
-                lost = len(keys - _committed(store_root / store))
+                lost = len(keys - markers.committed_keys(store_root / store))
             except MfsnError as error:
                 yield Problem(str(path), "its rows cannot be compared", str(error))
             else:
                 if lost:
                     what = f"it names {counted(lost, 'row')} not in {store}"
-                    remedy = f"{REPAIR} in {owner.checkout} computes what is missing"
+                    remedy = (
+                        f"`dvc repro` in {owner.checkout} computes them, with the corpus of this "
+                        "digest in params.yaml"
+                    )
                     yield Problem(str(path), what, remedy)
 
 
@@ -126,7 +129,7 @@ def _verify_directory(root: Path, path: Path, repaired: bool) -> Report:
         if repaired and not found.is_sound:
             found = repair(layout, name)
     problems = [
-        Problem(where, what, "mended" if repaired else f"{REPAIR} mends it", repaired)
+        Problem(where, what, "repaired" if repaired else REPAIR, repaired)
         for where, what in _describe(layout, found)
     ]
     return Report(found.shards, found.rows, tuple(problems))
@@ -146,10 +149,3 @@ def _describe(layout: Layout, found: Findings) -> Iterator[tuple[str, str]]:
     for array in found.misdescribed:
         what = "it does not describe the array, or hides rows from other Zarr readers"
         yield f"{name}/{array.name}/zarr.json", what
-
-
-def _committed(path: Path) -> set[str]:
-    with explaining(path):
-        layout = layouts.load(path)
-        committed = markers.read_all(layout)[0] if layout else []
-    return {key for marker in committed for key in marker.keys}

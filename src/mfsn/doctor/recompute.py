@@ -1,8 +1,8 @@
-"""Computing rows once more to see whether the cached ones are right.
+"""Computing rows again to see whether the cached ones are right.
 
-Checksums find bytes that are not as they were written. Whoever writes into the store can write
-other checksums and another seal as well: a marker that was forged so well, and gives a row another
-row's key, shows only when the row is computed again from the recording.
+Checksums show which bytes changed after they were written. Somebody who may write into the store
+can change a row together with its checksum and the seal of its commit marker. Only a row that is
+computed again from the recording shows that.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 from mfsn.audio import decoding as audio
 from mfsn.base.quantities import counted
-from mfsn.doctor.mending.refill import DigestRows, corpus_folder, maker_of
+from mfsn.doctor.digest_rows import DigestRows, corpus_folder, maker_of
 from mfsn.features.extraction.extraction import pin_threads
 from mfsn.features.extraction.in_memory import Recording, extract_recordings
 from mfsn.manifest import SEGMENTS, UTTERANCES, read_table
@@ -35,25 +35,25 @@ from mfsn.workspace import recording
 Rows = Mapping[str, npt.NDArray[Any]]
 
 _GROUP = 64
-"""Segments or utterances that are held in memory at a time."""
+"""Segments or utterances in memory at a time."""
 _WAVE_TOLERANCE = 1e-3
-"""Another processor may round a sample to the next of its 16 bits, which is more in a quiet one."""
+"""Another processor may round a sample to the next integer, which matters most in quiet waves."""
 
 
 @dataclass(frozen=True)
 class Recomputed:
-    """What came of computing rows of a digest again."""
+    """The result of computing rows of a digest again."""
 
     named: DigestRows
     rows: int
     differing: tuple[str, ...]
-    """Ids of those that are not what the store holds."""
+    """Ids of the rows that differ from those in the store."""
 
     def sentence(self) -> str:
         """One line about it."""
         whose = f"{self.named.digest.store}: {counted(self.rows, 'row')} computed again"
         if not self.differing:
-            return f"{whose}, as cached"
+            return f"{whose}, all equal to the cached ones"
         return (
             f"{whose}, {len(self.differing)} of them differ (the first is {self.differing[0]}): "
             "their commit marker was forged, or the extractor changed without a new version"
@@ -61,16 +61,16 @@ class Recomputed:
 
 
 def recompute(store_root: Path, named: DigestRows, rows: int) -> Recomputed:
-    """Compute some of the rows that a digest names, picked at random, and compare.
+    """Compute some of the rows that a digest names again, chosen at random, and compare.
 
     Args:
         store_root: root of the feature cache.
-        named: from `mfsn.doctor.mending.refill.digest_rows`.
-        rows: how many; those that are not in the store are not compared.
+        named: from `mfsn.doctor.digest_rows.digest_rows`.
+        rows: how many; rows that the store lacks are not compared.
 
     Raises:
-        CacheError: if the store cannot be read, or the extractor as it is makes other rows.
-        CorpusError, AudioError: of waves, if the corpus is not there.
+        CacheError: if the store cannot be read, or the extractor makes other rows now.
+        CorpusError, AudioError: for waves, if the corpus is not there.
         ConfigError, ModelLoadError: if the extractor cannot be made.
     """
     store = Store(store_root, named.digest.spec)
@@ -91,7 +91,7 @@ def recompute(store_root: Path, named: DigestRows, rows: int) -> Recomputed:
 
 
 def take_out(store_root: Path, recomputed: Recomputed) -> None:
-    """Take the shards of differing rows out, whole, since their markers cannot be trusted.
+    """Delete the shards with rows that differ, since their commit markers cannot be trusted.
 
     Raises:
         StoreBusyError: if another process is writing there.
@@ -108,7 +108,7 @@ def take_out(store_root: Path, recomputed: Recomputed) -> None:
 
 
 class _Again:
-    """Computes rows of a digest from what they were made of."""
+    """Computes rows of a digest again."""
 
     def __init__(self, named: DigestRows, store_root: Path) -> None:
         self._named = named
@@ -125,7 +125,7 @@ class _Again:
 
     @property
     def tolerance(self) -> float:
-        """How far a value may be off, relative to the largest of its row."""
+        """The largest allowed difference, relative to the largest value of the row."""
         return _WAVE_TOLERANCE if self._is_wave else self._extractor.tolerance
 
     def rows(self, ids: Sequence[str]) -> Rows:
@@ -138,7 +138,7 @@ class _Again:
         return self._of_utterances(ids)
 
     def _of_utterances(self, ids: Sequence[str]) -> Rows:
-        """The same where a row hears more than its segment."""
+        """As `rows`, for extractors that hear the whole utterance."""
         names = "utterance_id" if self._extractor.scope == "utterance" else "segment_id"
         own = set(self._segments.loc[self._segments[names].isin(ids), "utterance_id"])
         heard = self._segments[self._segments["utterance_id"].isin(own)]
@@ -164,7 +164,7 @@ class _Again:
 
 
 def _differ(cached: Rows, computed: Rows, tolerance: float) -> list[bool]:
-    """Which rows are off by more than the tolerance in any array."""
+    """For each row whether it differs by more than the tolerance in any array."""
     wrong = [_differ_in(cached[name], rows, tolerance) for name, rows in computed.items()]
     return [any(row) for row in zip(*wrong, strict=True)]
 

@@ -1,7 +1,6 @@
-"""Computing lost rows again: the second half of `mfsn cache verify --repair`.
+"""Which rows the digests of a workspace name, and what they are made from.
 
-Every digest of a workspace says which rows it names and how they are made, those of corpora that
-params.yaml does not name at the moment included. Waves come first, since features are made of them.
+These are the digests of all corpora, also of those that params.yaml does not name at the moment.
 """
 
 from __future__ import annotations
@@ -13,16 +12,13 @@ from pathlib import Path
 import pandas as pd
 
 from mfsn import plugins
-from mfsn.base.quantities import counted
 from mfsn.errors import CacheError, CorpusError, ManifestError, MfsnError
-from mfsn.features.base import Extractor, reach_of, store_spec
-from mfsn.features.extraction.extraction import extract
-from mfsn.features.extraction.items import transcripts_of
+from mfsn.features.base import Extractor, store_spec
 from mfsn.features.registry import remake_extractor
-from mfsn.manifest import SEGMENTS, UTTERANCES, read_table
+from mfsn.manifest import SEGMENTS, read_table
 from mfsn.params import load_params, outputs_of
 from mfsn.segments.config import SegmentConfig
-from mfsn.segments.waves import segment_corpus, segment_recipe, waveform_store
+from mfsn.segments.waves import segment_recipe, waveform_store
 from mfsn.store.digest import Digest
 from mfsn.store.messages import WAVEFORM
 from mfsn.store.store import Store
@@ -35,11 +31,18 @@ class DigestRows:
     """The rows that a digest of a workspace names, and what they are made from."""
 
     digest: Digest
-    """For waves what a digest would say; they have none."""
+    """Of waves it is made from the segment table, since they have no digest."""
     outputs: Outputs
-    """Of the corpus."""
+    """The paths of the corpus."""
     segment: SegmentConfig
-    """How its utterances were cut."""
+    """How the utterances were cut."""
+
+    @property
+    def path(self) -> str:
+        """Where the digest (of waves the segment table) lies, relative to the workspace."""
+        is_wave = self.digest.extractor == WAVEFORM
+        path = self.outputs.segments if is_wave else self.outputs.digest(self.digest.extractor)
+        return path.relative_to(self.outputs.workspace).as_posix()
 
     def lost(self, store_root: Path) -> list[str]:
         """Keys of the rows that are not in the store.
@@ -50,32 +53,16 @@ class DigestRows:
         return Store(store_root, self.digest.spec).missing(list(self.digest.rows.values()))
 
 
-@dataclass(frozen=True)
-class Refilled:
-    """What became of the lost rows of one digest."""
-
-    named: DigestRows
-    lost: int
-    error: str | None
-    """Why they were not computed."""
-
-    def sentence(self) -> str:
-        """One line about it."""
-        whose = f"{self.named.digest.extractor} of {self.named.outputs.corpus}"
-        became = f"not computed: {self.error}" if self.error else "computed again"
-        return f"{whose}: {counted(self.lost, 'row')} {became}"
-
-
 def digest_rows(
     workspace: Path, extractor: str | None, unreadable: Callable[[str, MfsnError], object]
 ) -> Iterator[DigestRows]:
-    """What every digest of a workspace names, corpus by corpus, waves first.
+    """What every digest of a workspace names; for each corpus waves come first.
 
     Args:
         workspace: a checkout.
-        extractor: only the rows of this one.
-        unreadable: told of each extractor whose digest (for waves the segment table) cannot be
-            read; the others go on.
+        extractor: only rows of this extractor; None for all.
+        unreadable: called with each extractor whose digest (of waves the segment table) cannot be
+            read; it is left out.
 
     Raises:
         ConfigError: if params.yaml cannot be read.
@@ -107,44 +94,21 @@ def _readable(
 
 
 def describe_all_again(store_root: Path, named: Sequence[DigestRows]) -> list[str]:
-    """Write damaged descriptions of store directories anew; one sentence for each that was.
+    """Write damaged descriptions of store directories again; returns a sentence for each of them.
 
     Raises:
         StoreVersionError, StoreBusyError, CacheError: as `mfsn.store.upkeep.repair.describe_again`.
     """
     digests = {each.digest.store: each.digest for each in named}
-    mended = [name for name, digest in digests.items() if describe_again(store_root, digest)]
-    return [f"{name}/zarr.json: it was damaged and is written anew" for name in mended]
-
-
-def refill(store_root: Path, named: Sequence[DigestRows]) -> Iterator[Refilled]:
-    """Compute the rows that digests name and the store lacks, and no others.
-
-    Args:
-        store_root: root of the feature cache.
-        named: from `digest_rows`.
-
-    Returns:
-        What became of each digest that had lost rows, when it is done.
-
-    Raises:
-        CacheError: if the store cannot be read.
-    """
-    for each in named:
-        if lost := len(each.lost(store_root)):
-            error = None
-            try:
-                _compute(each, store_root)
-            except MfsnError as reason:
-                error = str(reason)
-            yield Refilled(each, lost, error)
+    written = [name for name, digest in digests.items() if describe_again(store_root, digest)]
+    return [f"{name}/zarr.json: it was damaged, and is written again" for name in written]
 
 
 def maker_of(named: DigestRows) -> Extractor:
     """The extractor that made the rows of a digest.
 
     Raises:
-        CacheError: if it is not known, or as it is now makes other rows.
+        CacheError: if there is no such extractor, or it makes other rows now.
         ConfigError, ModelLoadError: as `mfsn.features.registry.remake_extractor`.
     """
     digest, segment = named.digest, named.segment
@@ -154,17 +118,17 @@ def maker_of(named: DigestRows) -> Extractor:
         if store_spec(extractor, segment_recipe(segment)).identity == digest.spec.identity:
             return extractor
     raise CacheError(
-        f"{digest.extractor} as it is here makes other rows than {digest.store} holds (its "
-        "weights or its version changed); run `dvc repro` for rows and digest of the present one"
+        f"{digest.extractor} now makes other rows than those in {digest.store}, because its "
+        "weights or its version changed; run `dvc repro`, which computes rows of the present one"
     )
 
 
 def corpus_folder(named: DigestRows, manifest: pd.DataFrame) -> Path:
-    """Where the recordings lie that rows are made from.
+    """The folder of the recordings from which rows are made.
 
     Args:
         named: the rows.
-        manifest: of their corpus; the parts of a joined one lie in folders of their own.
+        manifest: of their corpus; a joined corpus has several folders.
 
     Raises:
         CorpusError: if they are not there.
@@ -173,32 +137,14 @@ def corpus_folder(named: DigestRows, manifest: pd.DataFrame) -> Path:
     for name in sorted({part_of(path) or corpus for path in manifest["path"]}):
         if not corpus_root(name).is_dir():
             raise CorpusError(
-                f"there is no corpus at {corpus_root(name)}; bring it back, or say where it is "
-                f"with {corpus_variable(name)}, and run the same command again"
+                f"there is no corpus at {corpus_root(name)}; bring it back, or set "
+                f"{corpus_variable(name)} to its folder, and run the same command again"
             )
     return corpus_root(corpus)
 
 
-def _compute(named: DigestRows, store_root: Path) -> None:
-    if named.digest.extractor == WAVEFORM:
-        _cut_again(named, store_root)
-        return
-    extractor = maker_of(named)
-    segments = read_table(named.outputs.segments, SEGMENTS)
-    ids = segments["segment_id" if extractor.scope == "segment" else "utterance_id"]
-    of_text = reach_of(extractor).scope == "text"
-    said = transcripts_of(read_table(named.outputs.manifest, UTTERANCES)) if of_text else None
-    wanted = segments[ids.isin(list(named.digest.rows))]
-    extract(extractor, wanted, named.segment, store_root, transcripts=said)
-
-
-def _cut_again(named: DigestRows, store_root: Path) -> None:
-    manifest = read_table(named.outputs.manifest, UTTERANCES)
-    segment_corpus(manifest, corpus_folder(named, manifest), named.segment, store_root)
-
-
 def _named_waves(outputs: Outputs, cuts: Sequence[SegmentConfig]) -> DigestRows:
-    """The waves of a segment table, which says of its rows what they are but not how it was cut."""
+    """The waves of a segment table, which does not say how its utterances were cut."""
     table = read_table(outputs.segments, SEGMENTS)
     cut = next((cut for cut in cuts if _is_cut(table, cut)), cuts[0])
     rows = dict(zip(table["segment_id"], table["row_key"], strict=True))

@@ -1,1 +1,0 @@
-"""Bringing back rows that are missing."""

@@ -1,0 +1,157 @@
+"""Which rows the digests of all registered checkouts name: of working trees and of git's refs.
+
+What cannot be read names nothing here. A remark says so, and its rows go by age.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import IntEnum
+from pathlib import Path
+
+from mfsn.errors import CacheError, MfsnError
+from mfsn.store.checkouts.dvc import (
+    Output,
+    cache_folder,
+    content,
+    digests_of,
+    extractor_named_by,
+    outputs_in,
+)
+from mfsn.store.checkouts.git_history import locks
+from mfsn.store.marker import committed_keys
+from mfsn.store.owners import owners, rows_named
+
+Rows = tuple[str, frozenset[str]]
+"""A directory below the store root, and keys of its rows."""
+
+
+class Rank(IntEnum):
+    """What names a row; a budget takes the lowest first."""
+
+    NOTHING = 0
+    REF = 1
+    WORKING_TREE = 2
+
+
+@dataclass(frozen=True)
+class Naming:
+    """A digest that names rows of a store directory."""
+
+    checkout: str
+    source: str
+    """What holds the digest, for people: `working tree`, `refs/heads/main`."""
+    rank: Rank
+    store: str
+    """The directory below the store root."""
+    keys: frozenset[str]
+    """Keys of the rows."""
+
+
+class Namings:
+    """Finds every digest of all checkouts that are registered in a store.
+
+    Args:
+        store_root: root of the feature cache.
+        current: the present checkout, registered or not; None outside of one.
+        forgotten: checkouts that count as gone.
+
+    Attributes:
+        remarks: sentences about what could not be read; complete after iterating.
+        gone: registered checkouts that do not exist any more, or are forgotten; sorted.
+    """
+
+    def __init__(self, store_root: Path, current: Path | None, forgotten: tuple[str, ...]) -> None:
+        self.remarks: list[str] = []
+        self._root = store_root
+        self._owners = [o for o in owners(store_root) if o.checkout not in forgotten]
+        presence = {owner.checkout: owner.presence for owner in self._owners}
+        presence |= {str(current.resolve()): "there"} if current else {}
+        self.gone = sorted({*forgotten, *(name for name in presence if presence[name] == "gone")})
+        self._checkouts = sorted(name for name in presence if presence[name] == "there")
+        self._away = sorted(name for name in presence if presence[name] == "unreachable")
+        self._read: dict[str, Rows] = {}
+        self._caches = {name: cache_folder(Path(name)) for name in self._checkouts}
+
+    def __iter__(self) -> Iterator[Naming]:
+        for name in self._away:
+            yield from self._all_of(
+                name,
+                "cannot be reached from here; if it is gone for good, run "
+                f"`mfsn cache gc --forget {name}`",
+            )
+        for name in self._checkouts:
+            if _is_readable(Path(name)):
+                yield from self._of_working_tree(name)
+                yield from self._of_refs(name)
+            else:
+                yield from self._all_of(name, "cannot be read by this user")
+
+    def _all_of(self, checkout: str, why: str) -> Iterator[Naming]:
+        """Every row of the directories that a checkout has registered."""
+        self.remarks.append(f"{checkout} {why}; until then all rows that it registered are kept")
+        for store in sorted({o.store for o in self._owners if o.checkout == checkout}):
+            keys = frozenset(committed_keys(self._root / store))
+            yield Naming(checkout, "registration", Rank.WORKING_TREE, store, keys)
+
+    def _of_working_tree(self, checkout: str) -> Iterator[Naming]:
+        """Its digests, and those in its dvc.lock: DVC removes a digest while its stage runs."""
+        place = Path(checkout)
+        for path in digests_of(place):
+            name = path.relative_to(place).as_posix()
+            try:
+                store, keys = rows_named(path, extractor_named_by(name), self._root)
+            except (MfsnError, OSError) as error:
+                self.remarks.append(f"{error}; rows that only this file names are kept by age")
+            else:
+                yield Naming(checkout, "working tree", Rank.WORKING_TREE, store, frozenset(keys))
+        lock = place / "dvc.lock"
+        if lock.is_file():
+            yield from self._of_lock(checkout, "working tree", Rank.WORKING_TREE, lock.read_bytes())
+
+    def _of_refs(self, checkout: str) -> Iterator[Naming]:
+        try:
+            found = locks(Path(checkout))
+        except CacheError as error:
+            yield from self._all_of(checkout, f"has refs that cannot be read ({error})")
+            return
+        for lock, refs in found.items():
+            source = ", ".join(refs[:2]) + (", ..." if len(refs) > 2 else "")
+            yield from self._of_lock(checkout, source, Rank.REF, lock)
+
+    def _of_lock(self, checkout: str, source: str, rank: Rank, lock: bytes) -> Iterator[Naming]:
+        try:
+            named = outputs_in(lock)
+        except CacheError as error:
+            self.remarks.append(f"{checkout}, {source}: {error}; its rows are kept by age")
+            return
+        for output in named:
+            try:
+                store, keys = self._content(checkout, output)
+            except (MfsnError, OSError):
+                self._remark_once(
+                    f"{checkout}: DVC's cache lacks {output.path} of {source}, so nobody knows "
+                    "which rows it names, and they are kept by age; `dvc fetch -aT` brings it back"
+                )
+            else:
+                yield Naming(checkout, source, rank, store, keys)
+
+    def _content(self, checkout: str, output: Output) -> Rows:
+        if output.md5 not in self._read:
+            path = content(self._caches[checkout], output.md5)
+            store, keys = rows_named(path, output.extractor, self._root)
+            self._read[output.md5] = store, frozenset(keys)
+        return self._read[output.md5]
+
+    def _remark_once(self, sentence: str) -> None:
+        if sentence not in self.remarks:
+            self.remarks.append(sentence)
+
+
+def _is_readable(checkout: Path) -> bool:
+    """Whether this user may see all digests that lie there."""
+    folders = ("data", "data/prepared", "data/prepared/*", "data/prepared/*/features")
+    found = (folder for pattern in folders for folder in checkout.glob(pattern))
+    return all(os.access(folder, os.R_OK | os.X_OK) for folder in (checkout, *found))
