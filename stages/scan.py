@@ -1,7 +1,7 @@
 """Stage `scan`: what DVC cannot see by itself.
 
-The corpus folder; the meaning of the code; and the files that params.yaml names, which are
-checkpoints (they may be retrained in place) and folds.
+The corpus folder; the meaning of the code; the files that params.yaml names, which are checkpoints
+(they may be retrained in place) and folds; and whether the store has the rows that digests name.
 """
 
 from pathlib import Path
@@ -15,6 +15,7 @@ from mfsn.corpora.preparing.scan import scan_corpus, write_files
 from mfsn.features.config import EncoderConfig
 from mfsn.params import Params, Stage
 from mfsn.runs.outputs import replacing_folder
+from mfsn.store.checkouts.lost_rows import lost_row_notes
 from mfsn.workspace import Outputs, corpus_root, local_path, store_root
 
 
@@ -27,17 +28,20 @@ def scan(stage: Stage) -> None:
             print(f"scan: spoke the demo into {folder}")
     files = scan_corpus(corpus, corpus_root(corpus.name), cache / f"{corpus.name}.json")
     write_files(stage.outputs.files, files)
-    write_code(stage.params, stage.outputs.workspace, cache)
+    lost = lost_row_notes(stage.outputs, store_root())
+    write_code(stage.params, stage.outputs.workspace, cache, lost)
     tidy_digests(stage.outputs, stage.params.extract.extractors)
     print(f"scan: {len(files)} files, {sum(file.bytes for file in files) / 1e6:.0f} MB")
 
 
-def write_code(params: Params, workspace: Path, cache: Path) -> None:
-    """Write data/code/<key>.json for every stage, and whether an extractor's rows are read."""
+def write_code(
+    params: Params, workspace: Path, cache: Path, lost: dict[str, dict[str, str]]
+) -> None:
+    """Write data/code/<key>.json for every stage: code, lost rows, and whether rows are read."""
     named = named_files(params, workspace, cache)
     with replacing_folder(workspace / "data" / "code") as folder:
         for key in code_keys(params):
-            content = code_of(key, params, workspace) | named.get(key, {})
+            content = code_of(key, params, workspace) | named.get(key, {}) | lost.get(key, {})
             _, _, extractor = key.partition("-")
             if extractor:
                 content |= {"read": extractor in params.read}

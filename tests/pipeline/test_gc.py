@@ -1,9 +1,10 @@
-"""`mfsn cache gc` with real git and DVC: what can be gone back to stays, what was removed goes."""
+"""`mfsn cache gc` with real git and DVC: what is named stays, what was lost comes back."""
 
 from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,7 +15,7 @@ from mfsn.store.gc.plan import Wish
 
 pytestmark = [pytest.mark.pipeline, pytest.mark.xdist_group("pipeline")]
 
-DELETED, BRANCHED, QUEUED = 12, 14, 16
+DELETED, BRANCHED = 12, 14
 
 
 @pytest.fixture(autouse=True)
@@ -38,6 +39,12 @@ def extract(project: Any, coefficients: int, name: str) -> None:
     project.dvc("exp", "run", "--temp", "--name", name, "-S", change, "extract@mfcc")
 
 
+def search(project: Any, coefficients: int, check: bool = True) -> Any:
+    """Read these rows in an experiment, with parameters of the search that are new."""
+    changes = ("-S", f"mfcc.coefficients={coefficients}", "-S", "optimisation.weight_decay=0.5")
+    return project.dvc("exp", "run", "--temp", *changes, "search", check=check)
+
+
 def kept(project: Any) -> set[int]:
     """The coefficients of which the store has rows."""
     found = set()
@@ -48,52 +55,85 @@ def kept(project: Any) -> set[int]:
     return found
 
 
-def collect(project: Any) -> str:
-    output: str = project.run("mfsn", "cache", "gc", "--grace", "0", "--delete").stdout
+def collect(project: Any, *options: str) -> str:
+    ages = ("--grace", "0", "--unused", "0")
+    output: str = project.run("mfsn", "cache", "gc", *ages, *options, "--delete").stdout
     return output
 
 
-def last_used(project: Any, directory: str, second: int) -> None:
-    """Put the last use of a directory's rows back, long before all others."""
-    for note in (project.store / "owners").glob("*.json"):
-        if json.loads(note.read_text())["store"] == directory:
-            os.utime(note, (0, second))
+def put_back_use(project: Any, directory: str, second: int) -> None:
+    """Put the last use of a directory's shards back, long before all others."""
+    for folder in ("commits", ".used"):
+        for path in (project.store / directory / folder).glob("*"):
+            os.utime(path, (0, second))
 
 
-def test_branches_and_the_queue_keep_their_rows_and_a_removed_experiment_loses_them(
-    project: Any,
-) -> None:
-    for coefficients in (DELETED, BRANCHED, QUEUED):
+def test_branches_keep_their_rows_and_a_removed_experiment_loses_them(project: Any) -> None:
+    for coefficients in (DELETED, BRANCHED):
         extract(project, coefficients, f"exp-{coefficients}")
     collect(project)
-    assert kept(project) == {DELETED, BRANCHED, QUEUED, 40}  # refs/exps
+    assert kept(project) == {DELETED, BRANCHED, 40}  # refs/exps
 
-    changes = ["-S", f"mfcc.coefficients={QUEUED}", "-S", "optimisation.weight_decay=0.5"]
-    project.dvc("exp", "run", "--queue", *changes)
     project.dvc("exp", "branch", f"exp-{BRANCHED}", "branched")
-    project.dvc("exp", "remove", *(f"exp-{n}" for n in (DELETED, BRANCHED, QUEUED)))
-    said = collect(project)
-    assert kept(project) == {BRANCHED, QUEUED, 40}
-    assert "queued experiment" in said
-    assert "DVC's run-cache forgets" in said
+    project.dvc("exp", "remove", *(f"exp-{n}" for n in (DELETED, BRANCHED)))
+    collect(project)
+    assert kept(project) == {BRANCHED, 40}
 
-    extract(project, DELETED, "again")  # not brought back without its rows, but computed
-    assert kept(project) == {DELETED, BRANCHED, QUEUED, 40}
+    # DVC's run-cache brings the digest back without its rows. The reader that misses them says
+    # what to do, and the next run computes them.
+    failed = search(project, DELETED, check=False)
+    assert failed.returncode
+    assert "`dvc repro` computes them" in failed.stdout + failed.stderr
+    search(project, DELETED)
+    assert kept(project) == {DELETED, BRANCHED, 40}
 
 
-def test_rows_in_use_that_a_budget_evicts_are_computed_again_by_the_next_repro(
-    project: Any,
-) -> None:
+def test_rows_that_a_budget_deletes_are_computed_again_by_the_next_repro(project: Any) -> None:
     outputs, rows = project.outputs(), project.rows()
     evicted = sorted(name for name in rows if name.startswith(("functionals/", "waveform/")))
     assert len(evicted) == 2
     for second, directory in enumerate(evicted, 1):
-        last_used(project, directory, second)
+        put_back_use(project, directory, second)
     plan = make_plan(project.store, project.root, Wish())
-    (first,) = [one.contents.bytes for one in plan.directories if one.name == evicted[0]]
+    (first,) = [one.bytes for one in plan.directories if one.name == evicted[0]]
     less = plan.bytes - first - 1  # the second goes for the last byte
-    command = ("mfsn", "cache", "gc", "--force", "--budget", f"{less}B", "--delete")
-    assert "`dvc repro` there computes them again" in project.run(*command).stdout
+    said = collect(project, "--force", "--budget", f"{less}B")
+    assert "`dvc repro` there computes them again" in said
     assert set(rows) - set(project.rows()) == set(evicted)
     assert project.repro() == {"scan", "segment", "extract@functionals"}
     assert (project.outputs(), project.rows()) == (outputs, rows)
+    assert project.repro() == {"scan"}  # without the note, and from DVC's run-cache
+    assert project.run("git", "status", "--porcelain", "dvc.lock").stdout == ""
+
+
+def test_a_shard_that_is_lost_is_computed_again_and_no_other(project: Any) -> None:
+    outputs, rows = project.outputs(), project.rows()
+    (directory,) = (name for name in rows if name.startswith("mfcc/"))
+    markers = sorted((project.store / directory / "commits").iterdir())
+    markers[0].unlink()
+    assert project.repro() == {"scan", "extract@mfcc"}
+    assert (project.outputs(), project.rows()) == (outputs, rows)
+
+
+def test_an_extraction_that_was_killed_goes_on_although_dvc_removed_its_digest(
+    project: Any,
+) -> None:
+    outputs, rows = project.outputs(), project.rows()
+    (directory,) = (name for name in rows if name.startswith("mfcc/"))
+    shutil.rmtree(project.store / directory)
+    (project.root / "data/prepared/toy/features/mfcc.json").unlink()
+    assert project.repro() == {"scan", "extract@mfcc"}
+    assert (project.outputs(), project.rows()) == (outputs, rows)
+
+
+def test_nothing_is_computed_for_a_store_that_never_held_the_rows(
+    project: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as one that is not mounted: the outputs are whole without it."""
+    there = project.store.with_name("elsewhere")
+    project.store.rename(there)
+    try:
+        assert project.repro() == {"scan"}
+    finally:
+        shutil.rmtree(project.store)
+        there.rename(project.store)

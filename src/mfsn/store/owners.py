@@ -103,7 +103,7 @@ def rows_named(path: Path, extractor: str, store_root: Path) -> tuple[str, set[s
     """The rows that a digest names (of waves the segment table).
 
     Args:
-        path: the file, in a workspace or in DVC's cache; one that says that nothing was extracted names no rows.
+        path: the file, in a workspace or in DVC's cache; it may say that nothing was extracted.
         extractor: the extractor of the rows.
         store_root: root of the feature cache.
 

@@ -409,7 +409,7 @@ def test_the_segment_table_keeps_its_waves(here: Checkout, store: Path) -> None:
     assert there(store, waves) == keys(waves, range(4))
 
 
-@pytest.mark.parametrize("content", ["{ }", NOTHING])
+@pytest.mark.parametrize("content", ["{ broken", NOTHING])
 def test_a_digest_that_names_nothing_keeps_nothing_but_what_dvc_lock_names(
     here: Checkout, store: Path, content: str
 ) -> None:
