@@ -9,7 +9,7 @@ from mfsn.cli.console import cache_app, show
 
 @cache_app.command("ls")
 def cache_ls() -> None:
-    """List what is there: extractor, model, levels, rows, size, and who uses it."""
+    """List the content of the store: extractors, models, levels, rows, sizes, and who uses them."""
     from mfsn.store.upkeep.listing import list_store
     from mfsn.workspace import store_root
 

@@ -1,1 +1,1 @@
-"""The feature cache: write-once shards of rows with content keys, commit markers, and readers."""
+"""The feature cache: rows with content keys, in shards that are written once and committed."""

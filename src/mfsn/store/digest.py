@@ -1,7 +1,7 @@
-"""Digests: what an extract stage hands to DVC, the same bytes on every machine.
+"""Digests: the outputs of the extract stages, with the same bytes on every machine.
 
-A digest names the row key of every segment (or utterance), and everything needed to find and to
-make the rows again. The rows themselves stay in the store.
+A digest holds the row key of every segment (or utterance), and everything that is needed to find
+the rows and to make them again. The rows themselves stay in the store.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
-"""Where the rows of a store directory lie, in arrays: about 90 bytes a row, in objects 500.
+"""Where the rows of a store directory lie, kept in arrays.
 
-An extraction holds two of these, one of its own rows and one of the waves.
+This takes about 90 bytes per row; Python objects would take 500. An extraction holds two of these,
+one for its own rows and one for the waves.
 """
 
 from __future__ import annotations
@@ -26,17 +27,18 @@ class RowAddress(NamedTuple):
 
 
 class Index(Mapping[str, RowAddress]):
-    """Row key to address of every committed row, in the order of shards.
+    """The row key and address of every committed row, in the order of the shards.
 
-    A row's place is its number in that order. Of rows that stand in two shards the later counts.
+    The place of a row is its number in that order. A row that stands in two shards counts in the
+    later one.
 
     Args:
-        markers: in the order of shards; looked at one by one.
-        arrays: names of the directory's arrays.
+        markers: in the order of the shards; they are read one by one.
+        arrays: names of the arrays of the directory.
 
     Attributes:
-        shard: of the row at each place.
-        position: in its shard.
+        shard: number of the shard of the row at each place.
+        position: position of the row at each place in its shard.
     """
 
     def __init__(self, markers: Iterable[Marker], arrays: Sequence[str]) -> None:
@@ -52,7 +54,7 @@ class Index(Mapping[str, RowAddress]):
         self._order = order
 
     def places(self, keys: Sequence[str]) -> Places:
-        """The place of each key; -1 where there is no such row."""
+        """The place of each key, or -1 if there is no such row."""
         if not len(self) or not len(keys):
             return np.full(len(keys), -1, np.intp)
         asked = _as_bytes(keys)

@@ -1,14 +1,14 @@
 """How a store directory lies on disk: a plain Zarr v3 group that any Zarr reader opens.
 
     <root>/<extractor>/<12 digits of the identity>/
-        zarr.json                 group; attributes: schema, identity, rows a shard
-        <array>/zarr.json         array (rows, *shape of one row), one inner chunk a row
+        zarr.json                 group; attributes: schema, identity, rows per shard
+        <array>/zarr.json         array (rows, *shape of one row), one inner chunk per row
         <array>/c.<shard>.0.0     shards, each written once and whole
         commits/<shard>.json      commit markers: a row without one is not there
 
 Row r of every array is row `r % rows_per_shard` of shard `r // rows_per_shard`; its key stands in
-that shard's marker. Rows that a short shard leaves open, and all others without a marker, are
-fill values to a plain Zarr reader.
+the marker of that shard. A plain Zarr reader sees fill values where a shard is short, and where a
+row has no marker.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ MOST_ROWS_PER_SHARD = 512
 
 @dataclass(frozen=True)
 class Layout:
-    """Where the parts of one store directory lie."""
+    """The paths of one store directory."""
 
     path: Path
     spec: StoreSpec
@@ -58,12 +58,12 @@ class Layout:
         return self.path / array.name / ".".join(["c", *position])
 
     def shards(self, shard: int) -> list[Path]:
-        """The files of a shard, one an array."""
+        """The files of a shard, one per array."""
         return [self.shard(array, shard) for array in self.spec.arrays]
 
     @property
     def staging(self) -> Path:
-        """Folder for shards of other processes, until they are moved in."""
+        """Folder for shards that other processes have written, until they are moved in."""
         return self.path / ".staging"
 
     def used(self, shard: int) -> Path:
@@ -71,7 +71,7 @@ class Layout:
         return self.path / ".used" / f"{shard:06d}"
 
     def partials(self) -> list[Path]:
-        """Half-written files of writers, at work or killed; such a file may be gone any moment."""
+        """Half-written files of writers at work or killed; they may vanish at any moment."""
         return sorted(path for path in files.below(self.path) if path.suffix == ".partial")
 
     def shard_numbers(self) -> set[int]:
@@ -82,7 +82,7 @@ class Layout:
 
 
 def next_shard(layout: Layout) -> int:
-    """The number behind those of all shards that have a file."""
+    """The first number after those of all shards that have a file."""
     return max(layout.shard_numbers(), default=-1) + 1
 
 
@@ -97,7 +97,7 @@ def row_bytes(array: ArraySpec) -> int:
 
 
 def plan(root: Path, spec: StoreSpec) -> Layout:
-    """The layout that a new directory gets: as many rows a shard as the largest array allows.
+    """The layout of a new directory: as many rows per shard as the largest array allows.
 
     The number is a power of two, so that it depends little on the size of a row.
     """
@@ -137,11 +137,11 @@ def _load(path: Path) -> Layout:
 
 
 def create(layout: Layout, about: Mapping[str, Any]) -> None:
-    """Describe a new, empty store directory; the group comes last and makes it exist.
+    """Describe a new, empty store directory; it exists once the group is written, which is last.
 
     Args:
         layout: what to create.
-        about: plain values for people (the encoder's name); no part of the identity.
+        about: plain values for people (the name of the encoder); the identity ignores them.
     """
     spec = layout.spec
     for array in spec.arrays:
@@ -160,7 +160,7 @@ def create(layout: Layout, about: Mapping[str, Any]) -> None:
 
 
 def about(layout: Layout) -> dict[str, Any]:
-    """What the directory says about itself to people, as given to `create`."""
+    """What the directory says about itself to people, as it was given to `create`."""
     return dict(files.read_json(layout.path / "zarr.json")["attributes"]["mfsn"]["about"])
 
 
@@ -178,7 +178,7 @@ def parse_array(described: Mapping[str, Any]) -> ArraySpec:
     """The specification that `described_array` described.
 
     Raises:
-        KeyError, TypeError, ValueError: if it is not one.
+        KeyError, TypeError, ValueError: if it does not describe an array.
     """
     name, dtype = described["name"], described["dtype"]
     if dtype not in get_args(Dtype):
@@ -187,10 +187,10 @@ def parse_array(described: Mapping[str, Any]) -> ArraySpec:
 
 
 def make_room(layout: Layout, rows: int) -> None:
-    """Let every array's declared length reach at least `rows`.
+    """Make the declared length of every array at least `rows`.
 
-    Runs before the commit: to a plain Zarr reader too long an array ends in fill values, too
-    short a one hides rows. A description that is damaged is written anew.
+    It runs before the commit. To a plain Zarr reader, an array that is declared too long ends in
+    fill values; one that is declared too short hides rows. A damaged description is written again.
     """
     for array in misdescribed(layout, rows):
         path = layout.path / array.name / "zarr.json"
@@ -209,7 +209,7 @@ def directories(root: Path, extractor: str | None = None) -> Iterator[Path]:
 
 
 def _declared_rows(layout: Layout, array: ArraySpec) -> int:
-    """How long an array is to a plain Zarr reader; -1 where it is not described as it should be."""
+    """The length of an array for a plain Zarr reader; -1 if its description is not right."""
     try:
         described = files.read_json(layout.path / array.name / "zarr.json")
         rows = int(described["shape"][0])

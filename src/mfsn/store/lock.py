@@ -1,4 +1,4 @@
-"""One writer a store directory: an exclusive lock that dies with its process."""
+"""One writer per store directory: an exclusive lock that ends with its process."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ WAIT_VARIABLE = "MFSN_WAIT"
 _EXPERIMENT_WAIT_S = 24 * 3600.0
 _POLL_S = 0.1
 _LOOK_S = 0.3
-"""Longer than anybody who only looks (`is_held`) has the lock."""
+"""Longer than `is_held` has the lock."""
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +52,7 @@ def exclusive(directory: Path, waits: bool = True) -> Iterator[None]:
 def is_held(directory: Path) -> bool:
     """Whether a process is writing to a store directory at this moment.
 
-    Looking shares the lock for a moment, which a writer that starts just then waits out.
+    This takes a shared lock for a moment. A writer that starts at that moment waits for it.
     """
     try:
         descriptor = os.open(directory / ".lock", os.O_RDONLY)
@@ -65,10 +65,10 @@ def is_held(directory: Path) -> bool:
 
 
 def wait_s() -> float:
-    """How long to wait for another writer: `$MFSN_WAIT`, else 0, within DVC's queue a day.
+    """How long to wait for another writer: `$MFSN_WAIT`, else a day in DVC's queue, else 0.
 
-    Experiments that are queued together extract the same rows: the first computes them, the
-    others wait and find them there.
+    Experiments that are queued together extract the same rows. The first one computes them, and the
+    others wait and then find them.
 
     Raises:
         ConfigError: if the variable is not a number of seconds.
@@ -92,7 +92,7 @@ def _open(directory: Path) -> int:
 
 
 def _lies_there(descriptor: int, directory: Path) -> bool:
-    """Whether it still is the lock: garbage collection removes empty directories with theirs."""
+    """Whether it is still the lock: garbage collection removes empty directories with the lock."""
     try:
         return os.path.samestat(os.fstat(descriptor), (directory / ".lock").stat())
     except FileNotFoundError:

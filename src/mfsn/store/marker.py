@@ -1,8 +1,8 @@
-"""Commit markers: what makes a row exist.
+"""Commit markers: a row exists once the commit marker of its shard is written.
 
-A marker is written after its shards are on disk and names their keys, checksums and sizes. Its
-seal covers all of it together with the store's identity and the shard's number, so that a marker
-that was cut off, edited, renamed or brought from another directory counts as absent.
+A marker is written after its shards are on disk. It holds their keys, checksums and sizes, and a
+seal: a hash of all that, of the identity of the store directory and of the number of the shard. So
+a marker that was cut off, edited, renamed or copied from another directory does not count.
 """
 
 from __future__ import annotations
@@ -22,36 +22,36 @@ from mfsn.store.messages import explaining
 
 @dataclass(frozen=True)
 class Marker:
-    """The commit of one shard of all arrays."""
+    """The commit marker of one shard, for all arrays."""
 
     shard: int
     keys: tuple[str, ...]
     """Row keys, in the order of the rows."""
     checksums: Mapping[str, tuple[int, ...]]
-    """Array name to the crc32c of each row's bytes."""
+    """Array name to the crc32c of the bytes of each row."""
     sizes: Mapping[str, int]
-    """Array name to the bytes of its shard file."""
+    """Array name to the size of its shard file in bytes."""
 
 
 @dataclass(frozen=True)
 class Refused:
-    """A marker that does not count."""
+    """A commit marker that does not count."""
 
     shard: int
     reason: str
     marker: Marker | None = None
-    """What it says, where its seal is right and only its shards are not."""
+    """Its content, if its seal is right and only its shards are not."""
 
 
 def write(layout: Layout, marker: Marker) -> None:
-    """Commit a shard; its files are on disk already.
+    """Commit a shard whose files are on disk.
 
     Raises:
-        FileNotFoundError: if the store directory is no longer there.
+        FileNotFoundError: if the store directory does not exist any more.
         StorageFullError: if the disk is full.
     """
     if not (layout.path / "zarr.json").is_file():
-        # A share that was unmounted leaves an empty folder, to which writing would succeed.
+        # A share that was unmounted leaves an empty folder, in which writing would succeed.
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(layout.path))
     content = _content(marker)
     seal = _seal(layout, marker.shard, content)
@@ -59,9 +59,9 @@ def write(layout: Layout, marker: Marker) -> None:
 
 
 def read_all(layout: Layout) -> tuple[list[Marker], list[Refused]]:
-    """The markers that count, by shard number, and those that do not.
+    """The markers that count, in the order of shards, and those that do not.
 
-    A marker counts when its seal is right and every shard file has the size that it names.
+    A marker counts if its seal is right and every shard file has the size that it holds.
     """
     markers, refused = [], []
     for found in read_each(layout):
@@ -73,7 +73,7 @@ def read_all(layout: Layout) -> tuple[list[Marker], list[Refused]]:
 
 
 def read_each(layout: Layout) -> Iterator[Marker | Refused]:
-    """What `read_all` gives, one at a time."""
+    """The markers of `read_all`, one at a time."""
     for path in sorted(layout.commits.glob("*.json")):
         found = _read(layout, path)
         if found is not None:
@@ -93,7 +93,7 @@ def committed_keys(path: Path) -> set[str]:
 
 
 def drop(layout: Layout, shard: int) -> None:
-    """Take back a commit: first the marker, then the shard files that it covered."""
+    """Take a commit back: delete first the marker, then the files of the shard."""
     layout.marker(shard).unlink(missing_ok=True)
     for path in (*layout.shards(shard), layout.used(shard)):
         path.unlink(missing_ok=True)
@@ -110,7 +110,7 @@ def _read(layout: Layout, path: Path) -> Marker | Refused | None:
         marker = _parse(layout, shard, content)
         reason = _wrong_size(layout, marker)
     except FileNotFoundError:
-        return None  # another process has just taken the shard out
+        return None  # another process has just deleted the shard
     except (ValueError, KeyError, TypeError, AttributeError):
         return Refused(shard, "it cannot be read")
     return Refused(shard, reason, marker) if reason else marker

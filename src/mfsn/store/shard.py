@@ -1,8 +1,9 @@
-"""One shard file: the rows of one array in order, each with its checksum, then Zarr's index.
+"""One shard file: the rows of one array in order, each with its checksum, then the index of Zarr.
 
-This is Zarr v3's sharding codec with inner codecs bytes and crc32c. Written by hand because a
-shard must be flushed and renamed whole before its marker is, and because rows without gaps can be
-read by one `pread` each: the caller's checksum, from the commit marker, guards the bytes.
+The format is the sharding codec of Zarr v3 with the inner codecs bytes and crc32c. It is written
+here and not by a library, because a shard must be flushed to disk and renamed before its marker is
+written. It is read here, because rows without gaps take one `pread` each; the checksum in the
+commit marker tells whether the bytes are right.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ def write(path: Path, rows: npt.NDArray[Any], capacity: int) -> tuple[int, ...]:
     Args:
         path: the shard file.
         rows: (n, *shape of a row), 0 < n <= capacity, in the stored dtype.
-        capacity: rows that a full shard has; the others are marked absent in the index.
+        capacity: rows of a full shard; the index marks those that are not there as absent.
 
     Returns:
         The crc32c of each row.
@@ -56,7 +57,7 @@ def read(
     Args:
         path: the shard file.
         positions: the rows' positions in the shard.
-        checksums: what their bytes must add up to, from the commit marker.
+        checksums: the crc32c of the rows, from the commit marker.
         out: (rows, bytes of one row), filled in place.
         into: where in `out` each row goes.
 
@@ -89,17 +90,17 @@ class Check:
     damaged: tuple[int, ...]
     """Positions of rows whose bytes or stored checksum are wrong."""
     index_intact: bool
-    """Zarr's index, which other readers need, is as it was written."""
+    """Whether the index of Zarr, which other readers need, is as it was written."""
 
 
 def check(path: Path, row_size: int, checksums: Sequence[int], capacity: int) -> Check:
-    """Compare every byte of a shard with what its commit marker says.
+    """Compare every byte of a shard with its commit marker.
 
     Args:
         path: the shard file.
         row_size: bytes of one row.
         checksums: crc32c of each row, from the commit marker.
-        capacity: rows that a full shard has.
+        capacity: rows of a full shard.
 
     Raises:
         OSError: if the file cannot be opened or read.
@@ -126,7 +127,7 @@ def _stored(checksum: int) -> bytes:
 
 
 def _index(rows: int, row_size: int, capacity: int) -> bytes:
-    """Offset and length of every inner chunk, all bits set where there is none, and a checksum."""
+    """Offset and length of every inner chunk (all bits set where there is none), and a checksum."""
     stored_size = row_size + CHECKSUM_BYTES
     entries = np.full((capacity, 2), np.iinfo(np.uint64).max, "<u8")
     entries[:rows, 0] = np.arange(rows, dtype=np.uint64) * np.uint64(stored_size)

@@ -1,4 +1,4 @@
-"""What a store directory holds: the identity of an extractor's rows, and their arrays."""
+"""The content of a store directory: the identity of its rows, and their arrays."""
 
 from __future__ import annotations
 

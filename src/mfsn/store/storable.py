@@ -1,4 +1,4 @@
-"""Whether computed rows are what a store directory holds, and their cast to what is stored."""
+"""Checking that computed rows fit a store directory, and casting them to the stored dtype."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ def storable(
 
     Args:
         spec: what the directory holds.
-        keys: one a row.
+        keys: one per row.
         arrays: array name to (rows, *shape of a row).
 
     Returns:
-        Each of the directory's arrays, not copied where it has the stored dtype already.
+        All arrays of the directory; arrays that have the stored dtype are not copied.
 
     Raises:
         RangeError: if a value is not finite, or does not fit the stored dtype.

@@ -1,4 +1,4 @@
-"""One store directory: which rows are there, and their values, never wrong ones."""
+"""One store directory: which rows are there, and reading them with a check of every byte."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Store:
 
     Args:
         root: root of the feature cache, from `mfsn.workspace.store_root`.
-        spec: identity and arrays; they name the directory below the root.
+        spec: identity and arrays; they decide the name of the directory below the root.
     """
 
     def __init__(self, root: Path, spec: StoreSpec) -> None:
@@ -44,7 +44,7 @@ class Store:
         self._refused: list[Refused] = []
 
     def committed(self) -> Index:
-        """Every row that is there, by key, as the commit markers say at this moment.
+        """All rows that are there at this moment, by key, as the commit markers say.
 
         Raises:
             StoreVersionError: if another version of mfsn wrote the directory.
@@ -57,7 +57,7 @@ class Store:
         return self._known
 
     def missing(self, keys: Sequence[str]) -> list[str]:
-        """The keys without a row at this moment, each once, in the order asked.
+        """The keys that have no row at this moment, each once, in the given order.
 
         Raises:
             StoreVersionError: if another version of mfsn wrote the directory.
@@ -86,8 +86,8 @@ class Store:
     ) -> Iterator[Writer]:
         """Open the directory for appending: locked, created if need be, leftovers removed.
 
-        Rows are there once the body ends without an exception, whole shards as soon as they are
-        full. An exception loses the rows of the shard in flight, as a kill does.
+        All rows are committed when the body ends without an exception, and whole shards as soon as
+        they are full. An exception loses the rows of the unfinished shard, as a kill does.
 
         Args:
             about: plain values for people, kept when the directory is created.
@@ -109,7 +109,7 @@ class Store:
     def read(
         self, keys: Sequence[str], arrays: Sequence[str] | None = None
     ) -> dict[str, npt.NDArray[Any]]:
-        """Read rows; every one is checked against its commit marker's checksum.
+        """Read rows; each is compared with its checksum in the commit marker.
 
         Args:
             keys: row keys, in any order, repeated or not.
@@ -119,9 +119,9 @@ class Store:
             Array name to (len(keys), *shape of a row), rows in the order of `keys`.
 
         Raises:
-            MissingRowError: if a key has no committed row, or its shard file is gone.
+            MissingRowError: if a key has no committed row, or its shard file is missing.
             DamagedRowError: if a row's bytes do not match their checksum.
-            CacheError: if an array is not one of the directory's, or it cannot be reached.
+            CacheError: if the directory has no such array, or cannot be reached.
         """
         try:
             return self._read_known(keys, arrays)
@@ -157,7 +157,7 @@ class Store:
             return {array.name: self._read(array, index, places) for array in self._chosen(arrays)}
 
     def _sound(self) -> Iterator[Marker]:
-        """The markers that count; the others are kept for `why_lost`."""
+        """The markers that count; the others are remembered for `why_lost`."""
         for found in markers.read_each(self._layout):
             if isinstance(found, Marker):
                 yield found
@@ -179,7 +179,7 @@ class Store:
         index = self._known
         places = index.places(keys)
         if (places < 0).any():
-            index = self.committed()  # not looked yet, or another process has committed since
+            index = self.committed()  # the first read, or another process has committed since
             places = index.places(keys)
         if (places < 0).any():
             gone = [key for key, place in zip(keys, places.tolist(), strict=True) if place < 0]
@@ -226,7 +226,7 @@ class Store:
 
 
 def _by_shard(index: Index, places: Places) -> Iterator[tuple[int, Places]]:
-    """Indices into `places` grouped by shard, within it in the order on disk."""
+    """Indices into `places`, grouped by shard; in each shard they are in the order on disk."""
     in_order = np.argsort(places, kind="stable")  # places count through the shards
     shard = index.shard[places[in_order]]
     for targets in np.split(in_order, np.flatnonzero(np.diff(shard)) + 1):

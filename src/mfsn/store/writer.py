@@ -1,10 +1,9 @@
-"""Appending rows: whole shards, flushed to disk, then one commit marker for all arrays.
+"""Appending rows: a whole shard is flushed to disk, then one commit marker for all its arrays.
 
-A shard is written by a thread of its own while the next one is filled. Memory holds these two
-shards and no more. So a kill costs the shard in flight and the rows that were computed since it was
-full: with an encoder on a CPU one or two, and at most another shard where rows are computed as fast
-as the disk takes them. To wait for the disk instead would leave a GPU idle during every write, to
-save less than that after a kill.
+A separate thread writes a shard while the next one is filled; memory holds these two shards. A kill
+loses the shard that is being written and the rows that were computed since. With an encoder on a
+CPU these are one or two rows; with a fast GPU at most one more shard. To lose less, the GPU would
+have to wait for the disk at every write.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ log = logging.getLogger(__name__)
 
 
 def recover(layout: Layout) -> None:
-    """Remove what a killed writer left, and commits that no longer hold; needs the lock."""
+    """Remove what a killed writer left, and commits that do not count any more; needs the lock."""
     _, refused = markers.read_all(layout)
     for marker in refused:
         markers.drop(layout, marker.shard)
@@ -55,23 +54,23 @@ def remove_leftovers(layout: Layout) -> None:
 
 
 def write_shard(layout: Layout, shard: int, keys: Sequence[str], arrays: Arrays) -> Marker:
-    """Write a shard of every array and flush it to disk; its rows are not there until committed.
+    """Write a shard of every array and flush it to disk; its rows exist once it is committed.
 
-    Needs no lock as long as nobody else writes a shard of this number: see `Writer.reserve`.
+    It needs no lock if nobody else writes a shard with this number (see `Writer.reserve`).
 
     Args:
         layout: where.
         shard: its number.
-        keys: one content key a row, from 1 to `layout.rows_per_shard`.
+        keys: one content key per row, from 1 to `layout.rows_per_shard`.
         arrays: array name to (rows, *shape of a row); floats are cast to the stored dtype.
 
     Returns:
-        What `commit` takes.
+        The marker to commit.
 
     Raises:
         RangeError: if a value is not finite, or does not fit the stored dtype.
         StorageFullError: if the disk is full.
-        CacheError: if the arrays are not those of the store, or it cannot be written.
+        CacheError: if the arrays do not fit the store, or it cannot be written.
     """
     rows = storable(layout.spec, keys, arrays)
     checksums, sizes = {}, {}
@@ -84,11 +83,11 @@ def write_shard(layout: Layout, shard: int, keys: Sequence[str], arrays: Arrays)
 
 
 def commit(layout: Layout, marker: Marker) -> None:
-    """Let the rows of a shard be there; needs the lock.
+    """Commit a shard, so that its rows exist; needs the lock.
 
     Args:
         layout: where.
-        marker: from `write_shard`; its files lie there, flushed to disk.
+        marker: from `write_shard`; the files of the shard are on disk.
 
     Raises:
         StorageFullError: if the disk is full.
@@ -100,23 +99,22 @@ def commit(layout: Layout, marker: Marker) -> None:
 
 
 def add_shard(layout: Layout, keys: Sequence[str], arrays: Arrays) -> None:
-    """Write and commit rows as one more shard; needs the lock, raises as `write_shard`.
+    """Write and commit rows as one more shard; needs the lock, and raises as `write_shard`.
 
-    Rows that stand in another shard too count in this one from now on.
+    Rows that also stand in another shard count in this one from now on.
 
     Args:
         layout: where.
-        keys: one content key a row, from 1 to `layout.rows_per_shard`.
+        keys: one content key per row, from 1 to `layout.rows_per_shard`.
         arrays: array name to (rows, *shape of a row); floats are cast to the stored dtype.
     """
     commit(layout, write_shard(layout, next_shard(layout), keys, arrays))
 
 
 class Writer:
-    """Collects rows and commits them shard by shard; made by `Store.writer`, under its lock.
+    """Collects rows and commits them shard by shard; `Store.writer` makes it under its lock.
 
-    As a context it ends with every row committed; or, after an exception, with those of the shards
-    that were full.
+    When it ends as a context, all rows are committed; after an exception only those of full shards.
 
     Args:
         layout: an existing directory without leftovers.
@@ -148,16 +146,16 @@ class Writer:
             _join(self._thread)
 
     def append(self, keys: Sequence[str], arrays: Arrays) -> None:
-        """Add rows; a key whose row is there already stays as it is.
+        """Add rows; a row whose key is there already is not written again.
 
         Args:
-            keys: one content key a row.
+            keys: one content key per row.
             arrays: array name to (rows, *shape of a row); floats are cast to the stored dtype.
 
         Raises:
             RangeError: if a value is not finite, or does not fit the stored dtype.
             StorageFullError: if the disk is full.
-            CacheError: if the arrays are not those of the store, or it cannot be written.
+            CacheError: if the arrays do not fit the store, or it cannot be written.
         """
         rows = storable(self.layout.spec, keys, arrays)
         for row, key in enumerate(keys):
@@ -170,7 +168,7 @@ class Writer:
             self._settle()
 
     def finish(self) -> None:
-        """Commit the rows that are left, as a short shard, and wait until all are.
+        """Commit the remaining rows as a short shard, and wait until all are committed.
 
         Raises:
             StorageFullError: if the disk is full.
@@ -181,25 +179,25 @@ class Writer:
         self._settle()
 
     def reserve(self) -> int:
-        """The next free number of a shard, for `write_shard` anywhere; it is not given twice."""
+        """The next free shard number, for `write_shard` in any process; it is never given twice."""
         self._next_shard += 1
         return self._next_shard - 1
 
     def commit(self, marker: Marker) -> None:
-        """Let the rows of a shard be there.
+        """Commit a shard, so that its rows exist.
 
         Args:
-            marker: from `write_shard`; its files lie in this directory, flushed to disk.
+            marker: from `write_shard`; the files of the shard are on disk in this directory.
 
         Raises:
             StorageFullError: if the disk is full.
             CacheError: if the store cannot be written.
         """
-        with self._one_commit:  # the caller's, or the thread's own
+        with self._one_commit:  # of the caller or of the thread
             commit(self.layout, marker)
 
     def _send(self) -> None:
-        """Hand the filled shard to the thread, once it has written the one before."""
+        """Give the full shard to the thread when it has written the shard before."""
         self._settle()
         full, self._filling, self._spare = self._filling, self._spare, self._filling
         self._filling.keys.clear()
@@ -209,14 +207,14 @@ class Writer:
         self.commit(write_shard(self.layout, shard, full.keys, full.rows()))
 
     def _settle(self) -> None:
-        """Wait for the shard in flight; what went wrong with it is raised here."""
+        """Wait for the shard that is being written; its errors are raised here."""
         in_flight, self._in_flight = self._in_flight, None
         if in_flight is not None:
             in_flight.result()
 
 
 class _Buffer:
-    """Rows on their way into one shard."""
+    """Rows that wait to be written as one shard."""
 
     def __init__(self, layout: Layout) -> None:
         self.keys: list[str] = []
@@ -235,7 +233,7 @@ class _Buffer:
 
 
 def _join(thread: ThreadPoolExecutor) -> None:
-    """Wait for the shard in flight even if interrupted, since the lock goes after it."""
+    """Wait for the shard that is being written, even if interrupted: the lock is released next."""
     try:
         thread.shutdown()
     except KeyboardInterrupt:

@@ -209,7 +209,7 @@ def test_a_damaged_digest_keeps_no_other_rows_from_being_repaired(
     project: Project, capsys: pytest.CaptureFixture[str], only: list[str]
 ) -> None:
     flip_a_feature(project)
-    project.outputs.digest("functionals").write_text("{")
+    project.outputs.digest("functionals").write_text("{ broken")
     status, said = run(capsys, "--repair", *only)
     assert any("mfcc.json: it names 1 row not in mfcc/" in line for line in said)
     assert "functionals.json is not a digest" in said[0]

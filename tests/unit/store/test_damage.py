@@ -268,7 +268,7 @@ def test_a_damaged_description_of_an_array_is_found_and_written_anew(
 
 def test_a_writer_mends_the_description_of_an_array(store: Store) -> None:
     path = store.path / "low/zarr.json"
-    path.write_text("{")
+    path.write_text("{ broken")
     key = SPEC.row_key("another", 0)
     with store.writer() as writer:
         writer.append([key], rows([0]))
@@ -459,7 +459,7 @@ def write_segments(path: Path, keys: list[str]) -> None:
 def test_verify_names_a_digest_that_cannot_be_read(store: Store) -> None:
     checkout = store.root.parent / "checkout"
     checkout.mkdir()
-    (checkout / "sec.json").write_text("{")
+    (checkout / "sec.json").write_text("{ broken")
     register_owner(store.root, checkout, Path("sec.json"), SPEC.directory)
     assert verify(store.root).problems[0].what == "its rows cannot be compared"
 

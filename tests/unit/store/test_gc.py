@@ -418,7 +418,7 @@ def test_a_digest_that_names_nothing_keeps_nothing_but_what_dvc_lock_names(
         fill(store, spec(coefficients), range(8))
     here.name_rows(spec(20), range(8)).write_text(content)
     plan = collect(store, here)
-    assert ["kept by age" in remark for remark in plan.remarks] == [True] * (content != NOTHING)
+    assert ["go by age" in remark for remark in plan.remarks] == [True] * (content != NOTHING)
     assert there(store, spec(20)) == keys(spec(20), range(8))
     assert there(store, spec(30)) == set()
 

@@ -5,6 +5,7 @@ What cannot be read names nothing here. A remark says so, and its rows go by age
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -77,45 +78,42 @@ class Namings:
 
     def __iter__(self) -> Iterator[Naming]:
         for name in self._away:
-            yield from self._all_of(
-                name,
-                "cannot be reached from here; if it is gone for good, run "
-                f"`mfsn cache gc --forget {name}`",
-            )
+            remedy = f"if it is gone for good, run `mfsn cache gc --forget {name}`"
+            yield from self._registered(name, f"cannot be reached from here ({remedy})")
         for name in self._checkouts:
             if _is_readable(Path(name)):
                 yield from self._of_working_tree(name)
                 yield from self._of_refs(name)
             else:
-                yield from self._all_of(name, "cannot be read by this user")
+                yield from self._registered(name, "cannot be read by this user")
 
-    def _all_of(self, checkout: str, why: str) -> Iterator[Naming]:
+    def _registered(self, checkout: str, why: str) -> Iterator[Naming]:
         """Every row of the directories that a checkout has registered."""
-        self.remarks.append(f"{checkout} {why}; until then all rows that it registered are kept")
+        self.remarks.append(f"{checkout} {why}; all rows that it registered are kept")
         for store in sorted({o.store for o in self._owners if o.checkout == checkout}):
-            keys = frozenset(committed_keys(self._root / store))
-            yield Naming(checkout, "registration", Rank.WORKING_TREE, store, keys)
+            with contextlib.suppress(CacheError):  # gc leaves such a directory alone
+                keys = frozenset(committed_keys(self._root / store))
+                yield Naming(checkout, "registration", Rank.WORKING_TREE, store, keys)
 
     def _of_working_tree(self, checkout: str) -> Iterator[Naming]:
         """Its digests, and those in its dvc.lock: DVC removes a digest while its stage runs."""
-        place = Path(checkout)
+        place, source = Path(checkout), "working tree"
         for path in digests_of(place):
-            name = path.relative_to(place).as_posix()
             try:
-                store, keys = rows_named(path, extractor_named_by(name), self._root)
+                extractor = extractor_named_by(path.relative_to(place).as_posix())
+                store, keys = rows_named(path, extractor, self._root)
+                yield Naming(checkout, source, Rank.WORKING_TREE, store, frozenset(keys))
             except (MfsnError, OSError) as error:
-                self.remarks.append(f"{error}; rows that only this file names are kept by age")
-            else:
-                yield Naming(checkout, "working tree", Rank.WORKING_TREE, store, frozenset(keys))
-        lock = place / "dvc.lock"
-        if lock.is_file():
-            yield from self._of_lock(checkout, "working tree", Rank.WORKING_TREE, lock.read_bytes())
+                self.remarks.append(f"{error}; rows that only this file names go by age")
+        with contextlib.suppress(FileNotFoundError):
+            lock = (place / "dvc.lock").read_bytes()
+            yield from self._of_lock(checkout, source, Rank.WORKING_TREE, lock)
 
     def _of_refs(self, checkout: str) -> Iterator[Naming]:
         try:
             found = locks(Path(checkout))
         except CacheError as error:
-            yield from self._all_of(checkout, f"has refs that cannot be read ({error})")
+            yield from self._registered(checkout, f"has refs that cannot be read ({error})")
             return
         for lock, refs in found.items():
             source = ", ".join(refs[:2]) + (", ..." if len(refs) > 2 else "")
@@ -125,29 +123,26 @@ class Namings:
         try:
             named = outputs_in(lock)
         except CacheError as error:
-            self.remarks.append(f"{checkout}, {source}: {error}; its rows are kept by age")
+            self.remarks.append(f"{checkout}, {source}: {error}; rows that it names go by age")
             return
         for output in named:
-            try:
-                store, keys = self._content(checkout, output)
-            except (MfsnError, OSError):
-                self._remark_once(
-                    f"{checkout}: DVC's cache lacks {output.path} of {source}, so nobody knows "
-                    "which rows it names, and they are kept by age; `dvc fetch -aT` brings it back"
-                )
-            else:
-                yield Naming(checkout, source, rank, store, keys)
+            store, keys = self._content(checkout, source, output)
+            yield Naming(checkout, source, rank, store, keys)
 
-    def _content(self, checkout: str, output: Output) -> Rows:
+    def _content(self, checkout: str, source: str, output: Output) -> Rows:
+        """The rows that a digest names; none if DVC's cache lacks it."""
         if output.md5 not in self._read:
             path = content(self._caches[checkout], output.md5)
-            store, keys = rows_named(path, output.extractor, self._root)
+            try:
+                store, keys = rows_named(path, output.extractor, self._root)
+            except (MfsnError, OSError):
+                store, keys = output.extractor, set()
+                self.remarks.append(
+                    f"{checkout}: DVC's cache lacks {output.path} of {source}. Nobody knows which "
+                    "rows it names, so these go by age; `dvc fetch -aT` brings it back"
+                )
             self._read[output.md5] = store, frozenset(keys)
         return self._read[output.md5]
-
-    def _remark_once(self, sentence: str) -> None:
-        if sentence not in self.remarks:
-            self.remarks.append(sentence)
 
 
 def _is_readable(checkout: Path) -> bool:

@@ -117,12 +117,8 @@ class DirectoryPlan:
         """Bytes of a shard that become free."""
         if shard.number in self.deleted:
             return shard.bytes
-        return self.unnamed_bytes(shard) if shard.number in self.rewritten else 0
-
-    def unnamed_bytes(self, shard: Shard) -> int:
-        """Bytes of the rows of a shard that no digest names."""
         row = sum(row_bytes(array) + CHECKSUM_BYTES for array in self.layout.spec.arrays)
-        return (shard.rows - len(shard.named)) * row
+        return (shard.rows - len(shard.named)) * row if shard.number in self.rewritten else 0
 
     @property
     def is_idle(self) -> bool:

@@ -1,1 +1,1 @@
-"""Looking after the store: verify, repair, list, explain."""
+"""Checking, repairing, listing and explaining what is in the store."""

@@ -1,4 +1,4 @@
-"""What is wrong with a store directory: every byte is compared with its commit marker."""
+"""Finding damage in a store directory: every byte is compared with the commit markers."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from mfsn.store.spec import ArraySpec
 
 @dataclass(frozen=True)
 class Damage:
-    """A shard of which some bytes are not as they were written, or some rows stand twice."""
+    """A shard with bytes that are not as they were written, or with rows that stand twice."""
 
     marker: Marker
-    """What was committed."""
+    """The commit marker of the shard."""
     rows: frozenset[int]
-    """Positions of rows that are damaged, or count in another shard."""
+    """Positions of rows that are damaged, or that count in another shard."""
     what: tuple[str, ...]
-    """One clause a fault."""
+    """A clause for each fault."""
 
     @property
     def intact(self) -> list[int]:
@@ -37,7 +37,7 @@ class Damage:
 
 @dataclass(frozen=True)
 class Findings:
-    """What `inspect` found in one store directory."""
+    """The result of `inspect` for one store directory."""
 
     shards: int
     """Committed shards that were read."""
@@ -45,17 +45,17 @@ class Findings:
     """Rows in them."""
     damages: tuple[Damage, ...]
     refused: tuple[Refused, ...]
-    """Commit markers that do not count; nothing tells which rows they stood for."""
+    """Commit markers that do not count; which rows they were for is unknown."""
     leftovers: tuple[Path, ...]
-    """Half-written files and shards without a marker, while nobody writes."""
+    """Half-written files, and shards without a marker; none while somebody writes."""
     length: int
-    """How long the arrays must be declared, so that other Zarr readers see all rows."""
+    """The length that the arrays must declare so that other Zarr readers see all rows."""
     misdescribed: tuple[ArraySpec, ...]
     """Arrays whose zarr.json is damaged, or hides rows from other Zarr readers."""
 
     @property
     def is_sound(self) -> bool:
-        """Every byte is as it was written, and nothing is left over."""
+        """Whether every byte is as it was written, and nothing is left over."""
         return not (self.damages or self.refused or self.leftovers or self.misdescribed)
 
 
@@ -64,8 +64,8 @@ def inspect(layout: Layout, name: str, is_ours: bool = False) -> Findings:
 
     Args:
         layout: the directory.
-        name: what to call it beside the progress bar.
-        is_ours: the caller holds its lock, so that nobody else is writing.
+        name: its name beside the progress bar.
+        is_ours: whether the caller holds its lock, so that nobody else is writing.
 
     Raises:
         OSError: if a file cannot be read.
@@ -88,12 +88,12 @@ def inspect(layout: Layout, name: str, is_ours: bool = False) -> Findings:
 
 
 def length_of(layout: Layout, sound: Iterable[Marker]) -> int:
-    """How long the arrays must be declared, so that other Zarr readers see all committed rows."""
+    """The length that the arrays must declare so that other Zarr readers see all rows."""
     return max((m.shard * layout.rows_per_shard + len(m.keys) for m in sound), default=0)
 
 
 def _elsewhere(sound: Iterable[Marker], readable: Iterable[Marker]) -> dict[int, frozenset[int]]:
-    """Rows of each shard that stand in another one too, which is the one that counts."""
+    """For each shard the rows that also stand in another shard and count there."""
     counts = {key: (m.shard, row) for m in sound for row, key in enumerate(m.keys)}
     return {
         m.shard: frozenset(
@@ -123,7 +123,7 @@ def _inspect_shard(layout: Layout, marker: Marker, twice: frozenset[int]) -> Dam
             what.append(f"{counted(len(damaged), 'row')} of {array.name} not as written")
         if not check.index_intact:
             what.append(f"the index of {array.name} not as written")
-    # Another process may have taken the shard out while it was read.
+    # Another process may have deleted the shard while it was read.
     is_there = layout.marker(marker.shard).is_file()
     return Damage(marker, frozenset(rows), tuple(what) if is_there else ())
 
@@ -133,6 +133,6 @@ def _leftovers(layout: Layout, is_ours: bool) -> list[Path]:
     numbers = sorted(layout.shard_numbers())
     marked = {path.stem for path in layout.commits.glob("*.json")}
     if not is_ours and lock.is_held(layout.path):
-        return []  # a writer has not left them yet
+        return []  # they belong to a writer at work
     unmarked = [number for number in numbers if layout.marker(number).stem not in marked]
     return found + [path for n in unmarked for path in layout.shards(n) if path.is_file()]

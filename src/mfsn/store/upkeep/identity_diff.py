@@ -1,4 +1,4 @@
-"""What distinguishes two identities of rows: which part changed, from what to what."""
+"""How two identities of rows differ: what changed, and from what to what."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _LONG = 20
 
 @dataclass(frozen=True)
 class Change:
-    """One part of an identity that differs."""
+    """One value in which two identities differ."""
 
     name: str
     old: str
@@ -51,13 +51,13 @@ class Neighbour:
     spec: StoreSpec
     rows: int
     committed_at: float
-    """Of its youngest shard, in seconds since the epoch; 0 without one."""
+    """Time of its newest shard in seconds since the epoch; 0 if it has none."""
     changes: tuple[Change, ...]
-    """From it to the identity that it was compared with."""
+    """The changes from it to the identity with which it was compared."""
 
 
 def changes(old: StoreSpec, new: StoreSpec) -> list[Change]:
-    """What differs between two identities of the same extractor; empty where nothing does."""
+    """The differences between two identities of the same extractor; empty if they are equal."""
     before, after = dict(_leaves(old.recipe)), dict(_leaves(new.recipe))
     found = [
         Change(_name(new.extractor, path), _shown(before, path), _shown(after, path))
@@ -70,7 +70,7 @@ def changes(old: StoreSpec, new: StoreSpec) -> list[Change]:
 
 
 def neighbours(store_root: Path, spec: StoreSpec) -> list[Neighbour]:
-    """The other store directories of an extractor: the most similar first, then the youngest.
+    """The other store directories of an extractor: the most similar first, then the newest.
 
     Raises:
         CacheError: if the store cannot be read.

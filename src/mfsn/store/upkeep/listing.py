@@ -1,4 +1,4 @@
-"""What is in the store, as `mfsn cache ls` shows it, without reading a row."""
+"""The content of the store, as `mfsn cache ls` shows it; no row is read."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ class Entry:
     arrays: tuple[ArraySpec, ...]
     rows: int
     bytes: int
-    """Of all committed shards."""
+    """Size of all committed shards."""
     users: tuple[str, ...]
-    """Checkouts with a digest that names its rows, or did before a parameter changed, sorted."""
+    """Checkouts with a digest that names its rows now, or named them at some time; sorted."""
 
     @property
     def levels(self) -> str:
-        """The arrays, those alike together: `low mid high: 149x768 float16`."""
+        """The arrays; equal ones stand together, such as `low mid high: 149x768 float16`."""
         alike: dict[str, list[str]] = {}
         for array in self.arrays:
             kind = " ".join(["x".join(map(str, array.shape)), array.dtype]).strip()
@@ -42,11 +42,11 @@ class Entry:
 
 
 def list_store(store_root: Path) -> list[Entry]:
-    """All store directories, sorted by extractor and hash; empty where there is no store.
+    """All store directories, sorted by extractor and hash; empty if there is no store.
 
     Raises:
         StoreVersionError: if another version of mfsn wrote a directory.
-        CacheError: if a directory's description is damaged.
+        CacheError: if the description of a directory is damaged.
     """
     noted = list(owners(store_root))
     with explaining(store_root):

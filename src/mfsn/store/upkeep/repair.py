@@ -1,8 +1,8 @@
-"""Mending a store directory: what is damaged goes, what is intact stays.
+"""Repairing a store directory: damaged rows are removed, intact rows stay.
 
-Kill it at any moment and no intact row is lost: the intact rows of a damaged shard are committed
-once more before the old shard goes. Rows that stand in both for a moment are told apart by
-readers, who take the younger one, and dropped from the older one by the next repair.
+It can be killed at any moment without losing an intact row: the intact rows of a damaged shard are
+committed in a new shard before the old one is deleted. Rows that stand in both count in the newer
+one, and the next repair removes them from the older one.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ from mfsn.store.writer import add_shard, recover
 
 
 def repair(layout: Layout, name: str) -> Findings:
-    """Take what is damaged out of a store directory, and remove what is left over.
+    """Remove what is damaged in a store directory, and what killed writers left.
 
     Args:
         layout: the directory.
-        name: what to call it beside the progress bar.
+        name: its name beside the progress bar.
 
     Returns:
-        What was found, and is mended now.
+        What was found, and is repaired now.
 
     Raises:
         StoreBusyError: if another process is writing there.
-        StorageFullError: if there is no room for the shards that are written anew.
+        StorageFullError: if there is no room for the new shards.
         OSError: if a file cannot be read or written.
     """
     with exclusive(layout.path):
@@ -53,14 +53,14 @@ def repair(layout: Layout, name: str) -> Findings:
 
 
 def describe_again(store_root: Path, digest: Digest) -> bool:
-    """Write the description of a digest's directory where it is damaged or missing.
+    """Write the description of the directory of a digest if it is damaged or missing.
 
-    A directory without a commit marker that was sealed for this identity is left alone: it holds
-    nothing, or was given a wrong name and may be needed under its own.
+    A directory is left alone if it has no commit marker with a seal of this identity: it holds no
+    rows, or somebody renamed it, so that its rows may be needed under its own name.
 
     Args:
         store_root: root of the feature cache.
-        digest: what the directory holds, and what it says about itself to people.
+        digest: says what the directory holds, and what its description tells people.
 
     Returns:
         Whether it was written.
@@ -77,7 +77,7 @@ def describe_again(store_root: Path, digest: Digest) -> bool:
         raise
     except CacheError:
         there = None
-    # All arrays contradict the group's description where its rows a shard were damaged.
+    # If the number of rows per shard in the group is damaged, no array agrees with the group.
     is_described = there and len(layouts.misdescribed(there, 0)) < len(digest.arrays)
     with explaining(planned.path):
         sound, _ = markers.read_all(planned)
@@ -90,7 +90,7 @@ def describe_again(store_root: Path, digest: Digest) -> bool:
 
 
 def _commit_again(layout: Layout, damage: Damage) -> None:
-    """Commit the intact rows of a shard as another one."""
+    """Commit the intact rows of a shard in a new shard."""
     keys = [damage.marker.keys[row] for row in damage.intact]
     arrays = {array.name: _read(layout, array, damage) for array in layout.spec.arrays}
     add_shard(layout, keys, arrays)

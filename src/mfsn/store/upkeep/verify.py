@@ -1,10 +1,11 @@
-"""Checking every byte of the store, and taking out what is damaged so that it is made again.
+"""Checking every byte of the store, and removing what is damaged so that it is computed again.
 
-What this finds: a flipped bit, in rows, indices, markers and descriptions; a shard that is cut off,
-zeroed, deleted, swapped with another, or left without a marker; a marker that was edited, renamed
-or brought from elsewhere; rows that stand twice; half-written files; rows that a digest names and
-nobody has. What checksums cannot tell, because whoever writes into the store can compute them too:
-a row that was replaced together with its checksum and its marker's seal. Computing rows again does
+This finds flipped bits in rows, indices, markers and descriptions; shards that were cut off,
+zeroed, deleted, swapped, or left without a marker; markers that were edited, renamed or copied from
+another place; rows that stand twice; half-written files; and rows that a digest names and the store
+lacks.
+It cannot find a row that somebody replaced together with its checksum and the seal of its marker,
+because everybody who may write into the store can compute these. Computing the rows again finds it
 (`mfsn.doctor.recompute`).
 """
 
@@ -27,7 +28,7 @@ from mfsn.store.upkeep.repair import repair
 
 @dataclass(frozen=True)
 class Problem:
-    """Something that is not as it was written."""
+    """Something in the store that is wrong."""
 
     where: str
     """A directory or file below the store root, or a digest."""
@@ -44,7 +45,7 @@ class Problem:
 
 @dataclass(frozen=True)
 class Report:
-    """What `verify` found."""
+    """The result of `verify`."""
 
     shards: int
     """Committed shards that were read."""
@@ -54,11 +55,11 @@ class Report:
 
     @property
     def is_sound(self) -> bool:
-        """Every committed row is intact, and every row that a digest names is there."""
+        """Whether every committed row is intact, and every row that a digest names is there."""
         return not self.problems
 
     def sentences(self) -> list[str]:
-        """One line a problem, with what to do, and a line of totals."""
+        """One line per problem, with what to do, and a line of totals."""
         lines = [problem.sentence() for problem in self.problems]
         read = f"{counted(self.rows, 'row')} in {counted(self.shards, 'shard')} read"
         return [*lines, f"{read}, {counted(len(self.problems), 'problem')}"]
@@ -69,12 +70,13 @@ def verify(store_root: Path, repair: bool = False, extractor: str | None = None)
 
     Args:
         store_root: root of the feature cache.
-        repair: take damaged rows out of their shards, and remove what is left over, so that the
-            next extract computes the damaged rows and no others.
-        extractor: check only the rows of this one.
+        repair: remove damaged rows from their shards, and remove what killed writers left, so that
+            the next `dvc repro` computes the damaged rows and no others.
+        extractor: check only the rows of this extractor.
 
     Returns:
-        What was found. With `repair` digests are not compared: refilling them comes first.
+        What was found. With `repair` it says nothing about rows that digests name and the store
+        lacks; see `lost_rows`.
 
     Raises:
         StoreBusyError: if `repair` has work in a directory that another process is writing to.
@@ -92,11 +94,11 @@ def verify(store_root: Path, repair: bool = False, extractor: str | None = None)
 
 
 def lost_rows(store_root: Path, extractor: str | None = None) -> Iterator[Problem]:
-    """The digests of all checkouts that name rows which are not in the store.
+    """The digests of all checkouts that name rows which the store lacks.
 
     Args:
         store_root: root of the feature cache.
-        extractor: look only at digests of this one.
+        extractor: compare only digests of this extractor.
     """
     one_of_each_digest = {owner.path: owner for owner in owners(store_root)}
     for path, owner in one_of_each_digest.items():
@@ -136,7 +138,7 @@ def _verify_directory(root: Path, path: Path, repaired: bool) -> Report:
 
 
 def _describe(layout: Layout, found: Findings) -> Iterator[tuple[str, str]]:
-    """Where something is wrong, and what."""
+    """Where something is wrong, and what is wrong."""
     name = layout.spec.directory
     for damage in found.damages:
         yield f"{name}: shard {damage.marker.shard}", ", ".join(damage.what)
@@ -144,7 +146,7 @@ def _describe(layout: Layout, found: Findings) -> Iterator[tuple[str, str]]:
         what = f"commit marker {layout.marker(marker.shard).name} does not count: {marker.reason}"
         yield name, what
     for path in found.leftovers:
-        what = "a writer that died left it without a commit marker, or the marker was deleted"
+        what = "it has no commit marker: its writer was killed, or the marker was deleted"
         yield f"{name}/{path.relative_to(layout.path).as_posix()}", what
     for array in found.misdescribed:
         what = "it does not describe the array, or hides rows from other Zarr readers"
