@@ -50,7 +50,7 @@ class DigestRows:
         Raises:
             CacheError: if the store cannot be read.
         """
-        return Store(store_root, self.digest.spec).missing(list(self.digest.rows.values()))
+        return Store(store_root, self.digest.spec).missing(self.digest.keys)
 
 
 def digest_rows(

@@ -56,6 +56,6 @@ def _told(named: DigestRows, lost: int) -> str:
     address = remote_address()
     copies = f"`mfsn cache pull` copies them from {address}, or " if address else ""
     return (
-        f"the store lacks {lost} of the {counted(len(named.digest.rows), 'row')} that "
+        f"the store lacks {lost} of the {counted(len(named.digest.keys), 'row')} that "
         f"the workspace names; {copies}`dvc repro` computes them again"
     )

@@ -83,7 +83,7 @@ def push(
         CacheError: if the store cannot be read.
     """
     store, far = Store(store_root, digest.spec), RemoteStore(remote, digest.spec)
-    named = set(digest.rows.values())
+    named = set(digest.keys)
     there = {key for bundle in far.bundles() for key in bundle.keys} & named
     wanted = named - there
     waiting = [key for key in store.committed() if key in wanted]
@@ -112,7 +112,7 @@ def pull(remote: Remote, store_root: Path, digest: Digest) -> Copied:
         StoreBusyError: if another process is writing to the same directory.
         CacheError: if the store cannot be written.
     """
-    named = list(dict.fromkeys(digest.rows.values()))
+    named = list(dict.fromkeys(digest.keys))
     store = Store(store_root, digest.spec)
     missing = store.missing(named)
     if not missing:

@@ -142,7 +142,7 @@ class PreparedCorpus:
         if not self.outputs.segments.is_file():
             return set()
         names = [path.stem for path in self._digest_paths()]
-        return {key for n in [*names, WAVEFORM] for key in self._digest(n).rows.values()}
+        return {key for n in [*names, WAVEFORM] for key in self._digest(n).keys}
 
     def neighbours(self) -> list[PreparedCorpus]:
         """Every corpus that this workspace has prepared, including this one."""

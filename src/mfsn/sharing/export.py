@@ -61,6 +61,7 @@ def export_corpus(
             f"{target} exists already; overwrite it with --force, or choose another file"
         )
     digests = corpus.digests(extractors)
+    _refuse_rows_per_fold(digests)
     for digest in digests:
         _refuse_missing(digest, store_root)
     tables = {"utterances": corpus.manifest(), "segments": corpus.segments()}
@@ -70,6 +71,15 @@ def export_corpus(
         for digest in digests:
             _write_features(file, digest, Store(store_root, digest.spec))
     return {digest.extractor: len(digest.rows) for digest in digests}
+
+
+def _refuse_rows_per_fold(digests: Sequence[Digest]) -> None:
+    per_fold = [digest.extractor for digest in digests if digest.folds]
+    if per_fold:
+        raise ExportError(
+            f"nothing was exported, since {' and '.join(per_fold)} has rows per fold, which this "
+            "file cannot hold; name other features with --extractor, or use `mfsn cache push`"
+        )
 
 
 def _refuse_missing(digest: Digest, store_root: Path) -> None:

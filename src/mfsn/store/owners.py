@@ -124,7 +124,7 @@ def rows_named(path: Path, extractor: str, store_root: Path) -> tuple[str, set[s
         table = read_table(path, SEGMENTS)
         return _directory_of(table, store_root, extractor), set(table["row_key"])
     digest = Digest.read(path)
-    return digest.store, set(digest.rows.values())
+    return digest.store, set(digest.keys)
 
 
 def register_owner(store_root: Path, checkout: Path, digest: Path, store: str) -> None:

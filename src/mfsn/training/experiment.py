@@ -137,7 +137,7 @@ class Experiment:
     @property
     def sizes(self) -> Sizes:
         """What the system reads, counted."""
-        rows = {name: len(digest.rows) for name, digest in self.digests.items()}
+        rows = {name: len(digest.ids) for name, digest in self.digests.items()}
         return Sizes(self.arrays, rows, len(self.manifest))
 
     def refuse_unlike_frames(self) -> None:
@@ -166,11 +166,11 @@ class Experiment:
                 self._refuse_heard_speakers(name, digest, fold)
         return folds
 
-    def reader(self, extractor: str) -> FeatureReader:
-        """A reader of an extractor's cached rows."""
+    def reader(self, extractor: str, fold: str | None = None) -> FeatureReader:
+        """A reader of an extractor's cached rows; `fold` counts where it has rows per fold."""
         from mfsn.store.reader import FeatureReader
 
-        return FeatureReader.open(self.outputs.digest(extractor), self.store)
+        return FeatureReader.open(self.outputs.digest(extractor), self.store, fold)
 
     @property
     def class_of(self) -> dict[str, int]:

@@ -8,6 +8,7 @@ no unit ever finds the state of other parameters.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from mfsn.config import sha256_of
@@ -27,10 +28,12 @@ def plan_units(
         result: the file that a unit writes last.
         also: what else decides the result: plain values, by unit name or for all under "".
     """
-    content = _content(experiment)
+    per_fold = any(digest.folds for digest in experiment.digests.values())
+    content_of = cache(lambda fold: _content(experiment, fold))
     units = []
     for fold, seed in ((fold, seed) for fold in experiment.folds for seed in experiment.seeds):
         own = [(also or {}).get(key) for key in ("", f"{fold.name}-seed{seed}")]
+        content = content_of(fold.name if per_fold else None)
         run = sha256_of([stage, seed, own, _decides(experiment, stage, fold, content)])[:16]
         units.append(Unit(fold, seed, run, experiment.store / "runs" / stage / run, result))
     return units
@@ -57,18 +60,24 @@ def _decides(
     }
 
 
-def _content(experiment: Experiment) -> dict[str, str]:
-    """Utterance id to a hash of its speaker, labels, segments and the keys of all its rows."""
+def _content(experiment: Experiment, fold: str | None) -> dict[str, str]:
+    """Utterance id to a hash of its speaker, labels, segments and the keys of all its rows.
+
+    Args:
+        experiment: whose utterances.
+        fold: whose rows, where an extractor has rows per fold; None where none has.
+    """
     manifest, segments, label_of = experiment.manifest, experiment.segments, experiment.label_of
     columns = ("utterance_id", "speaker", "emotion")
     about: dict[str, list[Any]] = {
         name: [name, speaker if isinstance(speaker, str) else None, emotion, label_of[name]]
         for name, speaker, emotion in zip(*(manifest[c] for c in columns), strict=True)
     }
+    rows = [digest.rows_of(fold) for digest in experiment.digests.values()]
     for name in about:
-        about[name] += [digest.rows.get(name) for digest in experiment.digests.values()]
+        about[name] += [own.get(name) for own in rows]
     columns = ("utterance_id", "segment_id", "valid_samples")
     for name, segment, valid in zip(*(segments[c] for c in columns), strict=True):
-        keys = [digest.rows.get(segment) for digest in experiment.digests.values()]
+        keys = [own.get(segment) for own in rows]
         about[name] += [segment, int(valid), *keys]
     return {name: sha256_of(values) for name, values in about.items()}

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,20 @@ def test_rows_arrive_bit_by_bit_in_an_empty_store(
         pulled = pull(remote, tmp_path / "other", digest)
         assert (pulled.copied, pulled.bytes) == (len(there), pushed.bytes)
         assert rows_of(Store(tmp_path / "other", digest.spec)) == there
+
+
+def test_rows_of_all_folds_travel(
+    prepared: Any, remote: Remote, tmp_path: Path, rows_of: ReadAll
+) -> None:
+    (digest,) = prepared.corpus.digests(["sec"])
+    names, rows = sorted(digest.rows), len({*digest.rows.values()})
+    halves = {"one": names[::2], "two": names[1::2]}
+    folds = {fold: {n: digest.rows[n] for n in own} for fold, own in halves.items()}
+    digest = replace(digest, rows={}, folds=folds)
+    assert push(remote, prepared.store_root, digest).copied == rows
+    assert pull(remote, tmp_path / "other", digest).copied == rows
+    here, there = (Store(root, digest.spec) for root in (prepared.store_root, tmp_path / "other"))
+    assert rows_of(there) == rows_of(here)
 
 
 def test_a_second_push_and_a_second_pull_copy_nothing(

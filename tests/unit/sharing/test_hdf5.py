@@ -6,6 +6,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -20,6 +21,7 @@ from mfsn import cli
 from mfsn.errors import ExportError, MissingRowError, StorageFullError
 from mfsn.sharing.export import export_corpus
 from mfsn.sharing.restore import import_corpus
+from mfsn.store.digest import Digest
 from mfsn.store.reader import FeatureReader
 from mfsn.store.store import Store
 from mfsn.store.upkeep.listing import list_store
@@ -50,6 +52,15 @@ def rewrite(file: h5py.File, name: str, values: Any, **options: Any) -> None:
     made = file.create_dataset(name, data=values, **options)
     if made.dtype.kind != "O":
         made.attrs["sha256"] = hashlib.sha256(np.asarray(made[()]).tobytes()).hexdigest()
+
+
+def test_rows_per_fold_are_not_exported_in_silence(prepared: Any, tmp_path: Path) -> None:
+    path = prepared.corpus.outputs.digest("sec")
+    digest = Digest.read(path)
+    replace(digest, rows={}, folds={"one": digest.rows}).write(path)
+    with pytest.raises(ExportError, match="since sec has rows per fold, which this file cannot"):
+        export_corpus(tmp_path / "toy.h5", prepared.corpus, prepared.store_root)
+    assert not (tmp_path / "toy.h5").exists()
 
 
 def test_plain_h5py_finds_everything_in_its_place(prepared: Any, exported: Path) -> None:

@@ -12,9 +12,11 @@ import pytest
 
 from mfsn.errors import CacheError, DamagedRowError, MissingRowError
 from mfsn.store.digest import Digest
+from mfsn.store.owners import rows_named
 from mfsn.store.reader import FeatureReader
 from mfsn.store.spec import ArraySpec, StoreSpec
 from mfsn.store.store import Store
+from mfsn.workspace import NOTHING
 
 SPEC = StoreSpec(
     "mfcc",
@@ -52,6 +54,56 @@ def test_the_bytes_do_not_depend_on_the_order_of_rows(tmp_path: Path) -> None:
     assert [line for line in lines if "#" in line] == [f'"{n}": "{ROWS[n]}"' for n in sorted(IDS)]
 
 
+FOLDS = {fold: {name: SPEC.row_key(f"{fold}{name}", 0) for name in IDS} for fold in ("two", "one")}
+
+
+def test_rows_per_fold_come_back_as_they_were(tmp_path: Path) -> None:
+    digest = Digest.of(SPEC, {}, {}, FOLDS)
+    digest.write(tmp_path / "mfcc.json")
+    again = Digest.read(tmp_path / "mfcc.json")
+    assert again == digest
+    assert again.rows_of("one") == FOLDS["one"]
+    assert again.ids == sorted(IDS)
+    assert sorted(again.keys) == sorted(key for rows in FOLDS.values() for key in rows.values())
+
+
+def test_without_folds_a_digest_has_the_fields_that_it_always_had(tmp_path: Path) -> None:
+    DIGEST.write(tmp_path / "mfcc.json")
+    content = json.loads((tmp_path / "mfcc.json").read_text())
+    assert set(content) == {"schema", "extractor", "store", "recipe", "arrays", "about", "rows"}
+    assert DIGEST.rows_of("any fold") == DIGEST.rows_of() == ROWS
+    assert (sorted(DIGEST.keys), DIGEST.ids) == (sorted(ROWS.values()), sorted(ROWS))
+
+
+def test_a_fold_that_has_no_rows_is_named() -> None:
+    digest = Digest.of(SPEC, {}, {}, FOLDS)
+    with pytest.raises(CacheError, match="mfcc has no rows for fold three, only for one, two; run"):
+        digest.rows_of("three")
+    with pytest.raises(CacheError, match=r"every fold \(one, two\), and they can only be read for"):
+        digest.rows_of()
+
+
+def test_a_reader_gives_the_rows_of_its_fold(tmp_path: Path) -> None:
+    with Store(tmp_path / "store", SPEC).writer() as writer:
+        for number, rows in enumerate(FOLDS.values()):
+            writer.append(list(rows.values()), {"mfcc": VALUES + 100 * number})
+    path = tmp_path / "mfcc.json"
+    Digest.of(SPEC, {}, {}, FOLDS).write(path)
+    for number, fold in enumerate(FOLDS):
+        reader = FeatureReader.open(path, tmp_path / "store", fold)
+        assert reader.ids == sorted(IDS)
+        found = reader.read(IDS[1:])["mfcc"]
+        np.testing.assert_array_equal(found, VALUES[1:] + 100 * number)
+    with pytest.raises(CacheError, match="can only be read for one of them"):
+        FeatureReader.open(path, tmp_path / "store")
+
+
+def test_owners_name_the_rows_of_all_folds(tmp_path: Path) -> None:
+    Digest.of(SPEC, {}, {}, FOLDS).write(tmp_path / "mfcc.json")
+    _, keys = rows_named(tmp_path / "mfcc.json", "mfcc", tmp_path / "store")
+    assert keys == {key for rows in FOLDS.values() for key in rows.values()}
+
+
 def test_a_missing_digest_names_the_command(tmp_path: Path) -> None:
     with pytest.raises(CacheError, match="is missing; run `dvc repro`"):
         Digest.read(tmp_path / "mfcc.json")
@@ -65,6 +117,8 @@ def test_a_missing_digest_names_the_command(tmp_path: Path) -> None:
         {"recipe": {"extractor": "mfcc", "version": 2}},
         {"arrays": [{"name": "mfcc", "shape": [2, 3], "dtype": "object", "dims": []}]},
         {"rows": ["a#0"]},
+        {"folds": {"one": ["a#0"]}},
+        {"folds": {"one": {"a#0": "0"}}},
         {"extractor": "../mfcc"},
     ],
 )
@@ -78,7 +132,14 @@ def test_a_digest_that_contradicts_itself_is_refused(
         Digest.read(path)
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "null", "{}", '"mfcc"', "\xff"])
+@pytest.mark.parametrize("text", ["", NOTHING])
+def test_a_digest_of_what_was_not_extracted_says_so(tmp_path: Path, text: str) -> None:
+    (tmp_path / "mfcc.json").write_text(text)
+    with pytest.raises(CacheError, match="mfcc was not extracted, because the system"):
+        Digest.read(tmp_path / "mfcc.json")
+
+
+@pytest.mark.parametrize("text", ["{{{{", "[[]]", "null", "{  }", '"mfcc"', "\xff" * 4])
 def test_a_garbled_digest_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "mfcc.json").write_text(text, encoding="latin-1")
     with pytest.raises(CacheError, match="is not a digest"):

@@ -101,7 +101,12 @@ class Situation:
             return None
         if extractor != WAVEFORM:
             digest = Digest.read(path)
-            return Named(digest.spec, digest.rows, digest.about.get("config", {}))
+            per_fold = {
+                f"{name} of fold {fold}": key
+                for fold, rows in digest.folds.items()
+                for name, key in rows.items()
+            }
+            return Named(digest.spec, {**digest.rows, **per_fold}, digest.about.get("config", {}))
         store, _ = rows_named(path, extractor, self.store)
         layout = layouts.load(self.store / store)
         table = read_table(path, SEGMENTS)[["segment_id", "row_key"]]
