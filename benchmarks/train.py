@@ -25,7 +25,6 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any, Literal
 
 import torch
@@ -37,7 +36,15 @@ from torch.utils.flop_counter import FlopCounterMode
 from mfsn import runtime
 from mfsn.encoders.loading import load_encoder
 from mfsn.models.config import ModelConfig
-from mfsn.models.inputs import Features, InputShapes
+from mfsn.models.inputs import (
+    ACOUSTIC,
+    LEVEL_DB,
+    MFCC,
+    UTTERANCE_MAX_DB,
+    Features,
+    InputShapes,
+    Source,
+)
 from mfsn.models.network import SerNetwork, build_network
 from mfsn.training.config import OptimisationConfig, SearchConfig
 from mfsn.training.data.fold_data import Part
@@ -112,11 +119,11 @@ class Bench:
             encoder.config.apply_spec_augment = False
         with torch.no_grad():
             shapes = {n: h[-1].shape[1:] for n, h in self.hidden_states(self.waves(1)).items()}
-        (sec_frames, sec_width), (tec_frames, tec_width) = shapes["sec"], shapes.get("tec", (0, 0))
-        self.shapes = InputShapes(
-            sec_frames, sec_width, tec_frames, tec_width, 300, 200, 300, 40
-        )  # fmt: skip
         self.levels = ("low", "mid", "high") if system == "mfsn" else ("high",)
+        arrays = {"sec": self.levels, "tec": ("last",)}
+        hidden = {(n, a): tuple(shape) for n, shape in shapes.items() for a in arrays[n]}
+        acoustic: dict[Source, tuple[int, ...]] = {LEVEL_DB: (300, 200), UTTERANCE_MAX_DB: ()}
+        self.shapes = InputShapes(hidden | acoustic | {MFCC: (300, 40)})
         self.rows = self.make_rows(batch * self.steps)
 
     def rounds(self, count: int) -> list[dict[str, float]]:
@@ -183,11 +190,10 @@ class Bench:
             ModelConfig(),
             self.shapes,
             CLASSES,
-            self.levels,
             pretrained=False,
         ).to(self.device)
         everything = torch.arange(self.batch * self.steps, device=self.device)
-        network.fit_scaling(*self.rows.select_spectrogram(everything))
+        network.fit_scaling(self.rows.batches([(everything, network.scaled)]))
         return network
 
     def rounded(self) -> torch.autocast:
@@ -205,28 +211,23 @@ class Bench:
         """A batch whose encoder frames come from the encoders themselves."""
         sec = hidden["sec"]
         chosen = dict(zip(self.levels[::-1], (sec[-1], sec[len(sec) // 2], sec[1]), strict=False))
-        tec = hidden["tec"][-1] if "tec" in hidden else None
-        rows_B = torch.arange(self.batch, device=self.device)
-        return replace(self.rows.features(rows_B, ()), sec=chosen, tec_BTD=tec)
+        frames = {("sec", level): rows for level, rows in chosen.items()}
+        if "tec" in hidden:
+            frames["tec", "last"] = hidden["tec"][-1]
+        features = self.rows.features(torch.arange(self.batch, device=self.device), ACOUSTIC)
+        full = {n: torch.full((self.batch,), rows.shape[1]) for n, rows in frames.items()}
+        lengths = {n: length_B.to(self.device) for n, length_B in full.items()}
+        return Features({**features.arrays, **frames}, {**features.lengths, **lengths})
 
     def make_rows(self, count: int) -> Rows:
         """As the store gives them: float16, MFCC in float32."""
-        shapes = self.shapes
-
-        def noise(*shape: int) -> Tensor:
-            return torch.randn(count, *shape, device=self.device)
-
-        sec = {n: noise(shapes.sec_frames, shapes.sec_width).half() for n in self.levels}
-        tec = noise(shapes.tec_frames, shapes.tec_width).half() if shapes.tec_width else None
-        return Rows(
-            sec=sec,
-            tec_NTD=tec,
-            spectrogram_NSF=noise(300, 200).half(),
-            utterance_max_N=torch.zeros(count, device=self.device),
-            mfcc_NMK=noise(300, 40),
-            valid_N=torch.ones(count, device=self.device),
-            device=self.device,
-        )
+        columns, lengths = {}, {}
+        for source, shape in self.shapes.shapes.items():
+            noise = torch.randn(count, *shape, device=self.device)
+            columns[source] = noise if source in (MFCC, UTTERANCE_MAX_DB) else noise.half()
+            if shape:
+                lengths[source] = torch.full((count,), shape[0], device=self.device)
+        return Rows(columns, lengths, self.device)
 
     def waves(self, count: int) -> Tensor:
         """Noise of 3 s."""
@@ -251,7 +252,7 @@ class Bench:
             if isinstance(layer, nn.LSTM):
                 width = layer.hidden_size
                 found += 2 * 8 * width * (layer.input_size + width)
-        return 3 * found * self.batch * self.shapes.mfcc_frames
+        return 3 * found * self.batch * self.shapes[MFCC][0]
 
 
 def seconds(step: Step, times: int = 1) -> float:

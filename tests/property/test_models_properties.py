@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -12,7 +13,7 @@ from torch import Tensor
 
 from mfsn.models.alexnet import average_pool
 from mfsn.models.cells import FusionCell
-from mfsn.models.masking import valid_frames
+from mfsn.models.inputs import positions_within, valid_positions
 from mfsn.models.operations import OPERATIONS, Reversed, make_operation
 from mfsn.models.spectrogram import SpectrogramScaling
 
@@ -69,7 +70,7 @@ def test_reversed_operations_swap_their_arguments(
     for name in reverse.state_dict():
         reverse.state_dict()[name].copy_(weights[_name_in_plain(name, norm=norm)])
     x, y = pair(seed, frames, 4)
-    marked = valid_frames(torch.full((2,), valid), frames, "valid")
+    marked = valid_positions(torch.full((2,), math.ceil(valid * frames)), frames)
     assert torch.equal(reverse(x, y, marked), plain(y, x, marked))
 
 
@@ -107,7 +108,7 @@ def test_attention_does_not_care_about_the_order_of_keys(
 @given(seed=seeds, frames=st.integers(1, 8), valid=st.floats(0.01, 1))
 def test_attention_stays_within_the_valid_frames(seed: int, frames: int, valid: float) -> None:
     x, y = pair(seed, frames, 3)
-    marked = valid_frames(torch.full((2,), valid), frames, "valid")
+    marked = valid_positions(torch.full((2,), math.ceil(valid * frames)), frames)
     output = make_operation("attention", 3)(x, y, marked)
     seen = y[:, : int(marked[0].sum())]
     assert (output <= seen.amax(dim=1, keepdim=True) + 1e-5).all()
@@ -115,11 +116,11 @@ def test_attention_stays_within_the_valid_frames(seed: int, frames: int, valid: 
 
 
 @pytest.mark.parametrize("frames", [149, 300, 7])
-def test_valid_frames_are_counted_as_with_whole_numbers(frames: int) -> None:
-    # A frame counts when it begins before the audio ends: exact for all shares of whole samples.
-    samples = torch.arange(1, 48_001)
-    counted = valid_frames((samples.double() / 48_000).float(), frames, "valid").sum(dim=1)
-    assert torch.equal(counted, -(-samples * frames // 48_000))
+def test_frames_count_that_begin_before_the_audio_ends(frames: int) -> None:
+    samples = np.arange(1, 48_001)
+    begins = np.arange(frames) * 48_000 / frames
+    expected = np.searchsorted(begins, samples, side="left")
+    assert positions_within(samples, 48_000, frames).tolist() == expected.tolist()
 
 
 @few
@@ -140,6 +141,7 @@ def test_scaled_levels_lie_in_the_unit_interval(seed: int, reference: str, rows:
     level = -50 + 30 * torch.randn(rows, 9, 4, generator=generator)
     loudest = 10 * torch.randn(rows, generator=generator)
     scaling = SpectrogramScaling(4, reference)  # type: ignore[arg-type]
-    scaling.fit(level, loudest, torch.rand(rows, generator=generator).clamp(min=0.01))
+    counted = torch.randint(1, 10, (rows, 1), generator=generator)
+    scaling.fit([(level, loudest, torch.arange(9) < counted)])
     scaled = scaling(100 * level, loudest)
     assert ((scaled >= 0) & (scaled <= 1)).all()

@@ -216,7 +216,7 @@ def test_average_pool_equals_adaptive_pooling(size: tuple[int, int]) -> None:
 def spectrogram_rows() -> tuple[Tensor, Tensor, Tensor]:
     generator = torch.Generator().manual_seed(5)
     level = -60 + 15 * torch.randn(4, 150, 100, generator=generator)
-    return level, level.amax(dim=(1, 2)), torch.ones(4)
+    return level, level.amax(dim=(1, 2)), torch.ones(4, 150, dtype=torch.bool)
 
 
 def test_scaling_equals_scikit_learn() -> None:
@@ -224,7 +224,7 @@ def test_scaling_equals_scikit_learn() -> None:
     relative = (level - loudest[:, None, None]).double().numpy()
     oracle = sklearn.preprocessing.MinMaxScaler(clip=True).fit(relative[:3].reshape(-1, 100))
     scaling = SpectrogramScaling(100, "utterance")
-    scaling.fit(level[:3], loudest[:3], valid[:3])
+    scaling.fit([(level[:3], loudest[:3], valid[:3])])
     expected = oracle.transform(relative[3])
     np.testing.assert_allclose(scaling(level[3:], loudest[3:])[0].numpy(), expected, atol=1e-5)
 
@@ -234,7 +234,7 @@ def test_image_equals_pil_when_shrunk_and_when_enlarged(image_px: tuple[int, int
     # PIL in floating point: the published code goes through uint8, which we do not copy.
     level, loudest, valid = spectrogram_rows()
     encoder = SpectrogramEncoder(ModelConfig(image_px=image_px, alexnet_width=0.02), 100, 4)
-    encoder.scaling.fit(level, loudest, valid)
+    encoder.scaling.fit([(level, loudest, valid)])
     image = encoder.image(level, loudest, valid)[0].numpy()
     scaled = encoder.scaling(level, loudest)[0].numpy()
     picture = PIL.Image.fromarray(scaled.T[::-1].copy())
@@ -255,9 +255,9 @@ def test_mfcc_path_equals_a_stacked_lstm() -> None:
         for name, value in layer.state_dict().items()
     }
     stacked.load_state_dict(renamed)
-    mfcc = torch.randn(2, 8, 5)
+    mfcc, whole = torch.randn(2, 8, 5), torch.ones(2, 8, dtype=torch.bool)
     unit = mfcc / torch.from_numpy(np.linalg.norm(mfcc.numpy(), axis=-1, keepdims=True))
     with torch.no_grad():
         hidden, _ = stacked(unit)
         expected = torch.relu(ours.project(hidden.reshape(2, -1)))
-        torch.testing.assert_close(ours(mfcc, torch.ones(2)), expected, rtol=1e-4, atol=1e-6)
+        torch.testing.assert_close(ours(mfcc, whole), expected, rtol=1e-4, atol=1e-6)

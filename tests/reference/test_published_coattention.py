@@ -42,6 +42,7 @@ from mfsn.features.config import EncoderConfig, MfccConfig, SpectrogramConfig
 from mfsn.features.extraction.extraction import extract
 from mfsn.features.registry import make_extractor
 from mfsn.manifest import SEGMENTS, UTTERANCES, write_table
+from mfsn.models import inputs
 from mfsn.models.config import ModelConfig
 from mfsn.models.inputs import Features
 from mfsn.models.network import SerNetwork, build_network
@@ -55,7 +56,8 @@ from mfsn.training.config import (
     SearchConfig,
     SelectionConfig,
 )
-from mfsn.training.data.fold_data import TrainingData, load_data
+from mfsn.training.data.fold_data import TrainingData
+from mfsn.training.data.loading import load_data
 from mfsn.training.experiment import Experiment
 from mfsn.training.system import get_system, parts_of
 from mfsn.workspace import Outputs
@@ -305,12 +307,16 @@ def data_of(corpus: Corpus, **model: Any) -> tuple[TrainingData, SerNetwork]:
     )
     data = load_data(experiment, "cpu")
     torch.manual_seed(1)
-    network = build_network(
-        parts_of(experiment.system), experiment.model, data.shapes, 2, data.levels
-    )
+    network = build_network(parts_of(experiment.system), experiment.model, data.shapes, 2)
     training = data.part([f"u{length}" for length in TRAINING])
-    network.fit_scaling(*data.rows.select_spectrogram(training.rows_N))
+    network.fit_scaling(data.rows.batches([(training.rows_N, network.scaled)]))
     return data, network.eval()
+
+
+def spectrogram_of(features: Features) -> tuple[Tensor, Tensor, Tensor]:
+    """Levels, the utterances' maxima and the frames that count."""
+    level = features[inputs.LEVEL_DB]
+    return level, features[inputs.UTTERANCE_MAX_DB], features.mask(inputs.LEVEL_DB)
 
 
 # Features
@@ -409,9 +415,7 @@ def test_the_picture_is_scikit_learns_and_pils(corpus: Corpus) -> None:
     spectrogram = levels.transpose(0, 2, 1)
     expected = published_pictures(spectrogram[is_training.to_numpy()], spectrogram)
     features = data.rows.features(torch.arange(len(levels)))
-    found = network.acoustic.spectrogram.image(
-        features.spectrogram_BSF, features.utterance_max_B, features.valid_B
-    )
+    found = network.acoustic.spectrogram.image(*spectrogram_of(features))
     torch.testing.assert_close(found, expected, rtol=0, atol=1e-6)
 
 
@@ -452,10 +456,8 @@ def test_the_forward_pass_is_the_published_one(sides: Sides) -> None:
     """From the same rows: the picture is ours, which another test compares."""
     own = sides.features
     with torch.no_grad():
-        picture = sides.ours.acoustic.spectrogram.image(
-            own.spectrogram_BSF, own.utterance_max_B, own.valid_B
-        )
-        expected = sides.theirs(picture, own.mfcc_BMK, own.sec["high"])
+        picture = sides.ours.acoustic.spectrogram.image(*spectrogram_of(own))
+        expected = sides.theirs(picture, own[inputs.MFCC], own["sec", "high"])
         assert apart(sides.ours(own), expected) < SAME_ROWS
 
 

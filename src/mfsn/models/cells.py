@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from mfsn.errors import ConfigError
 from mfsn.models.config import ModelConfig
-from mfsn.models.masking import keep_valid
+from mfsn.models.inputs import keep_valid
 from mfsn.models.operations import OPERATIONS, Ism, make_operation
 
 

@@ -1,57 +1,133 @@
-"""The tensors that a network reads.
+"""What a network reads: named arrays of cached rows, and how much of each row counts.
 
-Shapes: B batch, T encoder frames, D encoder width, F frequency bins, S spectrogram frames,
-M MFCC frames, K coefficients.
+Shapes: B batch, N segments, T positions along the first axis of a row (frames, or words of a text),
+D width.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
+import torch
 from torch import Tensor
 
+from mfsn.base.arrays import Int64
+from mfsn.models.config import Mask
 from mfsn.segments.config import Reading
 
+Source = tuple[str, str]
+"""Where an input comes from: an extractor and one of its arrays, such as `("sec", "mid")`."""
 
-class Slices(Protocol):
-    """Rows that are taken a slice at a time: a tensor, or what reads them from the store."""
+LEVEL_DB: Source = ("spectrogram", "level_db")
+"""Absolute level in dB, frames by bins."""
+UTTERANCE_MAX_DB: Source = ("spectrogram", "utterance_max_db")
+"""Largest level of the whole utterance in dB, one number per row."""
+MFCC: Source = ("mfcc", "mfcc")
+"""MFCC, frames by coefficients."""
+ACOUSTIC = (LEVEL_DB, UTTERANCE_MAX_DB, MFCC)
 
-    def __len__(self) -> int: ...
+LARGEST_OF: Mapping[Source, Source] = {("spectrogram", "max_db"): UTTERANCE_MAX_DB}
+"""Cached arrays of one number per row, and the input that takes their place: the largest number
+among the segments of the utterance."""
 
-    def __getitem__(self, part: slice) -> Tensor: ...
-
-
-@dataclass(frozen=True)
-class InputShapes:
-    """Sizes of a row, which fix the sizes of a network, and how rows are to be read."""
-
-    sec_frames: int
-    sec_width: int
-    tec_frames: int
-    tec_width: int
-    spectrogram_frames: int
-    spectrogram_bins: int
-    mfcc_frames: int
-    mfcc_coefficients: int
-    reading: Reading = field(default="fixed", kw_only=True)
+LENGTH = "length"
+"""An extractor whose rows vary in length, such as one of texts, has an array of this name with one
+whole number per row: how many positions of its other arrays count, from the first on. Of all other
+extractors those positions count that begin within the real audio of the segment."""
 
 
 @dataclass(frozen=True)
 class Features:
-    """A batch of cached rows, float32."""
+    """A batch of cached rows."""
 
-    sec: Mapping[str, Tensor]
-    """SEC level name ("low", "mid", "high") to [B, T, D]; empty where the system reads none."""
-    tec_BTD: Tensor | None
-    """TEC (its last level); None where the system reads none."""
-    spectrogram_BSF: Tensor
-    """Absolute level in dB, frames by bins (300 x 200)."""
-    utterance_max_B: Tensor
-    """Largest level of the whole utterance, dB."""
-    mfcc_BMK: Tensor
-    """MFCC, frames by coefficients (300 x 40)."""
-    valid_B: Tensor
-    """Share of each segment that is real audio, in (0, 1]; frame t of T is valid when
-    t < ceil(valid * T)."""
+    arrays: Mapping[Source, Tensor]
+    """Source to its rows, float32, [B, ...]."""
+    lengths: Mapping[Source, Tensor]
+    """Source to the number of positions that count in each row, int64, [B]. Sources with one number
+    per row have none."""
+
+    def __getitem__(self, source: Source) -> Tensor:
+        """The rows of a source."""
+        return self.arrays[source]
+
+    def of(self, extractor: str) -> dict[str, Tensor]:
+        """Array name to rows, for the arrays of an extractor in this batch."""
+        return {array: rows for (name, array), rows in self.arrays.items() if name == extractor}
+
+    def mask(self, source: Source, mask: Mask = "valid") -> Tensor:
+        """Mark the positions that count, bool, [B, T].
+
+        Args:
+            source: which rows.
+            mask: `none` marks every position, as the published code does.
+        """
+        return valid_positions(self.lengths[source], self.arrays[source].shape[1], mask)
+
+
+@dataclass(frozen=True)
+class InputShapes:
+    """The shapes of rows, which fix the sizes of a network, and how the rows are to be read."""
+
+    shapes: Mapping[Source, tuple[int, ...]]
+    """Source to the shape of one row. Sources that a network does not read do not matter to it."""
+    reading: Reading = "fixed"
+
+    def __getitem__(self, source: Source) -> tuple[int, ...]:
+        """The shape of one row of a source."""
+        return self.shapes[source]
+
+    def of(self, extractor: str) -> tuple[str, ...]:
+        """The arrays of an extractor, in their order; empty where there is none."""
+        return tuple(array for name, array in self.shapes if name == extractor)
+
+    def record(self) -> dict[str, Any]:
+        """Plain values for JSON, from which `parse` makes the same shapes in the same order."""
+        arrays = [[*source, list(shape)] for source, shape in self.shapes.items()]
+        return {"arrays": arrays, "reading": self.reading}
+
+    @classmethod
+    def parse(cls, record: Mapping[str, Any]) -> InputShapes:
+        """The shapes that `record` described.
+
+        Raises:
+            KeyError: if a field is missing.
+            ValueError: if an array is described in another way.
+        """
+        arrays: Sequence[Any] = record["arrays"]
+        shapes = {(extractor, array): tuple(shape) for extractor, array, shape in arrays}
+        return cls(shapes, record["reading"])
+
+
+def positions_within(audible_N: Int64, samples: int, positions: int) -> Int64:
+    """How many of the positions of a segment begin within its real audio, [N].
+
+    Position t of T counts when t < ceil(audible / samples * T). The first one always counts.
+
+    Args:
+        audible_N: samples of each segment that count as audio.
+        samples: samples of a whole segment.
+        positions: T, which divide the segment evenly.
+    """
+    counted_N: Int64 = -(-audible_N.astype(np.int64) * positions // samples)
+    return counted_N.clip(1, positions)
+
+
+def valid_positions(length_B: Tensor, positions: int, mask: Mask = "valid") -> Tensor:
+    """Mark the first positions of each row, bool, [B, T].
+
+    Args:
+        length_B: how many of each row count.
+        positions: T.
+        mask: `none` marks every position.
+    """
+    if mask == "none":
+        return torch.ones(len(length_B), positions, dtype=torch.bool, device=length_B.device)
+    return torch.arange(positions, device=length_B.device) < length_B[:, None]
+
+
+def keep_valid(x_BTD: Tensor, valid_BT: Tensor) -> Tensor:
+    """Set every position that is not marked to zero, whatever it holds (NaN included)."""
+    return torch.where(valid_BT[:, :, None], x_BTD, 0.0)

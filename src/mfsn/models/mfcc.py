@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize
 
 from mfsn.models.config import ModelConfig
-from mfsn.models.masking import keep_valid, valid_frames
+from mfsn.models.inputs import keep_valid
 
 
 class MfccEncoder(nn.Module):
@@ -26,7 +26,6 @@ class MfccEncoder(nn.Module):
             outputs: E.
         """
         super().__init__()
-        self.mask = config.mask
         both = 2 * config.mfcc_hidden
         inputs = [coefficients] + [both] * (config.mfcc_layers - 1)
         # One module a layer, and nn.Dropout between: the dropout inside a stacked nn.LSTM keeps a
@@ -39,17 +38,16 @@ class MfccEncoder(nn.Module):
         self.dropout = nn.Dropout(config.dropout)
         self.project = nn.Linear(frames * both, outputs)
 
-    def forward(self, mfcc_BMK: Tensor, valid_B: Tensor) -> Tensor:
+    def forward(self, mfcc_BMK: Tensor, valid_BM: Tensor) -> Tensor:
         """h_m, [B, E].
 
-        With `mask: valid` frames of padding are zero at the input and at the output of the BiLSTM;
-        its backward direction still starts at the last frame.
+        Frames that do not count are zero at the input and at the output of the BiLSTM. Its backward
+        direction still starts at the last frame.
 
         Args:
             mfcc_BMK: frames by coefficients.
-            valid_B: share of each segment that is real audio, in (0, 1].
+            valid_BM: bool, the frames that count.
         """
-        valid_BM = valid_frames(valid_B, mfcc_BMK.shape[1], self.mask)
         hidden_BMN = normalize(keep_valid(mfcc_BMK, valid_BM), dim=-1)
         for depth, lstm in enumerate(self.layers):
             hidden_BMN, _ = lstm(self.between(hidden_BMN) if depth else hidden_BMN)

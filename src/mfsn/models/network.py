@@ -15,27 +15,36 @@ coattention), C classes (or dimensions).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor, nn
 
 from mfsn.errors import ConfigError
 from mfsn.models.alexnet import load_imagenet
+from mfsn.models.base import Network
 from mfsn.models.cells import Fusion, FusionCell
 from mfsn.models.config import ModelConfig, NetworkParts
 from mfsn.models.frames import refuse_unlike_frames
-from mfsn.models.inputs import Features, InputShapes, Slices
-from mfsn.models.parts import (
-    AcousticPart,
-    OneEncoderPart,
-    TwoEncoderPart,
+from mfsn.models.inputs import (
+    ACOUSTIC,
+    LEVEL_DB,
+    UTTERANCE_MAX_DB,
+    Features,
+    InputShapes,
+    Source,
 )
+from mfsn.models.parts import AcousticPart, OneEncoderPart, TwoEncoderPart, last_of
 from mfsn.models.readout import Posteriors, Readout, Values
 
+ACOUSTIC_LEVEL = "acoustic"
+"""Stands where other networks name the SEC level, if a network reads no SEC."""
 
-class SerNetwork(nn.Module):
+
+class SerNetwork(Network):
     """Speech emotion recognition from cached features; made by `build_network`."""
+
+    scaled = (LEVEL_DB, UTTERANCE_MAX_DB)
 
     def __init__(
         self,
@@ -50,9 +59,17 @@ class SerNetwork(nn.Module):
         self.encoders = encoders
         self.head = head
         self.choice_levels = tuple(choice_levels)
-        """SEC levels to draw from and to evaluate with; one where there is no choice."""
         self.readout = readout
-        """What the outputs mean; below they are called logits."""
+
+    def reads(self, level: str | None = None) -> tuple[Source, ...]:
+        """Spectrogram and MFCC, and what co-attention and the Fusion Cells read of the encoders.
+
+        Args:
+            level: the SEC level that adjusts TEC; None for all of `choice_levels`.
+        """
+        if self.encoders is None:
+            return ACOUSTIC
+        return ACOUSTIC + self.encoders.reads(self.choice_levels if level is None else (level,))
 
     def forward(self, features: Features, level: str | None = None) -> Tensor:
         """Logits, [B, C].
@@ -100,11 +117,6 @@ class SerNetwork(nn.Module):
         alphas = [cell.alpha_O for cell in self.cells]
         return [alpha for alpha in alphas if isinstance(alpha, nn.Parameter)]
 
-    def weight_parameters(self) -> list[nn.Parameter]:
-        """All parameters but the alphas."""
-        alphas = {id(alpha) for alpha in self.architecture_parameters()}
-        return [parameter for parameter in self.parameters() if id(parameter) not in alphas]
-
     def operation_weights(self) -> list[list[float]]:
         """softmax(alpha) of each cell, in the order of `OPERATIONS`."""
         return [cell.weights() for cell in self.cells]
@@ -140,20 +152,29 @@ class SerNetwork(nn.Module):
                 "(params.yaml: model.cells); run `dvc repro` to search again"
             )
 
-    def fit_scaling(
-        self, spectrogram_BSF: Slices, utterance_max_B: Tensor, valid_B: Tensor
-    ) -> None:
-        """Set the spectrogram's scaling from training rows; see `SpectrogramScaling.fit`.
+    def fit_scaling(self, batches: Iterable[Features]) -> None:
+        """Set the scaling of the spectrogram; see `SpectrogramScaling.fit`.
 
         Raises:
             TrainingError: if there is no row, or a level is not a finite number.
         """
-        self.acoustic.spectrogram.scaling.fit(spectrogram_BSF, utterance_max_B, valid_B)
+        self.acoustic.spectrogram.scaling.fit(
+            (rows[LEVEL_DB], rows[UTTERANCE_MAX_DB], rows.mask(LEVEL_DB)) for rows in batches
+        )
 
 
-def choice_levels(parts: NetworkParts, levels: Sequence[str]) -> tuple[str, ...]:
-    """SEC levels that a network draws from and is evaluated with: one where there is no choice."""
-    return tuple(levels if parts.fused else levels[-1:])
+def choice_levels(parts: NetworkParts, shapes: InputShapes) -> tuple[str, ...]:
+    """SEC levels that a network draws from and is evaluated with: one where there is no choice.
+
+    Raises:
+        ConfigError: if the network reads SEC and there is no level.
+    """
+    if not parts.encoders:
+        return (ACOUSTIC_LEVEL,)
+    levels = shapes.of("sec")
+    if not levels:
+        raise ConfigError("there is no SEC level (params.yaml: sec.levels); name at least one")
+    return levels if parts.fused else levels[-1:]
 
 
 def build_network(
@@ -161,7 +182,6 @@ def build_network(
     config: ModelConfig,
     shapes: InputShapes,
     classes: int,
-    levels: Sequence[str],
     *,
     dimensions: int = 0,
     alpha_init_std: float = 1e-3,
@@ -176,9 +196,9 @@ def build_network(
     Args:
         parts: which parts it has.
         config: sizes and readings.
-        shapes: sizes of the cached rows; those that the network does not read do not matter.
+        shapes: of the cached rows. The arrays of SEC are its levels, of which the last is S_N; of
+            TEC the last array is read. What the network does not read does not matter.
         classes: C.
-        levels: SEC level names; the last is S_N.
         dimensions: number of values to predict instead of classes; 0 predicts classes.
         alpha_init_std: standard deviation of alpha at the start.
         pretrained: whether to load what `alexnet_weights` asks for; False where a checkpoint
@@ -189,38 +209,38 @@ def build_network(
             or ImageNet weights are asked for at another width than 1.
         ModelLoadError: if ImageNet weights cannot be loaded.
     """
-    if not levels:
-        raise ConfigError("there is no SEC level (params.yaml: sec.levels); name at least one")
-    refuse_unlike_frames(parts, config, {"sec": shapes.sec_frames, "tec": shapes.tec_frames})
+    levels = choice_levels(parts, shapes)
+    frames = {str(name): shapes[last_of(name, shapes)][0] for name in parts.encoders}
+    refuse_unlike_frames(parts, config, frames)
     streams = len(parts.encoders)
     outputs = (1 if streams == 1 else 2) * config.projection
     acoustic = AcousticPart(config, shapes, outputs)
     if pretrained and config.alexnet_weights == "imagenet":
         load_imagenet(acoustic.spectrogram.alexnet)
-    encoders = _encoders(parts, config, shapes, levels[-1], alpha_init_std)
+    encoders = _encoders(parts, config, shapes, alpha_init_std)
     hidden = 2 * outputs + streams * config.projection
     head = _head(hidden, config, dimensions or classes)
     readout = Values(dimensions) if dimensions else Posteriors()
-    return SerNetwork(acoustic, encoders, head, choice_levels(parts, levels), readout)
+    return SerNetwork(acoustic, encoders, head, levels, readout)
 
 
 def _encoders(
     parts: NetworkParts,
     config: ModelConfig,
     shapes: InputShapes,
-    last_level: str,
     alpha_init_std: float,
 ) -> OneEncoderPart | TwoEncoderPart | None:
     if not parts.encoders:
         return None
     if len(parts.encoders) == 1:
-        return OneEncoderPart(config, shapes, last_level)
+        return OneEncoderPart(config, shapes)
     fusion = _fusion(config, shapes, alpha_init_std) if parts.fused else None
-    return TwoEncoderPart(config, shapes, last_level, fusion)
+    return TwoEncoderPart(config, shapes, fusion)
 
 
 def _fusion(config: ModelConfig, shapes: InputShapes, alpha_init_std: float) -> Fusion:
-    return Fusion(config, shapes.tec_width, shapes.sec_width, alpha_init_std)
+    tec_width, sec_width = (shapes[last_of(name, shapes)][1] for name in ("tec", "sec"))
+    return Fusion(config, tec_width, sec_width, alpha_init_std)
 
 
 def _head(inputs: int, config: ModelConfig, classes: int) -> nn.Module:

@@ -10,6 +10,7 @@ Shapes: B batch, S spectrogram frames, F frequency bins, H and W image height an
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import Literal
 
 import torch
@@ -18,15 +19,16 @@ from torch import Tensor, nn
 from mfsn.errors import TrainingError
 from mfsn.models.alexnet import AlexNetFeatures
 from mfsn.models.config import ModelConfig
-from mfsn.models.inputs import Slices
-from mfsn.models.masking import keep_valid, valid_frames
+from mfsn.models.inputs import keep_valid
 from mfsn.models.picture import resized, resized_bytes
 from mfsn.segments.config import Reading
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
-FIT_ROWS = 256
-"""Rows looked at together when fitting, so that a corpus needs no second copy of itself."""
+
+Levels = tuple[Tensor, Tensor, Tensor]
+"""Rows of a spectrogram in absolute dB, [B, S, F]; the largest level of each row's utterance in dB,
+[B]; the frames of real audio, bool, [B, S]."""
 
 
 class SpectrogramScaling(nn.Module):
@@ -51,27 +53,22 @@ class SpectrogramScaling(nn.Module):
         self.register_buffer("low_F", torch.full((bins,), math.nan))
         self.register_buffer("high_F", torch.full((bins,), math.nan))
 
-    def fit(self, level_BSF: Slices, utterance_max_B: Tensor, valid_B: Tensor) -> None:
+    def fit(self, batches: Iterable[Levels]) -> None:
         """Take the smallest and largest level of each bin over all frames of real audio.
 
         Padding never counts, whatever `model.mask` says: its level is no level of speech.
 
         Args:
-            level_BSF: training rows, absolute dB; on any device.
-            utterance_max_B: largest level of each row's utterance, dB.
-            valid_B: share of each row that is real audio, in (0, 1].
+            batches: the training rows, some at a time, so that a corpus needs no second copy.
 
         Raises:
             TrainingError: if there is no row, or a level is not a finite number.
         """
-        if not len(level_BSF):
+        found = [self._bounds(*batch) for batch in batches]
+        if not found:
             raise TrainingError("the spectrogram scaling has no training rows; check the protocol")
-        low_F = torch.full_like(self.low_F, math.inf)
-        high_F = torch.full_like(self.high_F, -math.inf)
-        for start in range(0, len(level_BSF), FIT_ROWS):
-            rows = slice(start, start + FIT_ROWS)
-            low, high = self._bounds(level_BSF[rows], utterance_max_B[rows], valid_B[rows])
-            low_F, high_F = low_F.minimum(low.to(low_F)), high_F.maximum(high.to(high_F))
+        low_F = torch.stack([low_F for low_F, _ in found]).amin(dim=0)
+        high_F = torch.stack([high_F for _, high_F in found]).amax(dim=0)
         if not (low_F.isfinite() & high_F.isfinite()).all():
             raise TrainingError(
                 "a training row of the spectrogram holds a value that is not finite; run "
@@ -90,10 +87,10 @@ class SpectrogramScaling(nn.Module):
         return torch.where(span_F > 0, span_F, 1.0)
 
     def _bounds(
-        self, level_BSF: Tensor, utterance_max_B: Tensor, valid_B: Tensor
+        self, level_BSF: Tensor, utterance_max_B: Tensor, valid_BS: Tensor
     ) -> tuple[Tensor, Tensor]:
         level_BSF = self._refer(level_BSF, utterance_max_B)
-        speech_BS1 = valid_frames(valid_B, level_BSF.shape[1], "valid")[:, :, None]
+        speech_BS1 = valid_BS[:, :, None]
         low_F = torch.where(speech_BS1, level_BSF, math.inf).amin(dim=(0, 1))
         return low_F, torch.where(speech_BS1, level_BSF, -math.inf).amax(dim=(0, 1))
 
@@ -135,7 +132,6 @@ class SpectrogramEncoder(nn.Module):
             reading: of the rows; as_published makes pictures of 8 bits of them.
         """
         super().__init__()
-        self.mask = config.mask
         self.image_px = config.image_px
         as_published = reading == "as_published"
         scaling = PublishedScaling if as_published else SpectrogramScaling
@@ -147,26 +143,25 @@ class SpectrogramEncoder(nn.Module):
         for name, values in (("mean_3HW", IMAGENET_MEAN), ("std_3HW", IMAGENET_STD)):
             self.register_buffer(name, torch.tensor(values)[:, None, None], persistent=False)
 
-    def image(self, level_BSF: Tensor, utterance_max_B: Tensor, valid_B: Tensor) -> Tensor:
+    def image(self, level_BSF: Tensor, utterance_max_B: Tensor, valid_BS: Tensor) -> Tensor:
         """The picture that AlexNet sees, [B, 3, H, W].
 
-        Low frequencies lie at the bottom, time runs to the right, frames of padding are black
-        (`mask: valid`), and the three channels are one picture with ImageNet's mean and standard
-        deviation. Arguments as in `forward`.
+        Low frequencies lie at the bottom, time runs to the right, and frames that do not count are
+        black. The three channels are one picture with ImageNet's mean and standard deviation.
+        Arguments as in `forward`.
         """
         scaled_BSF = self.scaling(level_BSF, utterance_max_B)
-        valid_BS = valid_frames(valid_B, level_BSF.shape[1], self.mask)
         upright_B1FS = keep_valid(scaled_BSF, valid_BS).transpose(1, 2).flip(1)[:, None]
         image_B1HW = self.resize(upright_B1FS, self.image_px)
         return (image_B1HW - self.mean_3HW) / self.std_3HW
 
-    def forward(self, level_BSF: Tensor, utterance_max_B: Tensor, valid_B: Tensor) -> Tensor:
+    def forward(self, level_BSF: Tensor, utterance_max_B: Tensor, valid_BS: Tensor) -> Tensor:
         """h_s, [B, E].
 
         Args:
             level_BSF: absolute dB, frames by bins.
             utterance_max_B: largest level of each row's utterance, dB.
-            valid_B: share of each segment that is real audio, in (0, 1].
+            valid_BS: bool, the frames that count.
         """
-        features_BN66 = self.alexnet(self.image(level_BSF, utterance_max_B, valid_B))
+        features_BN66 = self.alexnet(self.image(level_BSF, utterance_max_B, valid_BS))
         return torch.relu(self.project(self.dropout(features_BN66.flatten(1))))

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
-from mfsn.models.network import SerNetwork
+from mfsn.models.base import Network
 from mfsn.runs import checkpoint
 from mfsn.store.messages import unreachable
 from mfsn.training.config import OptimisationConfig, Rule, SearchConfig, SelectionConfig
@@ -24,6 +24,9 @@ from mfsn.training.selection import Choice, choose, finished
 
 log = logging.getLogger(__name__)
 
+SCALING_ROWS = 256
+"""Segments looked at together when inputs are scaled."""
+
 
 @dataclass(frozen=True)
 class Task:
@@ -33,16 +36,16 @@ class Task:
     """Fold and seed, for messages."""
     seed: int
     """Of the network's weights, of dropout, batches and levels."""
-    make_network: Callable[[], SerNetwork]
+    make_network: Callable[[], Network]
     """Makes it from torch's global generator, which `fit` seeds."""
     levels: tuple[str, ...]
-    """SEC levels to draw from and to choose from."""
+    """Levels to draw from and to choose from."""
     train: Part
     """Trains the weights and, where `alpha` is None, alpha."""
     alpha: Part | None
     """Trains alpha (bilevel)."""
     scaling: Part
-    """All training data, from which the scaling of the spectrogram and of values is taken."""
+    """All training data, from which the scaling of inputs and of labels is taken."""
     dev: Part | None
     test: Part | None
     """None unless oracle_test is asked for: test data is then not even looked at."""
@@ -94,7 +97,8 @@ class _Training:
         self._task, self._rows, self._device, self._folder = task, rows, device, folder
         torch.manual_seed(task.seed)
         self._network = task.make_network().to(device)
-        self._network.fit_scaling(*rows.select_spectrogram(task.scaling.rows_N))
+        parts = torch.split(task.scaling.rows_N, SCALING_ROWS)
+        self._network.fit_scaling(rows.batches((part_N, self._network.scaled) for part_N in parts))
         self._network.readout.fit(task.scaling.labels_U)
         self._solver = Solver(
             self._network, rows, task.levels,

@@ -55,13 +55,13 @@ def make_network(
 
     Args:
         experiment: system, sizes and classes.
-        data: shapes and levels.
+        data: says the shapes of its inputs.
         fix: fixes its architecture; by default alpha is searched.
         pretrained: as in `build_network`; False where weights are loaded next.
     """
     network = build_network(
         parts_of(experiment.system), experiment.model, data.shapes, len(experiment.labels.classes),
-        data.levels, dimensions=len(experiment.labels.rated),
+        dimensions=len(experiment.labels.rated),
         alpha_init_std=experiment.search.alpha_init_std, pretrained=pretrained,
     )  # fmt: skip
     if fix is not None:
@@ -96,7 +96,7 @@ def train_on_fold(
         ConfigError: if last_epoch is to be evaluated at a level that is not there.
     """
     if levels is None:
-        levels = choice_levels(parts_of(experiment.system), data.levels)
+        levels = choice_levels(parts_of(experiment.system), data.shapes)
     work = unit.folder / WORK / "selection"
     task = _task(unit, experiment, data, fix, tuple(levels))
     fitted = fit(task, corrupted_rows(unit, experiment, data), data.device, work)

@@ -21,9 +21,9 @@ import torch
 from torch import Tensor
 
 from mfsn.errors import TrainingError
+from mfsn.models.base import Network
 from mfsn.models.cells import choose
 from mfsn.models.inputs import Features
-from mfsn.models.network import SerNetwork
 from mfsn.models.readout import Values
 from mfsn.training.config import OptimisationConfig, SearchConfig
 from mfsn.training.data.fold_data import Part
@@ -70,7 +70,7 @@ class Solver:
 
     def __init__(
         self,
-        network: SerNetwork,
+        network: Network,
         rows: Rows,
         levels: Sequence[str],
         *,
@@ -81,7 +81,6 @@ class Solver:
         self._network = network
         self._rows = rows
         self._levels = tuple(levels)
-        self._always_read = list(rows.sec)[-1:]
         self._optimisation = optimisation
         self._rounds = optimisation.precision == "bfloat16"
         self._generator = torch.Generator().manual_seed(seed)
@@ -105,9 +104,7 @@ class Solver:
         self._network.train()
         total, segments = torch.zeros((), device=part.rows_N.device), 0
         steps = list(self._plan(part, alpha_part))
-        wanted = [
-            (step.part.rows_N[step.batch], {step.level, *self._always_read}) for step in steps
-        ]
+        wanted = [(step.part.rows_N[step.batch], self._network.reads(step.level)) for step in steps]
         for step, features in zip(steps, self._rows.batches(wanted), strict=True):
             loss = self._update(step, features)
             if step.part is part:
@@ -140,7 +137,8 @@ class Solver:
         return _Step(part, batch, choose(self._levels, self._generator), optimisers)
 
     def _update(self, step: _Step, features: Features) -> Tensor:
-        with torch.autocast(features.valid_B.device.type, torch.bfloat16, self._rounds):
+        device = torch.device(self._rows.device).type
+        with torch.autocast(device, torch.bfloat16, self._rounds):
             logits_BC: Tensor = self._network(features, step.level).float()
         labels_B = step.part.segment_labels[step.batch]
         weights_C = self._class_weights(step.part, logits_BC)
@@ -175,7 +173,7 @@ class Solver:
 
 
 @torch.no_grad()
-def outputs_per_level(network: SerNetwork, rows: Rows, rows_N: Tensor) -> dict[str, Tensor]:
+def outputs_per_level(network: Network, rows: Rows, rows_N: Tensor) -> dict[str, Tensor]:
     """Each level's outputs for segments, before the readout: float64 [N, C] on the CPU.
 
     Args:
@@ -184,7 +182,7 @@ def outputs_per_level(network: SerNetwork, rows: Rows, rows_N: Tensor) -> dict[s
         rows_N: indices of the segments.
     """
     network.eval()
-    requests = [(batch, None) for batch in torch.split(rows_N, EVALUATION_ROWS)]
+    requests = [(batch, network.reads()) for batch in torch.split(rows_N, EVALUATION_ROWS)]
     batches = [network.logits_per_level(features) for features in rows.batches(requests)]
     return {
         level: torch.cat([logits[level] for logits in batches]).cpu().double()
@@ -192,7 +190,7 @@ def outputs_per_level(network: SerNetwork, rows: Rows, rows_N: Tensor) -> dict[s
     }
 
 
-def read_out(network: SerNetwork, rows: Rows, rows_N: Tensor) -> dict[str, Tensor]:
+def read_out(network: Network, rows: Rows, rows_N: Tensor) -> dict[str, Tensor]:
     """What each level predicts for segments: log-posteriors, or values in the labels' unit.
 
     float64 [N, C] on the CPU. Arguments as in `outputs_per_level`.
@@ -202,7 +200,7 @@ def read_out(network: SerNetwork, rows: Rows, rows_N: Tensor) -> dict[str, Tenso
 
 
 def evaluate(
-    network: SerNetwork, rows: Rows, part: Part, levels: Sequence[str], where: str
+    network: Network, rows: Rows, part: Part, levels: Sequence[str], where: str
 ) -> dict[str, dict[str, float]]:
     """Score utterances at each level: "loss" (of segments), and what `mfsn.training.scoring` gives.
 
@@ -222,7 +220,7 @@ def evaluate(
     }
 
 
-def _score(network: SerNetwork, outputs_NC: Tensor, part: Part, where: str) -> dict[str, float]:
+def _score(network: Network, outputs_NC: Tensor, part: Part, where: str) -> dict[str, float]:
     require_finite(outputs_NC, where)
     labels_U, utterance_N = part.labels_U.cpu(), part.utterance_N.cpu()
     score = score_dimensions if isinstance(network.readout, Values) else score_classes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,7 @@ def load_network(folder: Path) -> SavedNetwork:
             see `mfsn.systems.linear.model.LinearModel.load`.
 
     Raises:
-        TrainingError: if model.json is missing or the weights do not fit it.
+        TrainingError: if model.json is missing or of another version, or the weights do not fit it.
     """
     if not (folder / MODEL).is_file():
         raise TrainingError(f"{folder} holds no trained model; run `dvc repro` to train one")
@@ -45,9 +46,8 @@ def load_network(folder: Path) -> SavedNetwork:
     network = build_network(
         parts_of(get_system(record["system"])),
         ModelConfig.parse(record["model"], where=str(folder / MODEL)),
-        InputShapes(**record["shapes"]),
+        _shapes(record, folder),
         len(record["classes"]),
-        record["levels"],
         dimensions=len(record.get("dimensions", ())),
         pretrained=False,
     )
@@ -55,3 +55,12 @@ def load_network(folder: Path) -> SavedNetwork:
         network.derive(record["operations"])
     load_weights(folder / WEIGHTS, network)
     return SavedNetwork(network.eval(), record["level"], tuple(record["classes"]), record)
+
+
+def _shapes(record: Mapping[str, Any], folder: Path) -> InputShapes:
+    try:
+        return InputShapes.parse(record["shapes"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise TrainingError(
+            f"{folder / MODEL} is of another version of mfsn; run `dvc repro` to train again"
+        ) from error

@@ -19,7 +19,7 @@ from mfsn.features.config import EncoderConfig
 from mfsn.features.extractors.encoder import EncoderExtractor, SecExtractor
 from mfsn.features.pooling import mean_over_valid
 from mfsn.features.registry import remake_extractor
-from mfsn.models.masking import valid_frames
+from mfsn.models.inputs import positions_within
 
 MakeCheckpoint = Callable[..., Path]
 Waves = npt.NDArray[np.float32]
@@ -69,8 +69,8 @@ def test_what_lies_in_the_padding_does_not_reach_the_mean() -> None:
 def test_valid_frames_are_those_of_the_networks(valid: int, frames: int, samples: int) -> None:
     valid = min(valid, samples)
     hidden = torch.arange(frames).float()[None, :, None]
-    share = torch.tensor([np.float32(valid / samples)])
-    own = hidden[0, valid_frames(share, frames, "valid")[0]].mean()
+    (count,) = positions_within(np.array([valid]), samples, frames)
+    own = hidden[0, :count].mean()
     assert torch.allclose(mean_over_valid(hidden, np.array([valid]), samples)[0, 0, 0], own)
 
 

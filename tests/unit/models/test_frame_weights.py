@@ -11,13 +11,22 @@ from torch import Tensor
 
 from mfsn.errors import ConfigError
 from mfsn.models.config import ModelConfig
-from mfsn.models.inputs import Features, InputShapes
+from mfsn.models.inputs import ACOUSTIC, LEVEL_DB, MFCC, UTTERANCE_MAX_DB, Features, InputShapes
 from mfsn.models.network import SerNetwork, build_network
 from mfsn.training.system import get_system, parts_of
 
 B, T, S, M = 3, 8, 20, 10
-SHAPES = InputShapes(T, 6, T, 6, S, 12, M, 5)
-LEVELS = ("low", "high")
+HIGH, TEC = ("sec", "high"), ("tec", "last")
+SHAPES = InputShapes(
+    {
+        ("sec", "low"): (T, 6),
+        HIGH: (T, 6),
+        TEC: (T, 6),
+        LEVEL_DB: (S, 12),
+        UTTERANCE_MAX_DB: (),
+        MFCC: (M, 5),
+    }
+)
 
 
 def made(system: Any, **values: Any) -> SerNetwork:
@@ -25,10 +34,9 @@ def made(system: Any, **values: Any) -> SerNetwork:
     small = {"projection": 8, "hidden": 8, "alexnet_width": 0.05, "image_px": [63, 64]}
     config = ModelConfig.parse({**small, "mfcc_hidden": 4, **values}, where="test")
     network = build_network(
-        parts_of(get_system(system)), config, SHAPES, 4, LEVELS, pretrained=False
+        parts_of(get_system(system)), config, SHAPES, 4, pretrained=False
     ).eval()
-    features = batch()
-    network.fit_scaling(features.spectrogram_BSF, features.utterance_max_B, features.valid_B)
+    network.fit_scaling([batch()])
     return network
 
 
@@ -38,14 +46,10 @@ def batch() -> Features:
     def noise(*shape: int) -> Tensor:
         return torch.randn(B, *shape, generator=generator)
 
-    return Features(
-        sec={level: noise(T, 6) for level in LEVELS},
-        tec_BTD=noise(T, 6),
-        spectrogram_BSF=-60 + 10 * noise(S, 12),
-        utterance_max_B=torch.zeros(B),
-        mfcc_BMK=noise(M, 5),
-        valid_B=torch.ones(B),
-    )
+    arrays = {source: noise(*shape) for source, shape in SHAPES.shapes.items()}
+    arrays[LEVEL_DB] = -60 + 10 * arrays[LEVEL_DB]
+    whole = {n: torch.full((B,), shape[0]) for n, shape in SHAPES.shapes.items() if shape}
+    return Features(arrays, whole)
 
 
 @pytest.mark.parametrize(
@@ -66,7 +70,7 @@ def test_the_weights_are_those_that_frames_are_summed_with(
     weights = network.frame_weights(features)
     assert list(weights) == streams
     coattention: Any = network.encoders.coattention  # type: ignore[union-attr]
-    inputs = {"sec": features.sec["high"], "tec": features.tec_BTD}
+    inputs = {"sec": features[HIGH], "tec": features[TEC]}
     seen: dict[str, Tensor] = {}
     for name, weights_BT in weights.items():
         assert weights_BT.shape == (B, T)
@@ -77,8 +81,7 @@ def test_the_weights_are_those_that_frames_are_summed_with(
         )
     network(features)
     if system != "mfsn":  # whose TEC stream sums fused frames
-        assert features.tec_BTD is not None
-        inputs["both"] = torch.cat([features.sec["high"], features.tec_BTD], dim=2)
+        inputs["both"] = torch.cat([features[HIGH], features[TEC]], dim=2)
         for name, weights_BT in weights.items():
             frames_BTD = inputs[name]
             assert frames_BTD is not None
@@ -89,7 +92,7 @@ def test_the_weights_are_those_that_frames_are_summed_with(
 @torch.no_grad()
 def test_sec_and_tec_do_not_make_weights() -> None:
     network, features = made("mfsn"), batch()
-    without = dataclasses.replace(features, sec={}, tec_BTD=None)
+    without = dataclasses.replace(features, arrays={n: features[n] for n in ACOUSTIC})
     weights, others = network.frame_weights(features), network.frame_weights(without)
     assert all(torch.equal(weights[name], others[name]) for name in weights)
 

@@ -13,23 +13,24 @@ from torch import Tensor, nn
 from mfsn.errors import ConfigError, TrainingError
 from mfsn.models.coattention import DualStreamCoAttention, JointStreamCoAttention
 from mfsn.models.config import ModelConfig, NetworkParts
-from mfsn.models.inputs import Features, InputShapes
+from mfsn.models.inputs import LEVEL_DB, MFCC, UTTERANCE_MAX_DB, Features, InputShapes, Source
 from mfsn.models.network import SerNetwork, build_network
 from mfsn.models.operations import OPERATIONS
 from mfsn.models.parts import OneEncoderPart, TwoEncoderPart
 
 B, C, T, S, M = 3, 4, 8, 20, 10
 LEVELS = ("low", "mid", "high")
-SHAPES = InputShapes(
-    sec_frames=T,
-    sec_width=6,
-    tec_frames=T,
-    tec_width=6,
-    spectrogram_frames=S,
-    spectrogram_bins=12,
-    mfcc_frames=M,
-    mfcc_coefficients=5,
-)
+HIGH, TEC = ("sec", "high"), ("tec", "last")
+SHARES = (0.5, 0.9, 1.0)
+
+
+def shapes_of(sec: tuple[int, int] = (T, 6), tec: tuple[int, int] = (T, 6)) -> InputShapes:
+    hidden: dict[Source, tuple[int, ...]] = {("sec", level): sec for level in LEVELS}
+    acoustic: dict[Source, tuple[int, ...]] = {LEVEL_DB: (S, 12), UTTERANCE_MAX_DB: ()}
+    return InputShapes({**hidden, TEC: tec, **acoustic, MFCC: (M, 5)})
+
+
+SHAPES = shapes_of()
 PARTS = {
     "mfsn": NetworkParts(encoders=("sec", "tec"), fused=True),
     "sec_tec": NetworkParts(encoders=("sec", "tec")),
@@ -60,14 +61,29 @@ def batch(shapes: InputShapes = SHAPES, seed: int = 0) -> Features:
     def noise(*shape: int) -> Tensor:
         return torch.randn(B, *shape, generator=generator)
 
-    return Features(
-        sec={level: noise(shapes.sec_frames, shapes.sec_width) for level in LEVELS},
-        tec_BTD=noise(shapes.tec_frames, shapes.tec_width),
-        spectrogram_BSF=-60 + 10 * noise(S, shapes.spectrogram_bins),
-        utterance_max_B=-20 + noise(),
-        mfcc_BMK=noise(M, shapes.mfcc_coefficients),
-        valid_B=torch.tensor([0.5, 0.9, 1.0]),
+    arrays = {source: noise(*shape) for source, shape in shapes.shapes.items()}
+    arrays[LEVEL_DB] = -60 + 10 * arrays[LEVEL_DB]
+    arrays[UTTERANCE_MAX_DB] = -20 + arrays[UTTERANCE_MAX_DB]
+    return Features(arrays, {n: lengths(shape[0]) for n, shape in shapes.shapes.items() if shape})
+
+
+def lengths(positions: int) -> Tensor:
+    """How many positions of each row begin within its real audio."""
+    return torch.tensor([math.ceil(round(share * positions, 3)) for share in SHARES])
+
+
+def with_arrays(features: Features, arrays: dict[Source, Tensor]) -> Features:
+    return dataclasses.replace(features, arrays={**features.arrays, **arrays})
+
+
+def only(features: Features, *sources: Source) -> Features:
+    """A batch with nothing of the encoders but these arrays."""
+    kept = {LEVEL_DB, UTTERANCE_MAX_DB, MFCC, *sources}
+    arrays, counted = (
+        {source: values for source, values in tensors.items() if source in kept}
+        for tensors in (features.arrays, features.lengths)
     )
+    return Features(arrays, counted)
 
 
 def network(
@@ -75,9 +91,8 @@ def network(
 ) -> SerNetwork:
     """A seeded, fitted network."""
     torch.manual_seed(seed)
-    built = build_network(PARTS[system], config(**values), shapes, C, LEVELS, alpha_init_std=1.0)
-    features = batch(shapes, seed=9)
-    built.fit_scaling(features.spectrogram_BSF, features.utterance_max_B, features.valid_B)
+    built = build_network(PARTS[system], config(**values), shapes, C, alpha_init_std=1.0)
+    built.fit_scaling([batch(shapes, seed=9)])
     return built
 
 
@@ -86,19 +101,12 @@ def pad_with(features: Features, value: float) -> Features:
 
     def fill(x: Tensor) -> Tensor:
         filled = x.clone()
-        for row, valid in enumerate(features.valid_B.tolist()):
-            filled[row, math.ceil(round(valid * x.shape[1], 3)) :] = value
+        for row, share in enumerate(SHARES):
+            filled[row, math.ceil(round(share * x.shape[1], 3)) :] = value
         return filled
 
-    assert features.tec_BTD is not None
-    return Features(
-        sec={level: fill(x) for level, x in features.sec.items()},
-        tec_BTD=fill(features.tec_BTD),
-        spectrogram_BSF=fill(features.spectrogram_BSF),
-        utterance_max_B=features.utterance_max_B,
-        mfcc_BMK=fill(features.mfcc_BMK),
-        valid_B=features.valid_B,
-    )
+    padded = {source: fill(features[source]) for source in features.lengths}
+    return with_arrays(features, padded)
 
 
 class TestForward:
@@ -158,23 +166,45 @@ class TestForward:
 
     def test_acoustic_reads_no_encoder(self) -> None:
         features = batch()
-        bare = dataclasses.replace(features, sec={}, tec_BTD=None)
+        bare = only(features)
         built = network("acoustic")
         assert torch.equal(built(bare), built(features))
 
     def test_sec_tec_reads_the_last_level_only(self) -> None:
         features = batch()
-        last = dataclasses.replace(features, sec={"high": features.sec["high"]})
+        last = only(features, HIGH, TEC)
         built = network("sec_tec")
         assert torch.equal(built(last), built(features))
 
     def test_coattention_reads_the_last_level_of_one_encoder(self) -> None:
         features = batch()
-        bare = dataclasses.replace(features, sec={"high": features.sec["high"]}, tec_BTD=None)
+        bare = only(features, HIGH)
         built = network("coattention")
         assert torch.equal(built(bare), built(features))
-        louder = dataclasses.replace(bare, sec={"high": 2 * features.sec["high"]})
+        louder = with_arrays(bare, {HIGH: 2 * features[HIGH]})
         assert not torch.allclose(built(louder), built(bare))
+
+    @pytest.mark.parametrize("system", SYSTEMS)
+    @pytest.mark.parametrize("level", [*LEVELS, None])
+    def test_what_a_network_says_that_it_reads_is_what_it_needs(
+        self, system: str, level: str | None
+    ) -> None:
+        built = network(system)
+        if level is not None and level not in built.choice_levels:
+            return
+        reads, features = built.reads(level), batch()
+        bare = Features(
+            {source: features[source] for source in reads},
+            {source: features.lengths[source] for source in reads if source in features.lengths},
+        )
+        if level is None:
+            assert list(built.logits_per_level(bare)) == list(built.choice_levels)
+        else:
+            assert torch.equal(built(bare, level), built(features, level))
+        for source in reads if level else ():
+            arrays = {n: rows for n, rows in bare.arrays.items() if n != source}
+            with pytest.raises(KeyError):
+                built(dataclasses.replace(bare, arrays=arrays), level)
 
     def test_coattention_has_the_published_widths(self) -> None:
         built = network("coattention", projection=128, hidden=128)
@@ -202,10 +232,10 @@ class TestForward:
         assert isinstance(built.encoders.coattention, JointStreamCoAttention)
         both = built.encoders.coattention.both
         assert both.frame_weights.out_features == T
-        assert both.project.in_features == SHAPES.sec_width + SHAPES.tec_width
+        assert both.project.in_features == SHAPES[HIGH][1] + SHAPES[TEC][1]
 
     def test_streams_of_other_lengths_cannot_be_joined(self) -> None:
-        shapes = dataclasses.replace(SHAPES, tec_frames=T + 1)
+        shapes = shapes_of(tec=(T + 1, 6))
         with pytest.raises(ConfigError, match=r"share one co-attention stream.*streams: dual"):
             network("sec_tec", shapes, streams="joint")
 
@@ -222,17 +252,13 @@ class TestForward:
     def test_rows_do_not_see_each_other(self) -> None:
         built, features = network(), batch()
         alone = Features(
-            sec={level: x[1:2] for level, x in features.sec.items()},
-            tec_BTD=None if features.tec_BTD is None else features.tec_BTD[1:2],
-            spectrogram_BSF=features.spectrogram_BSF[1:2],
-            utterance_max_B=features.utterance_max_B[1:2],
-            mfcc_BMK=features.mfcc_BMK[1:2],
-            valid_B=features.valid_B[1:2],
+            {source: rows[1:2] for source, rows in features.arrays.items()},
+            {source: counted[1:2] for source, counted in features.lengths.items()},
         )
         torch.testing.assert_close(built(alone, "mid"), built(features, "mid")[1:2])
 
     def test_an_unfitted_network_gives_no_score(self) -> None:
-        built = build_network(PARTS["mfsn"], config(), SHAPES, C, LEVELS)
+        built = build_network(PARTS["mfsn"], config(), SHAPES, C)
         assert built(batch()).isnan().all()
 
     def test_dropout_lies_where_the_published_code_has_it(self) -> None:
@@ -243,16 +269,13 @@ class TestForward:
                 module.register_forward_hook(lambda _, x, __: widths.append(x[0].shape[-1]))
         built(batch())
         pooled = built.acoustic.spectrogram.alexnet.outputs
-        assert widths == [pooled, M * 8, 16, SHAPES.sec_width, 16, SHAPES.tec_width, 48, 16]
+        assert widths == [pooled, M * 8, 16, SHAPES[HIGH][1], 16, SHAPES[TEC][1], 48, 16]
 
     def test_features_are_left_as_they_were(self) -> None:
         features, untouched = batch(), batch()
         network()(features, "low").sum().backward()
-        assert features.tec_BTD is not None
-        assert untouched.tec_BTD is not None
-        assert torch.equal(features.tec_BTD, untouched.tec_BTD)
-        assert torch.equal(features.spectrogram_BSF, untouched.spectrogram_BSF)
-        assert torch.equal(features.mfcc_BMK, untouched.mfcc_BMK)
+        for source, rows in features.arrays.items():
+            assert torch.equal(rows, untouched[source])
 
 
 class TestPadding:
@@ -289,7 +312,7 @@ class TestPadding:
         states = []
         for f in (features, padded):
             built = network()
-            built.fit_scaling(f.spectrogram_BSF, f.utterance_max_B, f.valid_B)
+            built.fit_scaling([f])
             states.append(built.state_dict())
         for name, value in states[0].items():
             assert torch.equal(value, states[1][name]), name
@@ -299,8 +322,7 @@ class TestGradient:
     def gradients(self, level: str, **values: Any) -> dict[str, Tensor | None]:
         """What reaches TEC and each level when `level` is drawn."""
         features = batch()
-        assert features.tec_BTD is not None
-        inputs = {**features.sec, "tec": features.tec_BTD}
+        inputs = {**features.of("sec"), "tec": features[TEC]}
         for tensor in inputs.values():
             tensor.requires_grad_()
         network(**values)(features, level).square().sum().backward()
@@ -323,9 +345,9 @@ class TestGradient:
         for level in ("low", "high"):
             features, built = batch(), network()
             built.derive(["zero"])
-            features.sec["high"].requires_grad_()
+            features[HIGH].requires_grad_()
             built(features, level).square().sum().backward()
-            gradients.append(features.sec["high"].grad)
+            gradients.append(features[HIGH].grad)
         assert gradients[0] is not None
         assert gradients[1] is not None
         torch.testing.assert_close(gradients[0], gradients[1])
@@ -345,7 +367,7 @@ class TestGradient:
         assert dead == []
 
     def test_sec_of_another_width_trains_its_projection(self) -> None:
-        shapes = dataclasses.replace(SHAPES, sec_width=9)
+        shapes = shapes_of(sec=(T, 9))
         built = network(shapes=shapes)
         built(batch(shapes), "low").square().sum().backward()
         assert isinstance(built.encoders, TwoEncoderPart)
@@ -371,7 +393,7 @@ class TestArchitecture:
         assert built.architecture_parameters() == []
         assert built.operation_weights() == []
         assert built.operation_entropies() == []
-        assert built.choice_levels == ("high",)
+        assert built.choice_levels == ("acoustic" if system == "acoustic" else "high",)
         built.derive([])
         built.freeze_architecture([])
 
@@ -442,24 +464,22 @@ class TestBuilding:
             assert all(torch.equal(value, state[name]) for state in states[1:])
 
     def test_the_scaling_travels_in_the_state(self) -> None:
-        built, loaded = network(), build_network(PARTS["mfsn"], config(), SHAPES, C, LEVELS)
+        built, loaded = network(), build_network(PARTS["mfsn"], config(), SHAPES, C)
         loaded.load_state_dict(built.state_dict())
         assert torch.equal(loaded(batch()), built(batch()))
 
     def test_fit_scaling_refuses_levels_that_are_no_numbers(self) -> None:
         features = batch()
-        features.spectrogram_BSF[0, 0, 0] = math.nan
+        features[LEVEL_DB][0, 0, 0] = math.nan
         with pytest.raises(TrainingError, match="not finite"):
-            network().fit_scaling(
-                features.spectrogram_BSF, features.utterance_max_B, features.valid_B
-            )
+            network().fit_scaling([batch(), features])
 
     def test_a_level_is_needed(self) -> None:
         with pytest.raises(ConfigError, match="no SEC level"):
-            build_network(PARTS["mfsn"], config(), SHAPES, C, [])
+            build_network(PARTS["mfsn"], config(), InputShapes({TEC: (T, 6)}), C)
 
     def test_frames_that_differ_cannot_be_fused(self) -> None:
-        shapes = dataclasses.replace(SHAPES, sec_frames=T + 1)
+        shapes = shapes_of(sec=(T + 1, 6))
         with pytest.raises(ConfigError, match="SEC has 9 frames per segment and TEC 8"):
             network(shapes=shapes)
         assert network("sec_tec", shapes)(batch(shapes)).isfinite().all()
@@ -470,11 +490,11 @@ class TestBuilding:
         loaded: list[nn.Module] = []
         monkeypatch.setattr("mfsn.models.network.load_imagenet", loaded.append)
         asked = config(alexnet_weights="imagenet")
-        build_network(PARTS["acoustic"], asked, SHAPES, C, LEVELS, pretrained=False)
+        build_network(PARTS["acoustic"], asked, SHAPES, C, pretrained=False)
         assert loaded == []
-        built = build_network(PARTS["acoustic"], asked, SHAPES, C, LEVELS)
+        built = build_network(PARTS["acoustic"], asked, SHAPES, C)
         assert loaded == [built.acoustic.spectrogram.alexnet]
-        build_network(PARTS["acoustic"], config(), SHAPES, C, LEVELS)
+        build_network(PARTS["acoustic"], config(), SHAPES, C)
         assert len(loaded) == 1
 
     @pytest.mark.parametrize("side", [0, 1])
@@ -490,9 +510,10 @@ class TestPublishedSizes:
 
     @pytest.fixture
     def paper(self) -> SerNetwork:
-        shapes = InputShapes(149, 768, 149, 768, 300, 200, 300, 40)
+        acoustic: dict[Source, tuple[int, ...]] = {LEVEL_DB: (300, 200), MFCC: (300, 40)}
+        shapes = InputShapes({HIGH: (149, 768), TEC: (149, 768), **acoustic})
         with torch.device("meta"):
-            return build_network(PARTS["mfsn"], ModelConfig(projection=128), shapes, 4, LEVELS)
+            return build_network(PARTS["mfsn"], ModelConfig(projection=128), shapes, 4)
 
     @staticmethod
     def millions(module: nn.Module) -> float:

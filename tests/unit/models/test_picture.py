@@ -39,9 +39,9 @@ def test_the_reading_decides_scaling_and_resizing() -> None:
     assert type(fixed.scaling) is SpectrogramScaling
     assert type(published.scaling) is PublishedScaling
     level = -80 * torch.rand(2, 20, 12)
-    whole, pictures = torch.ones(2), []
+    whole, pictures = torch.ones(2, 20, dtype=torch.bool), []
     for encoder in (fixed, published):
-        encoder.scaling.fit(level, torch.zeros(2), whole)
+        encoder.scaling.fit([(level, torch.zeros(2), whole)])
         pictures.append(encoder.image(level, torch.zeros(2), whole)[:, 0] * 0.229 + 0.485)
     shades = pictures[1] * 255
     torch.testing.assert_close(shades, shades.round(), rtol=0, atol=1e-3)
@@ -51,7 +51,8 @@ def test_the_reading_decides_scaling_and_resizing() -> None:
 
 def test_a_bin_that_was_constant_in_training_gives_0_at_its_level() -> None:
     scaling = PublishedScaling(1, "absolute")
-    scaling.fit(torch.full((1, 2, 1), -30.0), torch.zeros(1), torch.ones(1))
+    whole = torch.ones(1, 2, dtype=torch.bool)
+    scaling.fit([(torch.full((1, 2, 1), -30.0), torch.zeros(1), whole)])
     assert scaling(
         torch.tensor([[[-40.0], [-30.0], [-20.0]]]), torch.zeros(1)
     ).flatten().tolist() == [0, 0, 1]

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from mfsn.models.config import ModelConfig, NetworkParts
-from mfsn.models.inputs import InputShapes
+from mfsn.models.inputs import LEVEL_DB, MFCC, InputShapes, Source
 from mfsn.models.network import SerNetwork, build_network
 from mfsn.models.readout import Posteriors, Values
 
@@ -66,13 +66,14 @@ PARTS = NetworkParts(encoders=("sec", "tec"), fused=True)
 
 
 def test_the_scale_travels_with_the_weights() -> None:
-    shapes = InputShapes(5, 4, 5, 4, 12, 8, 10, 3)
+    acoustic: dict[Source, tuple[int, ...]] = {LEVEL_DB: (12, 8), MFCC: (10, 3)}
+    shapes = InputShapes({("sec", "high"): (5, 4), ("tec", "last"): (5, 4), **acoustic})
     config = ModelConfig(
         projection=4, hidden=4, alexnet_width=0.03, image_px=(64, 64), mfcc_hidden=2, mfcc_layers=1
     )
 
     def build(dimensions: int) -> SerNetwork:
-        return build_network(PARTS, config, shapes, 4, ("low", "high"), dimensions=dimensions)
+        return build_network(PARTS, config, shapes, 4, dimensions=dimensions)
 
     first, second = build(2), build(2)
     assert isinstance(first.readout, Values)

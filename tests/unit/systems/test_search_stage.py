@@ -13,13 +13,15 @@ import torch
 
 from mfsn.errors import CacheError, ConfigError, TrainingError
 from mfsn.manifest import UTTERANCES, write_table
+from mfsn.models.inputs import MFCC
 from mfsn.runs.unit import Unit
 from mfsn.systems.search import RESULT, run_search
 from mfsn.systems.searching.architecture import architecture_of
 from mfsn.training import fit
 from mfsn.training.config import OptimisationConfig, SearchConfig, SelectionConfig
-from mfsn.training.data.fold_data import Part, TrainingData, load_data
+from mfsn.training.data.fold_data import Part, TrainingData
 from mfsn.training.data.labels import Label
+from mfsn.training.data.loading import load_data
 from mfsn.training.data.rows import Rows
 from mfsn.training.fold_training import Trained, train_on_fold
 from mfsn.training.loop import Solver
@@ -229,21 +231,11 @@ def garbage(data: TrainingData, ids: tuple[str, ...]) -> TrainingData:
     def spoil(rows: Any) -> Any:
         return rows.index_fill(0, own, math.nan)
 
-    rows = data.rows
-    assert rows.tec_NTD is not None
-    spoilt = Rows(
-        sec={level: spoil(values) for level, values in rows.sec.items()},
-        tec_NTD=spoil(rows.tec_NTD),
-        spectrogram_NSF=spoil(rows.spectrogram_NSF),
-        utterance_max_N=spoil(rows.utterance_max_N),
-        mfcc_NMK=spoil(rows.mfcc_NMK),
-        valid_N=rows.valid_N,
-        device=rows.device,
-    )
+    spoilt = {source: spoil(column) for source, column in data.rows.columns.items()}
     labels = {
         name: other_class(label) if name in ids else label for name, label in data.labels.items()
     }
-    return replace(data, rows=spoilt, labels=labels)
+    return replace(data, rows=replace(data.rows, columns=spoilt), labels=labels)
 
 
 @pytest.mark.parametrize(
@@ -315,8 +307,9 @@ def test_features_that_are_not_finite_stop_training_by_name(toy: Any) -> None:
     experiment = toy(optimisation=QUICK)
     data = load_data(experiment, "cpu")
     own = data.part(first_unit(experiment).fold.train[:1]).rows_N
-    mfcc: Any = data.rows.mfcc_NMK
-    rows = replace(data.rows, mfcc_NMK=mfcc.index_fill(0, own, math.nan))
+    columns: dict[Any, Any] = dict(data.rows.columns)
+    columns[MFCC] = columns[MFCC].index_fill(0, own, math.nan)
+    rows = replace(data.rows, columns=columns)
     with pytest.raises(TrainingError, match="fold ses0, seed 0, epoch 1, train: a loss"):
         train_first(experiment, replace(data, rows=rows))
 

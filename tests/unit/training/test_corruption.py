@@ -23,13 +23,15 @@ from mfsn.training.config import (
     SelectionConfig,
 )
 from mfsn.training.data.corruption import corrupted_rows, replaced
-from mfsn.training.data.fold_data import TrainingData, load_data
+from mfsn.training.data.fold_data import TrainingData
+from mfsn.training.data.loading import load_data
 from mfsn.training.plan_units import plan_units
 from mfsn.training.system import get_system
 
 KINDS = ("noise", "other_utterance", "zeros")
 SPLITS = ("train", "dev", "test")
 FRAMES = 5
+TEC = ("tec", "last")
 
 
 def unit_of(experiment: Any) -> Unit:
@@ -40,8 +42,7 @@ def tec(experiment: Any, data: TrainingData) -> Tensor:
     """TEC of all segments as the network reads it."""
     rows = corrupted_rows(unit_of(experiment), experiment, data)
     (batch,) = rows.batches([(torch.arange(len(data.segments)), None)])
-    assert batch.tec_BTD is not None
-    return batch.tec_BTD
+    return batch[TEC]
 
 
 def rows_of(data: TrainingData, ids: Any) -> Tensor:
@@ -85,15 +86,14 @@ def test_only_tec_of_the_chosen_utterances_changes(toy: Any, kind: Any, streamin
     found = replaced(unit, experiment.corruption)
     chosen_N = rows_of(data, [name for pairs in found.values() for name in pairs])
     before, after = data.rows.features(everything), tec(experiment, data)
-    assert before.tec_BTD is not None
     assert 0 < chosen_N.sum() < len(chosen_N)
-    assert ((after != before.tec_BTD).any(dim=(1, 2)) == chosen_N).all()
+    assert ((after != before[TEC]).any(dim=(1, 2)) == chosen_N).all()
     assert torch.equal(after, tec(experiment, data))  # whenever it is asked for
     corrupted = corrupted_rows(unit, experiment, data)
     now = corrupted.features(torch.tensor([7, 3]))
-    assert torch.equal(now.spectrogram_BSF, before.spectrogram_BSF[[7, 3]])
-    assert torch.equal(now.sec["high"], before.sec["high"][[7, 3]])
-    assert now.tec_BTD is not None and torch.equal(now.tec_BTD, after[[7, 3]])
+    assert len(now.arrays) == 7
+    for source, rows in now.arrays.items():
+        assert torch.equal(rows, (after if source == TEC else before[source])[[7, 3]])
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -113,8 +113,7 @@ def test_another_utterance_lends_its_frames_again_and_again(toy: Any) -> None:
     experiment = toy(corruption=CorruptionConfig(kind="other_utterance", train=1.0, test=1.0))
     data = load_data(experiment, "cpu")
     after, ids = tec(experiment, data), data.segments.set_index("segment_id")
-    cached = data.rows.features(torch.arange(len(ids))).tec_BTD
-    assert cached is not None
+    cached = data.rows.features(torch.arange(len(ids)))[TEC]
     place = {name: row for row, name in enumerate(ids.index)}
     lengths = set()
     for pairs in replaced(unit_of(experiment), experiment.corruption).values():
@@ -133,8 +132,7 @@ def test_padding_is_lent_too_where_padding_counts(toy: Any) -> None:
     experiment = toy(corruption=corruption)
     unmasked = replace(experiment, model=experiment.model.model_copy(update={"mask": "none"}))
     data = load_data(experiment, "cpu")
-    cached = data.rows.features(torch.arange(len(data.segments))).tec_BTD
-    assert cached is not None
+    cached = data.rows.features(torch.arange(len(data.segments)))[TEC]
     whole = {row.numpy().tobytes() for row in cached}
     assert {row.numpy().tobytes() for row in tec(unmasked, data)} <= whole
     assert not {row.numpy().tobytes() for row in tec(experiment, data)} <= whole
@@ -143,15 +141,15 @@ def test_padding_is_lent_too_where_padding_counts(toy: Any) -> None:
 def test_noise_has_mean_and_spread_of_training_speech(toy: Any) -> None:
     experiment = toy(separation=3.0, corruption=CorruptionConfig(kind="noise", test=1.0))
     data, unit = load_data(experiment, "cpu"), unit_of(experiment)
-    cached, valid = data.rows.tec_NTD, data.rows.valid_N
+    cached, valid = data.rows.columns[TEC], data.segments["valid_samples"]
     assert isinstance(cached, Tensor)
     speech = [
-        cached[row, : 5 if valid[row] == 1 else 3].float()
+        cached[row, : 5 if valid[int(row)] == 400 else 3].float()
         for row in data.part(unit.fold.train).rows_N
     ]
     noise = tec(experiment, data)[rows_of(data, unit.fold.test)]
     assert len({row.numpy().tobytes() for row in noise}) == len(noise)
-    pool = corrupted_rows(unit, experiment, data).tec_NTD.pool_PD.float()  # type: ignore[union-attr]
+    pool = corrupted_rows(unit, experiment, data).columns[TEC].pool_PD.float()  # type: ignore[union-attr]
     expected = torch.cat(speech)
     assert torch.allclose(pool.mean(0), expected.mean(0), atol=0.06)
     assert torch.allclose(pool.std(0), expected.std(0, correction=0), rtol=0.03)
@@ -174,10 +172,11 @@ def test_training_sees_nothing_of_development_and_test_tec(toy: Any, kind: Any) 
     experiment = toy(corruption=CorruptionConfig(kind=kind, train=0.5, test=0.5))
     data = load_data(experiment, "cpu")
     train_N = rows_of(data, unit_of(experiment).fold.train)
-    cached = data.rows.tec_NTD
+    cached = data.rows.columns[TEC]
     assert isinstance(cached, Tensor)
     elsewhere = torch.where(train_N[:, None, None], cached, 77)
-    other = replace(data, rows=replace(data.rows, tec_NTD=elsewhere))
+    columns = {**data.rows.columns, TEC: elsewhere}
+    other = replace(data, rows=replace(data.rows, columns=columns))
     assert torch.equal(tec(experiment, data)[train_N], tec(experiment, other)[train_N])
     assert not (tec(experiment, other)[train_N] == 77).any()
 

@@ -18,7 +18,7 @@ from mfsn.runs.unit import Unit
 from mfsn.systems.linear.classical import ClassicalFits
 from mfsn.systems.search import RESULT
 from mfsn.training.config import OptimisationConfig, SearchConfig, SelectionConfig
-from mfsn.training.data.fold_data import load_data
+from mfsn.training.data.loading import load_data
 from mfsn.training.fold_training import Trained, train_on_fold
 from mfsn.training.plan_units import plan_units
 from mfsn.training.results import MODEL, WEIGHTS

@@ -24,8 +24,9 @@ from mfsn.training.config import (
     SelectionConfig,
     TrainConfig,
 )
-from mfsn.training.data.fold_data import as_tensor, load_data
+from mfsn.training.data.fold_data import as_tensor
 from mfsn.training.data.labels import labels_of, main_class
+from mfsn.training.data.loading import load_data
 from mfsn.training.plan_units import plan_units
 from mfsn.training.saved import load_network
 

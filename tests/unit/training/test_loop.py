@@ -11,22 +11,23 @@ import torch
 from torch import Tensor, nn
 
 from mfsn.errors import TrainingError
-from mfsn.models.inputs import Features
-from mfsn.models.network import SerNetwork
+from mfsn.models.base import Network
+from mfsn.models.inputs import UTTERANCE_MAX_DB, Features, Source
 from mfsn.models.readout import Posteriors
 from mfsn.training.config import OptimisationConfig, SearchConfig
-from mfsn.training.data.fold_data import Part, make_rows
+from mfsn.training.data.fold_data import Part
+from mfsn.training.data.loading import make_rows
 from mfsn.training.data.rows import Rows
 from mfsn.training.loop import Solver, evaluate, read_out
 
 LEVELS = ("low", "mid", "high")
 
 
-class ToyNetwork(SerNetwork):
+class ToyNetwork(Network):
     """One weight matrix a level; alpha scales what it gives. It notes what it is asked."""
 
     def __init__(self, classes: int = 2) -> None:
-        nn.Module.__init__(self)
+        super().__init__()
         torch.manual_seed(0)
         self.layers = nn.ModuleDict({level: nn.Linear(4, classes) for level in LEVELS})
         self.alpha = nn.Parameter(torch.ones(1))
@@ -37,20 +38,23 @@ class ToyNetwork(SerNetwork):
 
     def forward(self, features: Features, level: str | None = None) -> Tensor:
         assert level is not None
-        self.asked.append((level, len(features.valid_B)))
-        self.seen += features.utterance_max_B.tolist()
-        assert {level, "high"} == set(features.sec)
-        logits: Tensor = self.alpha * self.layers[level](features.sec[level].mean(1))
+        self.asked.append((level, len(features[UTTERANCE_MAX_DB])))
+        self.seen += features[UTTERANCE_MAX_DB].tolist()
+        assert set(self.reads(level)) == set(features.arrays)
+        return self.logits(features, level)
+
+    def reads(self, level: str | None = None) -> tuple[Source, ...]:
+        return (*(("sec", name) for name in LEVELS if level in (name, None)), UTTERANCE_MAX_DB)
+
+    def logits(self, features: Features, level: str) -> Tensor:
+        logits: Tensor = self.alpha * self.layers[level](features["sec", level].mean(1))
         return logits
 
     def logits_per_level(self, features: Features) -> dict[str, Tensor]:
-        return {n: self.alpha * layer(features.sec[n].mean(1)) for n, layer in self.layers.items()}
+        return {level: self.logits(features, level) for level in LEVELS}
 
     def architecture_parameters(self) -> list[nn.Parameter]:
         return [self.alpha]
-
-    def weight_parameters(self) -> list[nn.Parameter]:
-        return list(self.layers.parameters())
 
 
 def toy_rows(count: int, separation: float = 2.0) -> tuple[Rows, Part]:
@@ -76,7 +80,7 @@ def subset(part: Part, start: int, end: int) -> Part:
     return Part(torch.arange(start, end), torch.arange(end - start), labels)
 
 
-def solver(network: SerNetwork, rows: Rows, seed: int = 0, **options: Any) -> Solver:
+def solver(network: Network, rows: Rows, seed: int = 0, **options: Any) -> Solver:
     optimisation = OptimisationConfig(**{"batch_size": 4, "lr": 0.01, "weight_decay": 0} | options)
     search = SearchConfig(alpha_lr=0.1)
     return Solver(network, rows, LEVELS, optimisation=optimisation, search=search, seed=seed)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from mfsn.errors import ConfigError
 from mfsn.training.config import OptimisationConfig
-from mfsn.training.data.fold_data import load_data
+from mfsn.training.data.loading import load_data
 from mfsn.training.fold_training import make_network
 from mfsn.training.loop import Solver, outputs_per_level
 
@@ -23,11 +23,12 @@ def trained(experiment: Any, precision: str) -> tuple[float, dict[str, Tensor], 
     torch.manual_seed(0)
     network = make_network(experiment, data)
     everything = data.part(experiment.folds[0].train)
-    network.fit_scaling(*data.rows.select_spectrogram(everything.rows_N))
+    network.fit_scaling(data.rows.batches([(everything.rows_N, network.scaled)]))
     optimisation = OptimisationConfig.parse(MANY | {"precision": precision}, where="test")
     solver = Solver(
-        network, data.rows, data.levels, optimisation=optimisation, search=experiment.search, seed=0
-    )
+        network, data.rows, network.choice_levels,
+        optimisation=optimisation, search=experiment.search, seed=0,
+    )  # fmt: skip
     loss = solver.epoch(everything).train_loss
     return loss, network.state_dict(), outputs_per_level(network, data.rows, everything.rows_N)
 

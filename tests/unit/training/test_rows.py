@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from mfsn.errors import CacheError, DamagedRowError
-from mfsn.models.inputs import Features
+from mfsn.models.inputs import ACOUSTIC, LEVEL_DB, MFCC, UTTERANCE_MAX_DB
 from mfsn.store.reader import FeatureReader
 from mfsn.systems.networks.fits import NetworkFits
 from mfsn.systems.search import run_search
@@ -26,7 +26,7 @@ from mfsn.training.config import (
     SelectionConfig,
 )
 from mfsn.training.data.columns import Stopwatch, StoredArray
-from mfsn.training.data.fold_data import load_data
+from mfsn.training.data.loading import load_data
 from mfsn.training.data.memory import plan_memory
 from mfsn.training.data.rows import BATCHES_AHEAD, Request, Rows, saying_share
 from mfsn.training.plan_units import plan_units
@@ -37,14 +37,9 @@ TINY = "0.000001"
 """GB: nothing fits."""
 
 
-def tensors(batch: Features) -> list[torch.Tensor]:
-    found = [*batch.sec.values(), batch.spectrogram_BSF, batch.utterance_max_B, batch.mfcc_BMK]
-    return [*found, batch.valid_B, *([] if batch.tec_BTD is None else [batch.tec_BTD])]
-
-
 def requests() -> list[Request]:
-    levels: list[set[str] | None] = [None, {"low"}, {"mid", "high"}, None, {"high"}]
-    return [(torch.tensor([47, i, 3]), chosen) for i, chosen in enumerate(levels)]
+    asked: list[Any] = [None, [LEVEL_DB], ACOUSTIC, None, [MFCC, LEVEL_DB]]
+    return [(torch.tensor([47, i, 3]), sources) for i, sources in enumerate(asked)]
 
 
 @pytest.mark.parametrize("system", ["mfsn", "acoustic"])
@@ -52,14 +47,18 @@ def test_rows_in_the_store_give_the_batches_of_rows_in_memory(toy: Any, system: 
     experiment = toy(system=system)
     held, streamed = (load_data(experiment, "cpu", streaming) for streaming in (False, True))
     assert (held.rows.streams, streamed.rows.streams) == (False, True)
-    assert (held.shapes, held.levels) == (streamed.shapes, streamed.levels)
+    assert held.shapes == streamed.shapes
     given = list(streamed.rows.batches(requests()))
     expected = [held.rows.features(*request) for request in requests()]
-    assert [list(batch.sec) for batch in given] == [list(batch.sec) for batch in expected]
-    for one, other in zip(given, expected, strict=True):
-        for found, wanted in zip(tensors(one), tensors(other), strict=True):
-            assert found.dtype == torch.float32
-            assert torch.equal(found, wanted)
+    for one, other, (_, asked) in zip(given, expected, requests(), strict=True):
+        assert set(one.arrays) == set(other.arrays) == set(asked or held.shapes.shapes)
+        assert set(one.lengths) == set(other.lengths) == set(one.arrays) - {UTTERANCE_MAX_DB}
+        for source, rows in one.arrays.items():
+            assert rows.dtype == torch.float32
+            assert torch.equal(rows, other[source])
+        for source, counted in one.lengths.items():
+            assert counted.dtype == torch.int64
+            assert torch.equal(counted, other.lengths[source])
 
 
 def content(folder: Path) -> dict[str, bytes]:
@@ -99,7 +98,7 @@ def test_batches_are_read_before_they_are_asked_for(toy: Any) -> None:
     rows = load_data(toy(), "cpu", streaming=True).rows
     taken: list[int] = []
     reached = threading.Event()
-    spectrogram = rows.spectrogram_NSF
+    spectrogram = rows.columns[LEVEL_DB]
     assert isinstance(spectrogram, StoredArray)
 
     class Noting(StoredArray):
@@ -110,7 +109,7 @@ def test_batches_are_read_before_they_are_asked_for(toy: Any) -> None:
             return super().take(rows_B)
 
     noting = Noting(spectrogram.reader, spectrogram.name, spectrogram.ids, "cpu")
-    batches = replace(rows, spectrogram_NSF=noting).batches(requests())
+    batches = replace(rows, columns={**rows.columns, LEVEL_DB: noting}).batches(requests())
     next(batches)
     assert reached.wait(10)
     assert set(taken) == set(range(BATCHES_AHEAD + 1))  # and no more than that is held
@@ -141,14 +140,12 @@ def test_a_store_that_goes_away_stops_a_streamed_training(toy: Any) -> None:
         list(rows.batches(requests()))
 
 
-def test_the_scaling_reads_slices_and_never_all_rows(toy: Any) -> None:
-    data = load_data(toy(), "cpu", streaming=True)
-    levels, loudest, valid = data.rows.select_spectrogram(torch.tensor([5, 2, 9]))
-    assert len(levels) == len(loudest) == len(valid) == 3
-    held, *others = load_data(toy(), "cpu").rows.select_spectrogram(torch.tensor([5, 2, 9]))
-    assert torch.equal(levels[1:3], held[0:3][1:])
-    assert torch.equal(torch.stack([loudest, valid]), torch.stack(others))
-    assert data.rows.reading.seconds > 0
+def test_numbers_per_row_are_held_while_large_arrays_are_streamed(toy: Any) -> None:
+    rows = load_data(toy(), "cpu", streaming=True).rows
+    held = {source for source, column in rows.columns.items() if isinstance(column, torch.Tensor)}
+    assert held == {UTTERANCE_MAX_DB}
+    list(rows.batches(requests()))
+    assert rows.reading.seconds > 0
 
 
 def test_only_the_last_level_of_tec_is_read(toy: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -208,6 +205,6 @@ def test_the_bytes_of_a_plan_are_those_that_memory_holds(
     monkeypatch.setenv("MFSN_DEVICE", "cpu")
     experiment = toy()
     rows = load_data(experiment, "cpu").rows
-    columns: Any = [*rows.sec.values(), rows.tec_NTD, rows.spectrogram_NSF, rows.mfcc_NMK]
-    held = sum(column.nbytes for column in (*columns, rows.utterance_max_N))
+    columns: Any = rows.columns.values()
+    held = sum(column.nbytes for column in columns)
     assert plan_memory(experiment, NetworkFits, 1).feature_bytes == held

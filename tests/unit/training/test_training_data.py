@@ -10,7 +10,8 @@ import torch
 
 from mfsn.base.files import read_json, write_json
 from mfsn.errors import MissingRowError
-from mfsn.training.data.fold_data import load_data, make_rows, to_features
+from mfsn.models.inputs import LEVEL_DB, MFCC, UTTERANCE_MAX_DB, Features
+from mfsn.training.data.loading import load_data, make_rows
 
 SHAPE = (5, 4)
 
@@ -33,36 +34,62 @@ def arrays(rows: int) -> dict[str, dict[str, Any]]:
 def test_a_batch_is_the_asked_rows_as_float32() -> None:
     source = arrays(4)
     rows = make_rows(source, ["a", "b", "c", "d"], np.array([8, 4, 8, 2]), 8)
-    low = rows.sec["low"]
+    low = rows.columns["sec", "low"]
     assert isinstance(low, torch.Tensor)
     assert low.dtype == torch.float16
     batch = rows.features(torch.tensor([3, 1]))
-    assert list(batch.sec) == ["low", "mid", "high"]
-    for level, values in batch.sec.items():
+    assert list(batch.of("sec")) == ["low", "mid", "high"]
+    for (extractor, name), values in batch.arrays.items():
         assert values.dtype == torch.float32
-        np.testing.assert_array_equal(values, source["sec"][level][[3, 1]].astype(np.float32))
-    np.testing.assert_array_equal(batch.mfcc_BMK, source["mfcc"]["mfcc"][[3, 1]])
-    assert batch.tec_BTD is not None
-    np.testing.assert_array_equal(batch.tec_BTD, source["tec"]["last"][[3, 1]])
-    assert batch.valid_B.tolist() == [0.25, 0.5]
+        if (extractor, name) != UTTERANCE_MAX_DB:
+            expected = source[extractor][name][[3, 1]].astype(np.float32)
+            np.testing.assert_array_equal(values, expected)
+    assert len(batch.arrays) == 8
 
 
-def test_only_the_levels_that_are_read_are_made() -> None:
+def test_positions_that_begin_in_real_audio_count() -> None:
+    rows = make_rows(arrays(4), ["a", "b", "c", "d"], np.array([8, 4, 8, 2]), 8)
+    lengths = rows.features(torch.tensor([3, 1])).lengths
+    assert {source: counted.tolist() for source, counted in lengths.items()} == {
+        **{("sec", level): [2, 3] for level in ("low", "mid", "high")},  # of 5
+        **{("tec", name): [2, 3] for name in ("middle", "last")},
+        LEVEL_DB: [2, 3],  # of 6
+        MFCC: [2, 4],  # of 7
+    }
+
+
+def test_only_the_inputs_that_are_read_are_made() -> None:
     rows = make_rows(arrays(2), ["a", "b"], np.array([8, 8]), 8)
-    assert set(rows.features(torch.tensor([0]), {"low", "high"}).sec) == {"low", "high"}
+    asked = [("sec", "low"), UTTERANCE_MAX_DB]
+    features = rows.features(torch.tensor([0]), asked)
+    assert list(features.arrays) == asked
+    assert list(features.lengths) == asked[:1]
+
+
+def all_rows(source: Any, utterances: list[str]) -> Features:
+    rows = make_rows(source, utterances, np.full(len(utterances), 8), 8)
+    return rows.features(torch.arange(len(utterances)))
 
 
 def test_the_maximum_is_that_of_the_whole_utterance() -> None:
-    features = to_features(arrays(5), ["b", "a", "b", "a", "c"], np.full(5, 8), 8)
-    assert features.utterance_max_B.tolist() == [2, 3, 2, 3, 4]
+    features = all_rows(arrays(5), ["b", "a", "b", "a", "c"])
+    assert features[UTTERANCE_MAX_DB].tolist() == [2, 3, 2, 3, 4]
+    assert ("spectrogram", "max_db") not in features.arrays
+
+
+def test_rows_of_a_length_of_their_own_have_it_counted() -> None:
+    words = np.ones((3, 4, 2), np.float16)
+    text = {"words": words, "length": np.array([4, 0, 2], np.int64)}
+    features = all_rows({"text": text, "mfcc": {"mfcc": words}}, ["a", "b", "c"])
+    assert features.lengths["text", "words"].tolist() == [4, 0, 2]
+    assert features.mask(("text", "words")).sum(1).tolist() == [4, 0, 2]
+    assert features.lengths[MFCC].tolist() == [4, 4, 4]
 
 
 def test_a_system_without_encoders_reads_none() -> None:
-    acoustic = {name: arrays(2)[name] for name in ("spectrogram", "mfcc")}
-    features = to_features(acoustic, ["a", "b"], np.array([8, 8]), 8)
-    assert features.sec == {}
-    assert features.tec_BTD is None
-    assert features.spectrogram_BSF.shape == (2, 6, 3)
+    features = all_rows({name: arrays(2)[name] for name in ("spectrogram", "mfcc")}, ["a", "b"])
+    assert set(features.arrays) == {LEVEL_DB, UTTERANCE_MAX_DB, MFCC}
+    assert features[LEVEL_DB].shape == (2, 6, 3)
 
 
 def test_a_part_holds_the_segments_and_labels_of_its_utterances(toy: Any) -> None:
@@ -83,8 +110,8 @@ def test_rows_stand_in_the_order_of_the_segment_table(toy: Any) -> None:
     experiment = toy()
     data = load_data(experiment, "cpu")
     columns: tuple[tuple[str, Any], ...] = (
-        ("sec", data.rows.sec["mid"]),
-        ("mfcc", data.rows.mfcc_NMK),
+        ("sec", data.rows.columns["sec", "mid"]),
+        ("mfcc", data.rows.columns[MFCC]),
     )
     for name, found in columns:
         reader = experiment.reader(name)
@@ -92,9 +119,9 @@ def test_rows_stand_in_the_order_of_the_segment_table(toy: Any) -> None:
         for index in (0, 7, len(data.segments) - 1):
             wanted = reader.read([data.segments["segment_id"].iloc[index]], [array])[array][0]
             np.testing.assert_array_equal(found[index], wanted)
-    assert data.levels == ("low", "mid", "high")
-    assert data.shapes.sec_frames == 5
-    assert data.shapes.mfcc_coefficients == 3
+    assert data.shapes.of("sec") == ("low", "mid", "high")
+    assert data.shapes["sec", "high"] == (5, 4)
+    assert data.shapes[MFCC] == (10, 3)
 
 
 def test_a_segment_that_the_digest_does_not_know_is_refused(toy: Any) -> None:

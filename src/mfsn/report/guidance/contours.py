@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from mfsn.audio.pitch import HOP_S, track_pitch
 from mfsn.base.arrays import Float64
+from mfsn.models.inputs import LEVEL_DB
 from mfsn.segments.waves import waveform_store
 from mfsn.training.data.columns import take
 from mfsn.training.data.rows import Rows
@@ -43,7 +44,7 @@ def levels(rows: Rows, segments: pd.DataFrame) -> list[Float64]:
     """Power summed over the bins of the spectrogram in dB, one [S] array per segment."""
     found: list[Float64] = []
     for rows_B in torch.split(torch.tensor(segments.index), BATCH):
-        level_BSF = take(rows.spectrogram_NSF, rows_B).double() * (np.log(10) / 10)
+        level_BSF = take(rows.columns[LEVEL_DB], rows_B).double() * (np.log(10) / 10)
         found += list((level_BSF.logsumexp(dim=2) * (10 / np.log(10))).numpy())
     return found
 

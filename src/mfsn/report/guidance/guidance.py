@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -27,11 +26,12 @@ import torch
 
 from mfsn.base.arrays import Float64
 from mfsn.errors import ConfigError, TrainingError
+from mfsn.models.inputs import ACOUSTIC
 from mfsn.models.network import SerNetwork
 from mfsn.params import Params, experiment_of, outputs_of
 from mfsn.protocols.fold import Fold
 from mfsn.report.guidance.contours import contours_of
-from mfsn.training.data.fold_data import TrainingData, load_data
+from mfsn.training.data.loading import load_data
 from mfsn.training.data.rows import Rows
 from mfsn.training.experiment import Experiment
 from mfsn.training.saved import load_network
@@ -77,10 +77,10 @@ def measure(workspace: Path, params: Params, sample: int | None = None) -> pd.Da
     data = load_data(experiment, "cpu", streaming=True)
     tables = []
     for fold in experiment.folds:
-        segments = _segments_of(fold, data, sample)
-        contours = contours_of(experiment, data.rows, segments)
+        segments, rows = _segments_of(experiment, fold, sample), data.of_fold(fold.name).rows
+        contours = contours_of(experiment, rows, segments)
         for seed in experiment.seeds:
-            weights = frame_weights(networks[fold.name, seed], data.rows, segments)
+            weights = frame_weights(networks[fold.name, seed], rows, segments)
             found = correlate(segments, weights, contours)
             found.insert(0, "fold", fold.name)
             found.insert(1, "seed", seed)
@@ -114,9 +114,8 @@ def frame_weights(network: SerNetwork, rows: Rows, segments: pd.DataFrame) -> di
         rows: the cached rows of the corpus; SEC and TEC are not read.
         segments: rows of the segment table; their index is the position in `rows`.
     """
-    unread = replace(rows, sec={}, tec_NTD=None)
-    requests = [(rows_B, None) for rows_B in torch.split(torch.tensor(segments.index), BATCH)]
-    batches = [network.frame_weights(features) for features in unread.batches(requests)]
+    requests = [(rows_B, ACOUSTIC) for rows_B in torch.split(torch.tensor(segments.index), BATCH)]
+    batches = [network.frame_weights(features) for features in rows.batches(requests)]
     return {
         stream: torch.cat([weights[stream] for weights in batches]).double().numpy()
         for stream in batches[0]
@@ -182,12 +181,13 @@ def _of_another(segments: pd.DataFrame) -> npt.NDArray[np.intp]:
     return others
 
 
-def _segments_of(fold: Fold, data: TrainingData, sample: int | None) -> pd.DataFrame:
+def _segments_of(experiment: Experiment, fold: Fold, sample: int | None) -> pd.DataFrame:
     ids = fold.test
     if sample is not None and sample < len(ids):
         ids = tuple(random.Random(0).sample(ids, sample))
-    segments = data.segments[data.segments["utterance_id"].isin(ids)]
-    return segments.assign(valid=data.rows.valid_N.numpy()[segments.index])
+    segments = experiment.segments[experiment.segments["utterance_id"].isin(ids)]
+    audible_N = experiment.segment.audible(segments["valid_samples"].to_numpy())
+    return segments.assign(valid=audible_N / experiment.segment.samples)
 
 
 def _network(experiment: Experiment, name: str) -> SerNetwork:

@@ -14,7 +14,8 @@ from mfsn.runs.parallel import Do
 from mfsn.runs.unit import Unit
 from mfsn.training.config import Rule
 from mfsn.training.data.corruption import corrupted_rows
-from mfsn.training.data.fold_data import Part, TrainingData, load_data
+from mfsn.training.data.fold_data import Part, TrainingData
+from mfsn.training.data.loading import load_data
 from mfsn.training.data.rows import Rows, saying_share
 from mfsn.training.experiment import Experiment
 from mfsn.training.fold_training import Fix, Trained, make_network, tidy, train_on_fold
@@ -62,7 +63,7 @@ class NetworkFits:
     def open(self) -> Do:
         """Read the rows of the corpus, or open the store."""
         data = load_data(self.experiment, runtime.device(), self.streaming)
-        return saying_share(lambda unit: self.fit(unit, data), data.rows)
+        return saying_share(lambda unit: self.fit(unit, data.of_fold(unit.fold.name)), data.rows)
 
     def fit(self, unit: Unit, data: TrainingData) -> str:
         """Train a unit's network, predict its test data, and write its folder.
@@ -87,8 +88,8 @@ class NetworkFits:
                 "model": self.experiment.model.model_dump(mode="json"),
                 "network": made.kind,
                 "operations": made.operations,
-                "levels": list(data.levels),
-                "shapes": asdict(data.shapes),
+                "levels": list(network.choice_levels),
+                "shapes": data.shapes.record(),
             },
             segments=data.segments.iloc[test.rows_N.cpu().numpy()],
             read=_predict(made.trained, network, rows, test),

@@ -12,7 +12,7 @@ from mfsn import runtime
 from mfsn.base.arrays import Float64
 from mfsn.features.base import Extractor
 from mfsn.features.extraction.in_memory import Recording, Span, extract_recordings
-from mfsn.training.data.fold_data import make_rows
+from mfsn.training.data.loading import make_rows
 from mfsn.training.loop import read_out
 from mfsn.training.saved import load_network
 
@@ -40,7 +40,7 @@ class NetworkScorer:
             group[0].segment.samples,
             self._device,
         )
-        everything = torch.arange(len(rows.valid_N), device=self._device)
+        everything = torch.arange(sum(len(r.segments) for r in group))
         of_level = read_out(self._saved.network, rows, everything)
         read_S: Float64 = of_level[self._saved.level].numpy()
         return read_S

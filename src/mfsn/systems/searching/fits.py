@@ -45,7 +45,8 @@ class SearchFits(NetworkFits):
             TrainingError: as `mfsn.training.fold_training.train_on_fold`.
         """
         experiment, rule = self.experiment, self.experiment.selection.rule
-        space = architecture_of(unit, experiment.search, experiment.model.cells, data.levels)
+        levels = data.shapes.of("sec")
+        space = architecture_of(unit, experiment.search, experiment.model.cells, levels)
         fix = derived(space.operations) if space.operations else None
         trained = train_on_fold(unit, experiment, data, fix, space.levels)
         network = make_network(experiment, data, fix, pretrained=False)

@@ -1,4 +1,4 @@
-"""One value a segment for all segments of a corpus: in memory, or in the store until asked for.
+"""One row per segment for all segments of a corpus: in memory, or in the store until asked for.
 
 Shapes: N segments, B batch.
 """
@@ -44,14 +44,20 @@ class Stopwatch:
 
 @dataclass(frozen=True)
 class StoredArray:
-    """One array of the store, in the order of some segments; stands where a tensor of it would."""
+    """One array of the store, in the order of some segments; it takes the place of a tensor."""
 
     reader: FeatureReader
     name: str
     ids: Sequence[str]
-    """Segment of each row."""
+    """The name that the digest has for each row."""
     device: str
     """Where batches will go."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of all rows together."""
+        arrays = {array.name: array.shape for array in self.reader.digest.arrays}
+        return (len(self.ids), *arrays[self.name])
 
     def take(self, rows_B: Tensor) -> Tensor:
         """Read rows, checked against their checksums; on the CPU, pinned if they go to a GPU.
@@ -67,7 +73,7 @@ class StoredArray:
         return rows if self.device == "cpu" else rows.pin_memory()
 
     def load(self) -> Tensor:
-        """All rows on the device; what is held besides does not grow with them.
+        """All rows on the device; what is held beside them does not grow with their number.
 
         Raises:
             MissingRowError: if a row is gone.
@@ -92,7 +98,7 @@ class StoredArray:
 
 
 class Takes(Protocol):
-    """What gives the rows of a column when asked for them."""
+    """Something that gives the rows of a column when it is asked for them."""
 
     def take(self, rows_B: Tensor) -> Tensor:
         """Rows in their storage dtype; indices are where the column is."""
@@ -100,24 +106,7 @@ class Takes(Protocol):
 
 
 Column = Tensor | Takes
-"""One value a segment: all of them on the device, or where they are taken from (the store)."""
-
-
-@dataclass(frozen=True)
-class Selection:
-    """Some rows of a column, taken a slice at a time, so that they need not all be in memory."""
-
-    column: Column
-    rows_N: Tensor
-    """Indices, where the column is."""
-    reading: Stopwatch
-
-    def __len__(self) -> int:
-        return len(self.rows_N)
-
-    def __getitem__(self, part: slice) -> Tensor:
-        with self.reading:
-            return take(self.column, self.rows_N[part])
+"""One row per segment: all of them on the device, or what gives them, such as the store."""
 
 
 def take(column: Column, rows_B: Tensor) -> Tensor:

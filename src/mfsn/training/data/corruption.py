@@ -1,6 +1,6 @@
 """TEC of some utterances replaced (params.yaml: corruption), to see what the fusion makes of it.
 
-SEC, spectrogram, MFCC, and which frames are real audio, stay those of the utterance itself.
+SEC, spectrogram, MFCC and the number of frames with real audio stay those of the utterance itself.
 
 Shapes: N segments, F frames, D width, P frames of a pool of noise.
 """
@@ -17,7 +17,7 @@ from torch import Tensor
 
 from mfsn.errors import TrainingError
 from mfsn.models.config import Mask
-from mfsn.models.masking import valid_frames
+from mfsn.models.inputs import Source, valid_positions
 from mfsn.runs.unit import Unit
 from mfsn.training.config import CorruptionConfig
 from mfsn.training.data.columns import Column, take
@@ -26,6 +26,8 @@ from mfsn.training.data.replaced_columns import Exchanged, Noise, Zeros
 from mfsn.training.data.rows import Rows
 from mfsn.training.experiment import Experiment
 
+EXTRACTOR = "tec"
+"""The arrays of this extractor are replaced."""
 SPLITS = ("train", "dev", "test")
 NOISE_FRAMES = 4096
 """Frames of noise in the pool of each split."""
@@ -47,17 +49,19 @@ def corrupted_rows(unit: Unit, experiment: Experiment, data: TrainingData) -> Ro
     Raises:
         TrainingError: as `replaced`.
     """
-    config, tec_NTD = experiment.corruption, data.rows.tec_NTD
-    if not config.seen(test=True) or tec_NTD is None:
-        return data.rows
-    found = replaced(unit, config)
-    if config.kind == "zeros":
-        column: Column = Zeros(tec_NTD, _marks(found, data))
-    elif config.kind == "noise":
-        column = _noise(tec_NTD, found, unit, data)
-    else:
-        column = _exchanged(tec_NTD, found, data, experiment.model.mask)
-    return replace(data.rows, tec_NTD=column)
+    config, rows = experiment.corruption, data.rows
+    sources = [source for source in rows.columns if source[0] == EXTRACTOR]
+    if not config.seen(test=True) or not sources:
+        return rows
+    found, changed = replaced(unit, config), dict(rows.columns)
+    for source in sources:
+        if config.kind == "zeros":
+            changed[source] = Zeros(rows.columns[source], _marks(found, data))
+        elif config.kind == "noise":
+            changed[source] = _noise(source, found, unit, data)
+        else:
+            changed[source] = _exchanged(source, found, data, experiment.model.mask)
+    return replace(rows, columns=changed)
 
 
 def replaced(unit: Unit, config: CorruptionConfig) -> Replaced:
@@ -97,18 +101,19 @@ def _marks(found: Replaced, data: TrainingData) -> Tensor:
     """[N], bool: the segments whose TEC is replaced."""
     names = {name for pairs in found.values() for name in pairs}
     marks_N = torch.from_numpy(data.segments["utterance_id"].isin(names).to_numpy(copy=True))
-    return marks_N.to(data.rows.valid_N.device)
+    return marks_N.to(data.rows.home)
 
 
-def _noise(tec_NTD: Column, found: Replaced, unit: Unit, data: TrainingData) -> Noise:
-    """Splits have pools of their own: no frame of noise is met in training and in test."""
+def _noise(source: Source, found: Replaced, unit: Unit, data: TrainingData) -> Noise:
+    """Every split has a pool of its own, so that no frame of noise is in training and in test."""
     generator = torch.Generator().manual_seed(unit.random_seed("noise"))
-    utterances, home = data.segments["utterance_id"], data.rows.valid_N.device
+    utterances, home = data.segments["utterance_id"], data.rows.home
     start_N, pace_N = torch.randint(NOISE_FRAMES, (2, len(utterances)), generator=generator)
     for place, split in enumerate(SPLITS):
         start_N[utterances.isin(found[split]).to_numpy(copy=True)] += place * NOISE_FRAMES
     training_N = data.part(unit.fold.train).rows_N.to(home)
-    mean_D, deviation_D, dtype = _spread(tec_NTD, training_N, data.rows.valid_N)
+    tec_NTD, length_N = data.rows.columns[source], data.rows.lengths[source]
+    mean_D, deviation_D, dtype = _spread(tec_NTD, training_N, length_N)
     drawn_PD = torch.randn(len(SPLITS) * NOISE_FRAMES, len(mean_D), generator=generator).to(home)
     return Noise(
         tec_NTD,
@@ -120,33 +125,31 @@ def _noise(tec_NTD: Column, found: Replaced, unit: Unit, data: TrainingData) -> 
     )
 
 
-def _spread(column: Column, rows_N: Tensor, valid_N: Tensor) -> tuple[Tensor, Tensor, torch.dtype]:
+def _spread(column: Column, rows_N: Tensor, length_N: Tensor) -> tuple[Tensor, Tensor, torch.dtype]:
     """Mean and standard deviation of each feature over the frames of real audio, and the dtype."""
     frames, dtype = 0, torch.float32
     total_D = square_D = torch.zeros(())
     for some_N in torch.split(rows_N, ROWS_AT_ONCE):
         tec_NTD = take(column, some_N)
-        speech_FD = tec_NTD[valid_frames(valid_N[some_N], tec_NTD.shape[1], "valid")].double()
+        speech_FD = tec_NTD[valid_positions(length_N[some_N], tec_NTD.shape[1])].double()
         frames, dtype = frames + len(speech_FD), tec_NTD.dtype
         total_D, square_D = total_D + speech_FD.sum(0), square_D + speech_FD.square().sum(0)
     mean_D = total_D / frames
     return mean_D, (square_D / frames - mean_D.square()).clamp(min=0).sqrt(), dtype
 
 
-def _exchanged(tec_NTD: Column, found: Replaced, data: TrainingData, mask: Mask) -> Exchanged:
-    """Segment i gets segment i of the other utterance, counted anew behind its last.
+def _exchanged(source: Source, found: Replaced, data: TrainingData, mask: Mask) -> Exchanged:
+    """Segment i gets segment i of the other utterance; behind its last one comes its first again.
 
-    Where the other has fewer frames that count, they are repeated, so that every frame of real
-    audio meets TEC of speech; where it has more, they are cut.
+    Where the other utterance has fewer frames that count, they are repeated, so that every frame of
+    real audio meets TEC of speech. Where it has more, they are cut.
     """
     rows_of = data.segments.groupby("utterance_id").indices
-    source_N = np.arange(len(data.segments))
+    lender_N = np.arange(len(data.segments))
     for name, other in (pair for pairs in found.values() for pair in pairs.items()):
         own, others = rows_of[name], rows_of[other]
-        source_N[own] = others[np.arange(len(own)) % len(others)]
-    valid_N = data.rows.valid_N
-    place_N = torch.from_numpy(source_N).to(valid_N.device)
-    all_frames = data.shapes.tec_frames
-    counted_N = valid_frames(valid_N, all_frames, mask).sum(dim=1)[place_N]
+        lender_N[own] = others[np.arange(len(own)) % len(others)]
+    place_N, all_frames = torch.from_numpy(lender_N).to(data.rows.home), data.shapes[source][0]
+    counted_N = data.rows.lengths[source][place_N] if mask == "valid" else all_frames
     frames_N = torch.where(_marks(found, data), counted_N, all_frames)
-    return Exchanged(tec_NTD, place_N, frames_N)
+    return Exchanged(data.rows.columns[source], place_N, frames_N)

@@ -1,9 +1,9 @@
 """Cached rows in memory, or in the store and read while the network computes: the same batches.
 
-Rows stay in their storage dtype (float16 for encoders); a batch is a selection by index, made
-float32 on the device. No Python runs per sample.
+Rows stay in their storage dtype (float16 for encoders). A batch is a selection by index, which
+becomes float32 on the device. No Python runs per sample.
 
-Shapes: N segments, B batch, T, S and M frames, D width, F bins, K coefficients.
+Shapes: N segments, B batch.
 """
 
 from __future__ import annotations
@@ -16,72 +16,65 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
-from mfsn.models.inputs import Features
+from mfsn.models.inputs import Features, Source
 from mfsn.runs.checkpoint import STATE
 from mfsn.runs.parallel import Do
 from mfsn.runs.unit import Unit
-from mfsn.training.data.columns import Column, Selection, Stopwatch, StoredArray, take
+from mfsn.training.data.columns import Column, Stopwatch, take
 
 BATCHES_AHEAD = 2
 """Batches that are read, each by a thread, while an earlier one is computed on."""
 
-Request = tuple[Tensor, Collection[str] | None]
-"""Indices of a batch's rows, and the SEC levels that will be read; None for all."""
+Request = tuple[Tensor, Collection[Source] | None]
+"""Indices of a batch's rows, and the inputs that it must have; None for all."""
 
 
 @dataclass(frozen=True)
 class Rows:
-    """The cached rows of N segments: all on one device, or those of extractors in the store."""
+    """The cached rows of N segments: all on one device, or the large ones in the store."""
 
-    sec: Mapping[str, Column]
-    """SEC level to [N, T, D], in the order of the levels; empty where the system reads none."""
-    tec_NTD: Column | None
-    spectrogram_NSF: Column
-    utterance_max_N: Tensor
-    mfcc_NMK: Column
-    valid_N: Tensor
+    columns: Mapping[Source, Column]
+    """Source to one row per segment."""
+    lengths: Mapping[Source, Tensor]
+    """Source to the number of positions that count in each row, int64, [N]; see `Features`."""
     device: str
-    """Where batches go. Rows in memory are there too; beside rows in the store, tensors are on the
-    CPU."""
+    """Where batches go."""
+    streams: bool = False
+    """Whether rows are read from the store while the network computes. Tensors, and the indices of
+    rows, are on the CPU then; else they are on the device."""
     reading: Stopwatch = field(default_factory=Stopwatch, compare=False, repr=False)
     """The time for which the computation waited for rows."""
 
     @property
-    def streams(self) -> bool:
-        """Whether rows are read from the store while the network computes."""
-        return isinstance(self.spectrogram_NSF, StoredArray)
+    def home(self) -> str:
+        """Where tensors and indices of rows are."""
+        return "cpu" if self.streams else self.device
 
-    def features(self, rows_B: Tensor, levels: Collection[str] | None = None) -> Features:
-        """A batch as float32.
+    def features(self, rows_B: Tensor, sources: Collection[Source] | None = None) -> Features:
+        """A batch as float32, on the device.
 
         Args:
-            rows_B: indices into the rows.
-            levels: SEC levels that will be read; all by default.
+            rows_B: indices of the rows.
+            sources: the inputs that it must have; all by default.
         """
-        return self._ready(self._select(self._located(rows_B), levels))
+        return self._ready(self._select(rows_B.to(self.home), sources))
 
     def batches(self, requests: Iterable[Request]) -> Iterator[Features]:
         """The `features` of requests in their order; rows in the store are read ahead.
 
         Args:
-            requests: looked at before the first batch is given.
+            requests: all of them are looked at before the first batch is given.
 
         Raises:
             MissingRowError: if a row is gone from the store.
             DamagedRowError: if a row does not match its checksum.
         """
-        located = [(self._located(rows_B), levels) for rows_B, levels in requests]
+        located = [(rows_B.to(self.home), sources) for rows_B, sources in requests]
         selected = self._read_ahead(located) if self.streams else self._one_by_one(located)
         for batch in selected:
             with self.reading:
                 ready = self._ready(batch)
             yield ready
-
-    def select_spectrogram(self, rows_N: Tensor) -> tuple[Selection, Tensor, Tensor]:
-        """Level, utterance's maximum and share of real audio of rows, in their storage dtype."""
-        located = self._located(rows_N)
-        levels = Selection(self.spectrogram_NSF, located, self.reading)
-        return levels, self.utterance_max_N[located], self.valid_N[located]
 
     def _one_by_one(self, requests: Iterable[Request]) -> Iterator[Features]:
         for request in requests:
@@ -103,36 +96,22 @@ class Rows:
         with self.reading:
             return batch.result()
 
-    def _located(self, rows_B: Tensor) -> Tensor:
-        """Indices where the rows are."""
-        return rows_B.to(self.valid_N.device)
-
-    def _select(self, rows_B: Tensor, levels: Collection[str] | None) -> Features:
+    def _select(self, rows_B: Tensor, sources: Collection[Source] | None) -> Features:
         """A batch in its storage dtype, where the rows are."""
-        wanted = [level for level in self.sec if levels is None or level in levels]
+        wanted = self.columns if sources is None else sources
         return Features(
-            sec={level: take(self.sec[level], rows_B) for level in wanted},
-            tec_BTD=None if self.tec_NTD is None else take(self.tec_NTD, rows_B),
-            spectrogram_BSF=take(self.spectrogram_NSF, rows_B),
-            utterance_max_B=take(self.utterance_max_N, rows_B),
-            mfcc_BMK=take(self.mfcc_NMK, rows_B),
-            valid_B=take(self.valid_N, rows_B),
+            {source: take(self.columns[source], rows_B) for source in wanted},
+            {n: lengths_N[rows_B] for n, lengths_N in self.lengths.items() if n in wanted},
         )
 
     def _ready(self, batch: Features) -> Features:
         """A batch as float32, on the device."""
 
-        def bring(values: Tensor) -> Tensor:
-            return values.to(self.device, non_blocking=True).float()
+        def brought(tensors: Mapping[Source, Tensor]) -> dict[Source, Tensor]:
+            return {n: values.to(self.device, non_blocking=True) for n, values in tensors.items()}
 
-        return Features(
-            sec={level: bring(values) for level, values in batch.sec.items()},
-            tec_BTD=None if batch.tec_BTD is None else bring(batch.tec_BTD),
-            spectrogram_BSF=bring(batch.spectrogram_BSF),
-            utterance_max_B=bring(batch.utterance_max_B),
-            mfcc_BMK=bring(batch.mfcc_BMK),
-            valid_B=bring(batch.valid_B),
-        )
+        arrays = {source: rows.float() for source, rows in brought(batch.arrays).items()}
+        return Features(arrays, brought(batch.lengths))
 
 
 def saying_share(do: Do, rows: Rows) -> Do:
