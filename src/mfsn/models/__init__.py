@@ -1,1 +1,1 @@
-"""The networks: tensors in, tensors out. What a batch holds is fixed in `mfsn.models.inputs`."""
+"""The networks: tensors in, tensors out. `mfsn.models.inputs` says what a batch is."""

@@ -22,8 +22,8 @@ POOLED = 6
 class AlexNetFeatures(nn.Module):
     """AlexNet without its classifier: [B, 3, H, W] to [B, N, 6, 6].
 
-    At width 1 layers and parameter names are those of `torchvision.models.alexnet().features`, of
-    which it loads weights as they are. Images must be at least 63 pixels high and wide.
+    At width 1 it has the layers and parameter names of `torchvision.models.alexnet().features` and
+    can load its weights. Images must be at least 63 pixels high and wide.
     """
 
     def __init__(self, width: float = 1.0) -> None:
@@ -53,7 +53,7 @@ class AlexNetFeatures(nn.Module):
 
     @property
     def outputs(self) -> int:
-        """Numbers an image: N * 6 * 6 (9,216 at width 1)."""
+        """Numbers per image: N * 6 * 6 (9,216 at width 1)."""
         return self.channels * POOLED * POOLED
 
     def forward(self, image_B3HW: Tensor) -> Tensor:
@@ -64,7 +64,7 @@ class AlexNetFeatures(nn.Module):
 def average_pool(x_BNHW: Tensor, size: int) -> Tensor:
     """Adaptive average pooling to size x size as two matrix products.
 
-    Equal to `nn.AdaptiveAvgPool2d`, whose gradient on a GPU is not deterministic.
+    The result is that of `nn.AdaptiveAvgPool2d`, whose gradient differs from run to run on a GPU.
     """
     rows, columns = (_averaging(length, size, x_BNHW) for length in x_BNHW.shape[2:])
     return rows @ x_BNHW @ columns.T
@@ -79,11 +79,11 @@ def _averaging(length: int, size: int, like: Tensor) -> Tensor:
 
 
 def load_imagenet(alexnet: AlexNetFeatures) -> None:
-    """Load torchvision's ImageNet weights, from torch's hub folder or the network.
+    """Load torchvision's ImageNet weights from torch's hub folder, or download them.
 
     Raises:
-        ConfigError: if the network is not of width 1.
-        ModelLoadError: if there is neither a file nor a network, or the file is damaged.
+        ConfigError: if `alexnet` does not have width 1.
+        ModelLoadError: if there is no file and it cannot be downloaded, or the file is damaged.
     """
     if alexnet.channels != CHANNELS[-1]:
         raise ConfigError("model.alexnet_weights: imagenet needs model.alexnet_width: 1.0; set it")

@@ -21,16 +21,16 @@ def choose(levels: Sequence[str], generator: torch.Generator) -> str:
 
     Args:
         levels: at least one name.
-        generator: on the CPU; its state is all that a resumed training has to restore.
+        generator: on the CPU. A training that goes on later has to restore its state alone.
     """
     return levels[int(torch.randint(len(levels), (), generator=generator))]
 
 
 class ChoiceCell(nn.Module):
-    """Hands one SEC level to the Fusion Cells, cut off from the gradient.
+    """Hands one SEC level to the Fusion Cells, and stops the gradient there.
 
-    All rows of a mini-batch share the level, which `choose` draws. Only S_N, which reaches
-    co-attention undetached, is to learn what the target asks for.
+    `choose` draws the level, and all rows of a mini-batch share it. S_N also goes to co-attention,
+    and there the gradient passes, so that only S_N learns from the target.
     """
 
     def forward(self, sec: Mapping[str, Tensor], level: str) -> Tensor:
@@ -42,7 +42,7 @@ class FusionCell(nn.Module):
     """A mixed op: T' = sum over k of softmax(alpha)_k * op_k(T, S).
 
     One alpha serves all levels (assumed, facts 2.3). It starts as `alpha_init_std` * randn, as in
-    DARTS and BM-NAS, and is a Parameter until the architecture is fixed; then it is a buffer.
+    DARTS and BM-NAS. It is a Parameter until the architecture is fixed, and a buffer from then on.
     """
 
     alpha_O: Tensor
@@ -61,8 +61,8 @@ class FusionCell(nn.Module):
         Args:
             width: D of TEC and SEC.
             ism: formula of the information supplement module.
-            operation_norm: a LayerNorm on each operation's output but Zero's.
-            residual: T' = LayerNorm(T + mixture), as BM-NAS's cells do; else the mixture alone.
+            operation_norm: whether a LayerNorm follows each operation except Zero.
+            residual: T' = LayerNorm(T + mixture), as in BM-NAS's cells; else T' is the mixture.
             alpha_init_std: standard deviation of alpha at the start.
         """
         super().__init__()
@@ -92,14 +92,14 @@ class FusionCell(nn.Module):
         return [kept.get(name, 0.0) for name in OPERATIONS]
 
     def entropy(self) -> float:
-        """Entropy of softmax(alpha) in nats: ln 8 when nothing was searched, 0 when derived."""
+        """Entropy of softmax(alpha) in nats: about ln 8 at the start, 0 for a single operation."""
         return float(torch.special.entr(self.alpha_O.detach().softmax(dim=0)).sum())
 
     def freeze(self, alpha: Sequence[float]) -> None:
-        """Fix the mixture: alpha is set and trained no more.
+        """Fix the mixture: alpha gets these values and is no longer trained.
 
         Raises:
-            ConfigError: if there is not one value for each operation.
+            ConfigError: if `alpha` has another number of values than there are operations.
         """
         if len(alpha) != len(self.operations):
             raise ConfigError(
@@ -109,7 +109,7 @@ class FusionCell(nn.Module):
         self._fix(alpha)
 
     def derive(self, name: str) -> None:
-        """Fix the cell to one operation: the others and their weights are dropped.
+        """Fix the cell to one operation; the others are dropped with their weights.
 
         Raises:
             ConfigError: if the cell has no operation of that name.
@@ -128,11 +128,11 @@ class FusionCell(nn.Module):
 class Fusion(nn.Module):
     """A Choice Cell and a chain of Fusion Cells; each hands the fused TEC to the next.
 
-    The cells work at the width of TEC. Where SEC is of another width, a linear layer brings the
-    drawn level to it. With `model.align` both inputs pass through a linear layer and a LayerNorm of
-    their own, since dot products between two frozen encoders meet two unaligned spaces (assumed
-    off). These layers lie behind the detachment and serve the cells alone: S_N goes to co-attention
-    as the encoder gave it.
+    The cells work at the width of TEC. If SEC has another width, a linear layer brings the drawn
+    level to that of TEC. With `model.align` SEC and TEC first pass through a linear layer and a
+    LayerNorm each, because the features of two frozen encoders do not share a space in which dot
+    products mean something (assumed off). Only the cells see the result of these layers:
+    co-attention reads S_N as the encoder gave it.
     """
 
     def __init__(
@@ -166,7 +166,7 @@ class Fusion(nn.Module):
             tec_BTD: T.
             sec: level name to [B, T, D of SEC].
             level: the level that adjusts TEC.
-            valid_BT: bool, frames of real audio, of SEC and TEC alike.
+            valid_BT: bool, the frames of real audio in SEC and TEC.
         """
         sec_BTD = self.sec_alignment(keep_valid(self.choice(sec, level), valid_BT))
         fused_BTD: Tensor = self.tec_alignment(tec_BTD)

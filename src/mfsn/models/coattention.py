@@ -1,8 +1,9 @@
 """Co-attention: spectrogram and MFCC say which frames of SEC and of TEC count.
 
-CA-MSER (models/ser_model.py, high confidence) has one such stream on one encoder; MFSN doubles the
-spectrogram and MFCC vectors and gives one half to each of two (the place of the doubling is
-assumed, facts 2.8). Streams for comparison: one for both encoders, and a guide of MFCC alone.
+CA-MSER (models/ser_model.py, high confidence) has one such stream on one encoder. MFSN has two: it
+doubles the spectrogram and MFCC vectors and gives one half to each (where it doubles them is
+assumed, facts 2.8). For comparison there are one stream for both encoders, and a guide of MFCC
+alone.
 
 Shapes: B batch, T frames, D encoder width, P width of a stream's half of h_s or h_m, G guide.
 """
@@ -18,9 +19,9 @@ from mfsn.models.config import Guide
 class CoAttention(nn.Module):
     """One stream: a = ReLU(g W_a + b_a), p = sum over t of a_t H_t, h = ReLU(p W + b).
 
-    The weights a are not normalised: the published code has its softmax commented out. There is one
-    weight a frame index, so the number of frames is fixed. Frames of padding are zero in H, so that
-    their weights count for nothing.
+    The weights a are not normalised, since the published code leaves its softmax out. There is one
+    weight per frame index, so that the number of frames is fixed. Frames of padding are zero in H,
+    so that their weights do not count.
     """
 
     def __init__(self, guide: int, frames: int, width: int, outputs: int, dropout: float) -> None:
@@ -86,7 +87,7 @@ class DualStreamCoAttention(nn.Module):
 
 
 class JointStreamCoAttention(nn.Module):
-    """One stream: one weight a frame for SEC and TEC side by side."""
+    """One stream: SEC and TEC lie side by side, with one weight per frame for both."""
 
     def __init__(self, both: CoAttention, guide: Guide) -> None:
         super().__init__()
@@ -105,10 +106,10 @@ class JointStreamCoAttention(nn.Module):
 
 
 def join_guide(s_BP: Tensor, m_BP: Tensor, guide: Guide) -> Tensor:
-    """What guides a stream: both vectors side by side, or MFCC's alone."""
+    """The guide of a stream: both vectors side by side, or that of MFCC alone."""
     return m_BP if guide == "mfcc" else torch.cat([s_BP, m_BP], dim=1)
 
 
 def guide_width(half: int, guide: Guide) -> int:
-    """Width of what `join_guide` gives of two vectors with `half` values each."""
+    """Width of the result of `join_guide` for two vectors with `half` values each."""
     return half if guide == "mfcc" else 2 * half

@@ -1,4 +1,4 @@
-"""The MFCC path: coefficients in, one vector a segment out (CA-MSER, models/ser_model.py).
+"""The MFCC path: coefficients in, one vector per segment out (CA-MSER, models/ser_model.py).
 
 Shapes: B batch, M MFCC frames, K coefficients, N features, E output.
 """
@@ -20,7 +20,7 @@ class MfccEncoder(nn.Module):
         """Make the path with random weights.
 
         Args:
-            config: sizes and readings.
+            config: sizes and variants.
             frames: M; fixed, since the projection reads all frames side by side.
             coefficients: K.
             outputs: E.

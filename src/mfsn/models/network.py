@@ -6,8 +6,8 @@
     TEC         -> Fusion Cells -> T' -> co-attention (TEC stream) -> h_tec -+
     S_N         -----------------------> co-attention (SEC stream) -> h_sec -+
 
-`mfsn` has all of it; `sec_tec` has no cells (T' = T); `coattention` has the SEC stream alone and
-h_s and h_m of half the width (CA-MSER); `acoustic` ends with h_s and h_m.
+`mfsn` has all of it. `sec_tec` has no cells (T' = T). `coattention` has the SEC stream alone;
+its h_s and h_m have half the width (CA-MSER). `acoustic` has only h_s and h_m.
 
 Shapes: B batch, T frames, D encoder width, P projection, E width of h_s and h_m (2 P; P in
 coattention), C classes (or dimensions).
@@ -76,8 +76,8 @@ class SerNetwork(Network):
 
         Args:
             features: a batch.
-            level: the SEC level that adjusts TEC, one of `choice_levels`; None is the last. Systems
-                without a choice do not read it.
+            level: the SEC level that adjusts TEC, one of `choice_levels`; None is the last one.
+                Networks without a choice ignore it.
         """
         return self._decide(features, level or self.choice_levels[-1], *self.acoustic(features))
 
@@ -91,7 +91,7 @@ class SerNetwork(Network):
     def frame_weights(self, features: Features) -> dict[str, Tensor]:
         """Co-attention's weights: stream (`sec`, `tec`; `both` of a joint one) to [B, T].
 
-        Made from spectrogram and MFCC alone: SEC and TEC of the batch are not read.
+        They are made from spectrogram and MFCC alone; the batch need not have SEC and TEC.
 
         Raises:
             ConfigError: if the system has no co-attention.
@@ -113,7 +113,7 @@ class SerNetwork(Network):
         return [module for module in self.modules() if isinstance(module, FusionCell)]
 
     def architecture_parameters(self) -> list[nn.Parameter]:
-        """The alphas that are still searched, one a cell."""
+        """The alphas that are still searched, one per cell."""
         alphas = [cell.alpha_O for cell in self.cells]
         return [alpha for alpha in alphas if isinstance(alpha, nn.Parameter)]
 
@@ -129,17 +129,18 @@ class SerNetwork(Network):
         """Fix each cell's mixture to the softmax of the alpha given for it.
 
         Raises:
-            ConfigError: if there is not one alpha a cell with one value an operation.
+            ConfigError: if there is another number of alphas than cells, or an alpha has another
+                number of values than its cell has operations.
         """
         self._refuse_other_length(alphas)
         for cell, alpha in zip(self.cells, alphas, strict=True):
             cell.freeze(alpha)
 
     def derive(self, operations: Sequence[str]) -> None:
-        """Fix each cell to the operation named for it; what it does not need is dropped.
+        """Fix each cell to the operation named for it; the others are dropped.
 
         Raises:
-            ConfigError: if there is not one known operation a cell.
+            ConfigError: if there is another number of operations than cells, or one is not known.
         """
         self._refuse_other_length(operations)
         for cell, name in zip(self.cells, operations, strict=True):
@@ -189,13 +190,13 @@ def build_network(
 ) -> SerNetwork:
     """Make a network with fresh weights.
 
-    All weights come from torch's global generator in a fixed order, spectrogram and MFCC first: the
-    caller seeds it (`torch.manual_seed`), and networks with the same seed share their acoustic part
-    (with one encoder, where its vectors are half as wide, its beginning).
+    All weights come from torch's global generator, which the caller seeds (`torch.manual_seed`).
+    Spectrogram and MFCC come first, so that networks with the same seed have the same acoustic
+    part. (With one encoder its vectors are half as wide, and only its first layers are the same.)
 
     Args:
         parts: which parts it has.
-        config: sizes and readings.
+        config: sizes and variants.
         shapes: of the cached rows. The arrays of SEC are its levels, of which the last is S_N; of
             TEC the last array is read. What the network does not read does not matter.
         classes: C.

@@ -1,8 +1,8 @@
 """The eight operations of a Fusion Cell: five formulas, three of them with a reversed version.
 
-Each takes x = TEC and y = a SEC level, and gives a new TEC. The paper names the operations and
-typesets five equations that are not available; the formulas are those of the gradient-based search
-that it builds on (BM-NAS), with the confidence stated at each class.
+Each takes x = TEC and y = a SEC level, and gives a new TEC. The paper names the operations, but its
+five equations are not available. The formulas are those of BM-NAS, the gradient-based search that
+it builds on; each class says how sure its formula is.
 
 Shapes: B batch, T frames, D width.
 """

@@ -1,4 +1,4 @@
-"""Parts of the networks: from cached rows to one vector each.
+"""The parts of the networks: each makes one vector of cached rows.
 
 Shapes: B batch, T frames, P projection, E width of h_s and h_m.
 """
@@ -32,7 +32,7 @@ from mfsn.models.spectrogram import SpectrogramEncoder
 
 
 class AcousticPart(nn.Module):
-    """Spectrogram and MFCC: the part that all systems share."""
+    """Spectrogram and MFCC: the part that all networks share."""
 
     def __init__(self, config: ModelConfig, shapes: InputShapes, outputs: int) -> None:
         super().__init__()

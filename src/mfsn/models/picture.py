@@ -12,7 +12,7 @@ WHITE = 255
 
 
 def resized(picture_B1FS: Tensor, image_px: tuple[int, int]) -> Tensor:
-    """A picture in another size, [B, 1, H, W]: bilinear, smoothed where it shrinks.
+    """A picture in another size, [B, 1, H, W]: bilinear, and smoothed if it becomes smaller.
 
     Args:
         picture_B1FS: brightness from 0 to 1.
@@ -27,9 +27,9 @@ def resized_bytes(picture_B1FS: Tensor, image_px: tuple[int, int]) -> Tensor:
     """The same in 8 bits: numpy cuts brightness off to whole numbers, and PIL resizes these.
 
     PIL makes the picture wider, rounds, makes it higher, and rounds again (CA-MSER, data_utils.py;
-    facts 1.4, confidence H). From 200 x 300 to 256 x 384 the result is PIL's; at other sizes a
-    brightness half way between two shades may become the other one. Arguments and result as in
-    `resized`.
+    facts 1.4, confidence H). From 200 x 300 to 256 x 384 pixels the result is that of PIL. At other
+    sizes, a brightness halfway between two shades may become the other one. Arguments and result
+    are those of `resized`.
     """
     bytes_B1FS = (picture_B1FS * WHITE).floor()
     bytes_B1FW = _rounded(resized(bytes_B1FS, (bytes_B1FS.shape[2], image_px[1])))

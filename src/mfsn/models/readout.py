@@ -11,10 +11,10 @@ from torch.nn import functional
 
 
 class Posteriors(nn.Module):
-    """Outputs are logits, [B, C], trained by cross entropy (CA-MSER train_ser.py)."""
+    """Outputs are logits, [B, C]. Cross entropy trains them (CA-MSER train_ser.py)."""
 
     def fit(self, labels_U: Tensor) -> None:
-        """Logits have no scale to take from the training utterances."""
+        """Logits have no scale, so that nothing is taken from the training utterances."""
 
     def forward(self, logits_BC: Tensor) -> Tensor:
         """Log-posteriors, [B, C]."""
@@ -26,8 +26,8 @@ class Posteriors(nn.Module):
         Args:
             logits_BC: outputs.
             labels_B: class indices, [B], or soft labels: the share of each class, [B, C].
-            weights_C: of the classes. A soft label weighs as much as its classes do by their
-                shares, so that one that is all of one class counts as its index does.
+            weights_C: of the classes. The weight of a soft label is that of its classes, by their
+                shares: if one class has all of it, the label counts like the index of that class.
         """
         if weights_C is None or not labels_B.is_floating_point():
             return functional.cross_entropy(logits_BC, labels_B, weights_C)
@@ -36,9 +36,9 @@ class Posteriors(nn.Module):
 
 
 class Values(nn.Module):
-    """Outputs are standardised values of dimensions, [B, D], trained by their squared error.
+    """Outputs are standardised values of dimensions, [B, D]. Their squared error trains them.
 
-    Mean and deviation are those of the training utterances, and travel with the weights.
+    Mean and deviation are those of the training utterances, and are saved with the weights.
     """
 
     mean_D: Tensor
@@ -50,10 +50,10 @@ class Values(nn.Module):
         self.register_buffer("scale_D", torch.ones(dimensions))
 
     def fit(self, labels_UD: Tensor) -> None:
-        """Take mean and standard deviation; a dimension that never varies keeps scale 1.
+        """Take mean and standard deviation; a dimension that never varies gets scale 1.
 
         Args:
-            labels_UD: values of the training utterances, each once however long it is.
+            labels_UD: values of the training utterances; each utterance counts once, however long.
         """
         varies_D = labels_UD.amax(dim=0) > labels_UD.amin(dim=0)
         deviation_D = labels_UD.std(dim=0, correction=0)
@@ -67,7 +67,7 @@ class Values(nn.Module):
     def loss(
         self, outputs_BD: Tensor, labels_BD: Tensor, _weights_C: Tensor | None = None
     ) -> Tensor:
-        """Mean squared error of standardised values, in which all dimensions count alike.
+        """Mean squared error of standardised values, so that all dimensions count alike.
 
         Args:
             outputs_BD: outputs.
@@ -78,4 +78,4 @@ class Values(nn.Module):
 
 
 Readout = Posteriors | Values
-"""What makes predictions of a network's outputs, and the loss by which they become so."""
+"""Makes predictions of a network's outputs, and has the loss that trains them."""

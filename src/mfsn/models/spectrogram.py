@@ -1,7 +1,7 @@
-"""The spectrogram path: dB in, one vector a segment out.
+"""The spectrogram path: dB in, one vector per segment out.
 
-All of it lies inside the network, so that training, evaluation, prediction and export share one
-copy of the scaling. It stays in floating point; with `segment.reading: as_published` it gives the
+All of it is inside the network, so that training, evaluation, prediction and export share one copy
+of the scaling. It computes in floating point. With `segment.reading: as_published` it gives the
 pictures of CA-MSER (data_utils.py, models/ser_model.py), which have 8 bits and are resized by PIL.
 
 Shapes: B batch, S spectrogram frames, F frequency bins, H and W image height and width, E output.
@@ -34,8 +34,8 @@ Levels = tuple[Tensor, Tensor, Tensor]
 class SpectrogramScaling(nn.Module):
     """Min-max scaling per frequency bin, to [0, 1], with bounds from training rows.
 
-    The bounds are buffers: they are saved with the weights. Before `fit` they are NaN, so that an
-    unfitted network cannot give a finite score.
+    The bounds are buffers, which are saved with the weights. Before `fit` they are NaN, so that a
+    network without them cannot give a finite score.
     """
 
     low_F: Tensor
@@ -56,7 +56,7 @@ class SpectrogramScaling(nn.Module):
     def fit(self, batches: Iterable[Levels]) -> None:
         """Take the smallest and largest level of each bin over all frames of real audio.
 
-        Padding never counts, whatever `model.mask` says: its level is no level of speech.
+        Padding never counts, whatever `model.mask` says, since its level is not one of speech.
 
         Args:
             batches: the training rows, some at a time, so that a corpus needs no second copy.
@@ -78,7 +78,7 @@ class SpectrogramScaling(nn.Module):
         self.high_F.copy_(high_F)
 
     def forward(self, level_BSF: Tensor, utterance_max_B: Tensor) -> Tensor:
-        """Scale and clip to [0, 1]; a bin that was constant in training gives 0 at its level."""
+        """Scale and clip to [0, 1]; a bin that was constant in training gives 0 at that level."""
         level_BSF = self._refer(level_BSF, utterance_max_B)
         return ((level_BSF - self.low_F) / self._span()).clamp(0, 1)
 
@@ -103,8 +103,8 @@ class SpectrogramScaling(nn.Module):
 class PublishedScaling(SpectrogramScaling):
     """The same in the order in which scikit-learn's MinMaxScaler rounds.
 
-    What is cut off to 8 bits next differs by 1 where a value lies on the other side of an integer,
-    as that of all padding does.
+    The values are cut off to 8 bits next. Another order of rounding would put some of them, those
+    of all padding included, on the other side of a whole number.
     """
 
     def forward(self, level_BSF: Tensor, utterance_max_B: Tensor) -> Tensor:
@@ -126,10 +126,10 @@ class SpectrogramEncoder(nn.Module):
         """Make the path with random weights and an unfitted scaling.
 
         Args:
-            config: sizes and readings.
+            config: sizes and variants.
             bins: F.
             outputs: E.
-            reading: of the rows; as_published makes pictures of 8 bits of them.
+            reading: of the rows; as_published gives pictures of 8 bits.
         """
         super().__init__()
         self.image_px = config.image_px

@@ -16,13 +16,13 @@ def split_for_alpha(
 ) -> tuple[list[str], list[str]]:
     """Divide the training utterances into those that train weights and those that train alpha.
 
-    Whole speakers where the fold is speaker-independent, single utterances elsewhere; never from
-    development data.
+    Whole speakers are divided if the fold is speaker-independent, else single utterances.
+    Development data are never among them.
 
     Args:
         unit: its fold's training utterances, and its seed.
         speakers: speaker by utterance id.
-        share: of the speakers or utterances that train alpha; at least one on each side.
+        share: how much of the speakers or utterances trains alpha; each side gets at least one.
 
     Raises:
         TrainingError: if there is only one to divide.
@@ -44,12 +44,12 @@ def split_for_alpha(
 def require_every_class(
     unit: Unit, half: str, labels: Collection[Label], config: LabelsConfig
 ) -> None:
-    """Refuse a half of the training data in which a class is missing; dimensions miss none.
+    """Refuse a half of the training data that lacks a class. Dimensions have no classes to lack.
 
     Args:
         unit: fold and seed, for the message.
-        half: what it trains, for the message.
-        labels: of its utterances; soft ones count for the class of the largest share.
+        half: what this half trains, for the message.
+        labels: of its utterances; a soft label counts for the class with the largest share.
         config: names the classes.
 
     Raises:

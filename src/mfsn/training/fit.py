@@ -1,4 +1,4 @@
-"""Fitting one network: epochs, scores and checkpoints, until no rule can choose otherwise."""
+"""Fitting one network: epochs, scores and checkpoints, until the choice of no rule can change."""
 
 from __future__ import annotations
 
@@ -30,25 +30,25 @@ SCALING_ROWS = 256
 
 @dataclass(frozen=True)
 class Task:
-    """Everything that decides how one network is fitted."""
+    """All that decides how one network is fitted."""
 
     who: str
     """Fold and seed, for messages."""
     seed: int
-    """Of the network's weights, of dropout, batches and levels."""
+    """The network's weights, dropout, batches and levels are drawn with it."""
     make_network: Callable[[], Network]
-    """Makes it from torch's global generator, which `fit` seeds."""
+    """Makes the network from torch's global generator, which `fit` seeds."""
     levels: tuple[str, ...]
     """Levels to draw from and to choose from."""
     train: Part
-    """Trains the weights and, where `alpha` is None, alpha."""
+    """Trains the weights and, if `alpha` is None, alpha."""
     alpha: Part | None
     """Trains alpha (bilevel)."""
     scaling: Part
     """All training data, from which the scaling of inputs and of labels is taken."""
     dev: Part | None
     test: Part | None
-    """None unless oracle_test is asked for: test data is then not even looked at."""
+    """None unless oracle_test is asked for, so that test data are not even looked at."""
     optimisation: OptimisationConfig
     search: SearchConfig
     selection: SelectionConfig
@@ -56,15 +56,15 @@ class Task:
 
 @dataclass(frozen=True)
 class Fitted:
-    """A finished training; the weights of the chosen epochs lie in its folder."""
+    """A finished training. The weights of the chosen epochs are in its folder."""
 
     history: list[dict[str, Any]]
-    """One entry an epoch: epoch, train_loss, levels_drawn, dev, test, alpha_weights, entropy."""
+    """One entry per epoch: epoch, train_loss, levels_drawn, dev, test, alpha_weights, entropy."""
     choices: dict[Rule, Choice]
 
 
 def fit(task: Task, rows: Rows, device: str, folder: Path) -> Fitted:
-    """Train a network from scratch, or go on where a killed run stopped, to the same bytes.
+    """Train a network from scratch, or continue where a killed run stopped; the result is the same.
 
     Args:
         task: what to fit.
@@ -75,7 +75,7 @@ def fit(task: Task, rows: Rows, device: str, folder: Path) -> Fitted:
     Raises:
         TrainingError: if a loss or score is not finite, or a checkpoint is damaged.
         StorageFullError: if the disk is full.
-        CacheError: if the folder, and with it the store, goes away.
+        CacheError: if the folder disappears, and the store with it.
     """
     training = _Training(task, rows, device, folder)
     with tqdm(
@@ -141,8 +141,8 @@ class _Training:
         """Write a checkpoint, and the weights if a rule chose this epoch.
 
         Raises:
-            CacheError: if the folder is no longer there: the store went away, and what a share
-                leaves behind must not be filled.
+            CacheError: if the folder is no longer there. A network share with the store was then
+                lost, and nothing may be written to the empty folder that it left behind.
             StorageFullError: if the disk is full.
         """
         if not self._folder.is_dir():

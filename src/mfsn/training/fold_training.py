@@ -1,4 +1,4 @@
-"""From a fold to a trained network: parts, labels, selection, and refitting."""
+"""From a fold to a trained network: data, labels, selection and refitting."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ Fix = Callable[[SerNetwork], None]
 """Fixes the architecture of a fresh network."""
 
 WORK = "work"
-"""Folder within a unit's for checkpoints; gone when the unit is finished."""
+"""Folder for checkpoints in that of a unit; it is deleted when the unit is finished."""
 
 
 @dataclass(frozen=True)
 class Trained:
-    """What training a unit gave."""
+    """A trained unit."""
 
     history: list[dict[str, Any]]
     """See `mfsn.training.fit.Fitted`."""
@@ -39,7 +39,7 @@ class Trained:
     weights: dict[Rule, Path]
     """Files with the weights of each rule, until `tidy`."""
     refit_history: list[dict[str, Any]]
-    """Of the training on training + development data; empty without refit."""
+    """History of training again on training and development data; empty without refit."""
 
     def scores(self, split: Literal["dev", "test"], rule: Rule) -> dict[str, float]:
         """The scores of the epoch and level that a rule chose."""
@@ -56,7 +56,7 @@ def make_network(
     Args:
         experiment: system, sizes and classes.
         data: says the shapes of its inputs.
-        fix: fixes its architecture; by default alpha is searched.
+        fix: fixes the architecture; by default alpha is searched.
         pretrained: as in `build_network`; False where weights are loaded next.
     """
     network = build_network(
@@ -88,12 +88,12 @@ def train_on_fold(
         experiment: the parameters.
         data: all rows of the corpus.
         fix: fixes the architecture of a fresh network; by default alpha is searched.
-        levels: SEC levels to draw and choose from; by default all that the network can choose.
+        levels: levels to draw and choose from; by default all that the network can choose.
 
     Raises:
         TrainingError: if a loss is not finite, a checkpoint is damaged, or bilevel search cannot
             divide the training data (see `mfsn.training.bilevel`).
-        ConfigError: if last_epoch is to be evaluated at a level that is not there.
+        ConfigError: if last_epoch is to be evaluated at a level that does not exist.
     """
     if levels is None:
         levels = choice_levels(parts_of(experiment.system), data.shapes)
@@ -150,7 +150,7 @@ def _task(
 def _with_development_data(
     choice: Choice, unit: Unit, experiment: Experiment
 ) -> tuple[Unit, Experiment]:
-    """The same training on more data, for as many epochs as were chosen, at the chosen level."""
+    """The same training on more data, for the chosen number of epochs, at the chosen level."""
     optimisation = experiment.optimisation.model_copy(update={"epochs": choice.epoch})
     selection = SelectionConfig(rule="last_epoch", level=choice.level)
     limited = replace(experiment, optimisation=optimisation, selection=selection)

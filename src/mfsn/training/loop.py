@@ -1,10 +1,9 @@
 """The training loop's steps: what one epoch does to a network, and how a network is scored.
 
-Loss is on segments: cross entropy (CA-MSER train_ser.py), or the squared error of dimensions; see
-`mfsn.models.readout`. Weights are trained by AdamW, alpha by SGD
-without momentum. joint: each step updates both on the same batch. bilevel, first order: a step of
-alpha on a batch of its own data goes before every step of the weights. The Choice Cell draws one
-SEC level a mini-batch.
+The loss is one of segments: cross entropy (CA-MSER train_ser.py), or the squared error of
+dimensions; see `mfsn.models.readout`. AdamW trains the weights, and SGD without momentum trains
+alpha. joint: each step updates both on the same batch. bilevel (first order): before every step of
+the weights comes a step of alpha, on a batch of other data. One level is drawn for each mini-batch.
 
 Shapes: B batch, N segments, C classes (or dimensions).
 """
@@ -36,33 +35,33 @@ EVALUATION_ROWS = 128
 
 @dataclass(frozen=True)
 class EpochResult:
-    """What an epoch leaves besides the changed network."""
+    """What an epoch gives beside the changed network."""
 
     train_loss: float
-    """Mean over the segments of its batches, each in the state the network had in its step."""
+    """Mean over the segments of its batches; each loss is that before the batch's own step."""
     levels_drawn: dict[str, int]
-    """How many mini-batches each SEC level was drawn for."""
+    """How many mini-batches each level was drawn for."""
 
 
 @dataclass(frozen=True)
 class _Step:
-    """What a step of the solver is about."""
+    """One step of the solver."""
 
     part: Part
     batch: Tensor
     """Indices into the part's segments."""
     level: str
-    """The SEC level drawn."""
+    """The level that was drawn."""
     optimisers: list[torch.optim.Optimizer]
 
 
 class Solver:
-    """Takes the steps; owns the optimisers and the draws of batches and levels.
+    """Takes the steps. It has the optimisers, and draws batches and levels.
 
     Args:
         network: what is trained, on the device of the rows.
         rows: the cached rows.
-        levels: SEC levels to draw from.
+        levels: some of the network's `choice_levels`, to draw from.
         optimisation: the loop's parameters.
         search: the step size of alpha.
         seed: of batches and levels.
@@ -95,11 +94,11 @@ class Solver:
         )
 
     def epoch(self, part: Part, alpha_part: Part | None = None) -> EpochResult:
-        """Go once through the training data, or through as many batches of it as there may be.
+        """Go through the training data once, or through as many of its batches as are allowed.
 
         Args:
-            part: trains the weights and, where `alpha_part` is None, alpha.
-            alpha_part: trains alpha (bilevel); begun anew as often as needed.
+            part: trains the weights and, if `alpha_part` is None, alpha.
+            alpha_part: trains alpha (bilevel). It starts again as often as needed.
         """
         self._network.train()
         total, segments = torch.zeros((), device=part.rows_N.device), 0
@@ -114,18 +113,18 @@ class Solver:
         return EpochResult(float(total) / segments, dict(sorted(drawn.items())))
 
     def state(self) -> dict[str, Any]:
-        """All that the next epoch depends on besides the network: for a checkpoint."""
+        """What the next epoch depends on beside the network, for a checkpoint."""
         weights = [optimiser.state_dict() for optimiser in self._weights]
         return {"weights": weights, "generator": self._generator.get_state()}
 
     def load_state(self, state: dict[str, Any]) -> None:
-        """Go on from what `state` gave."""
+        """Continue from what `state` gave."""
         for optimiser, saved in zip(self._weights, state["weights"], strict=True):
             optimiser.load_state_dict(saved)
         self._generator.set_state(state["generator"])
 
     def _plan(self, part: Part, alpha_part: Part | None) -> Iterator[_Step]:
-        """Draw the batches and levels of an epoch, so that rows can be read before their turn."""
+        """Draw all batches and levels of an epoch first, so that rows can be read ahead."""
         alpha_batches = None if alpha_part is None else self._endless_batches(alpha_part)
         for batch in islice(self._batches(part), self._optimisation.batches):
             if alpha_part is not None and alpha_batches is not None:
@@ -177,7 +176,7 @@ def outputs_per_level(network: Network, rows: Rows, rows_N: Tensor) -> dict[str,
     """Each level's outputs for segments, before the readout: float64 [N, C] on the CPU.
 
     Args:
-        network: on the device of the rows; left in evaluation mode.
+        network: on the device of the rows; it is in evaluation mode afterwards.
         rows: the cached rows.
         rows_N: indices of the segments.
     """
@@ -191,9 +190,9 @@ def outputs_per_level(network: Network, rows: Rows, rows_N: Tensor) -> dict[str,
 
 
 def read_out(network: Network, rows: Rows, rows_N: Tensor) -> dict[str, Tensor]:
-    """What each level predicts for segments: log-posteriors, or values in the labels' unit.
+    """What each level predicts for segments: log-posteriors, or values in the unit of the labels.
 
-    float64 [N, C] on the CPU. Arguments as in `outputs_per_level`.
+    The result is float64 [N, C] on the CPU. Arguments are those of `outputs_per_level`.
     """
     found = outputs_per_level(network, rows, rows_N)
     return {level: network.readout(outputs_NC) for level, outputs_NC in found.items()}
@@ -205,7 +204,7 @@ def evaluate(
     """Score utterances at each level: "loss" (of segments), and what `mfsn.training.scoring` gives.
 
     Args:
-        network: on the device of the rows; left in evaluation mode.
+        network: on the device of the rows; it is in evaluation mode afterwards.
         rows: the cached rows.
         part: utterances to score.
         levels: some of the network's `choice_levels`.

@@ -1,7 +1,7 @@
-"""Scores of utterances while a network or a linear model is trained, by which epochs are chosen.
+"""Scores of utterances during training, by which epochs are chosen.
 
-Utterances are decided by the plain mean of their segments, as published, whatever `evaluate` says:
-another aggregation must not train again.
+The plain mean of an utterance's segments decides, as published. Section `evaluate` of params.yaml
+does not count here, so that another aggregation needs no new training.
 
 Shapes: N segments, U utterances, C classes, D dimensions.
 """
@@ -22,7 +22,7 @@ from mfsn.evaluation.metrics import concordance, mean_squared_error, scores
 def score_classes(
     log_posterior_NC: Float64, labels_U: Int64, utterance_N: Int64
 ) -> dict[str, float]:
-    """`ua` and `wa` of deciding by the mean log-posterior (CA-MSER train_ser.py).
+    """`ua` and `wa` if the mean log-posterior decides (CA-MSER train_ser.py).
 
     Args:
         log_posterior_NC: of segments, finite.
@@ -38,7 +38,7 @@ def score_classes(
 def score_dimensions(
     value_ND: Float64, labels_UD: npt.NDArray[np.floating], utterance_N: Int64
 ) -> dict[str, float]:
-    """`ccc` and `mse` of the mean value, each the mean over dimensions.
+    """`ccc` and `mse` of the mean value, each averaged over dimensions.
 
     Args:
         value_ND: of segments, finite, in the unit of the labels.
@@ -54,5 +54,5 @@ def score_dimensions(
 
 
 def merit(score: Mapping[str, float]) -> float:
-    """What selection wants to be large: WA + UA as in CA-MSER, or the mean CCC of dimensions."""
+    """What selection tries to make large: WA + UA as in CA-MSER, or the mean CCC of dimensions."""
     return score["ccc"] if "ccc" in score else score["wa"] + score["ua"]

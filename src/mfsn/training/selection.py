@@ -1,12 +1,12 @@
-"""Selection: which epoch and level count, as a function of the history alone.
+"""Selection: which epoch and level count. It depends on the history alone.
 
-Scores are of utterances, each the mean of its segments: WA + UA, as in CA-MSER's train_ser.py, or
+Utterances are scored, each by the mean of its segments: WA + UA, as in CA-MSER's train_ser.py, or
 the mean CCC of dimensions.
 
-The rule decides how long training runs, so that a comparison never changes its result. Under
-held_out training ends after `patience` epochs without a better development score; under the other
-rules it runs through all epochs. held_out and oracle_test choose among the epochs until that end.
-last_epoch takes the last of all epochs: where it is only compared, training goes on for it alone.
+The rule decides when training ends, so that comparing other rules never changes its result. With
+held_out, training ends after `patience` epochs without a better development score. With the other
+rules it goes through all epochs. held_out and oracle_test choose among the epochs until that end.
+last_epoch takes the last of all epochs; if it is only compared, training continues just for it.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from mfsn.training.config import OptimisationConfig, Rule, SelectionConfig
 from mfsn.training.scoring import merit
 
 History = Sequence[Mapping[str, Any]]
-"""One entry an epoch: `epoch` (from 1), and for `dev` and `test` level to {"ua", "wa", "loss"}, or
-of dimensions to {"ccc", "mse", "loss"}."""
+"""One entry per epoch: `epoch` (from 1), and under `dev` and `test` each level to {"ua", "wa",
+"loss"}, or for dimensions to {"ccc", "mse", "loss"}."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Choice:
 
 
 def best(history: History, split: Literal["dev", "test"]) -> Choice:
-    """The entry and level with the largest `merit`; of equally good ones the first."""
+    """The entry and level with the largest `merit`; the first of equally good ones."""
     scored = [
         (merit(score), Choice(number, level))
         for number, entry in enumerate(history, start=1)
@@ -46,10 +46,10 @@ def choose(
 ) -> dict[Rule, Choice]:
     """What every rule chooses, given the epochs so far.
 
-    Of equally good epochs the earliest counts, then the first level in the order of the entries.
+    Among equally good epochs the earliest one counts, then the first level of its entry.
 
     Args:
-        history: at least one epoch; `dev` is read under held_out and `test` under oracle_test only.
+        history: at least one epoch. Only held_out reads `dev`, and only oracle_test reads `test`.
         selection: the rules.
         optimisation: for the patience.
     """

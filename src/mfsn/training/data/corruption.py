@@ -32,18 +32,18 @@ SPLITS = ("train", "dev", "test")
 NOISE_FRAMES = 4096
 """Frames of noise in the pool of each split."""
 ROWS_AT_ONCE = 256
-"""Rows looked at together for mean and deviation, so that streamed rows need not be in memory."""
+"""Rows looked at together for mean and deviation, so that streamed rows stay out of memory."""
 
 Replaced = Mapping[str, Mapping[str, str]]
-"""Split to each utterance that loses its TEC, and to another one of the same split."""
+"""Split to utterances that lose their TEC; each of them to another utterance of the split."""
 
 
 def corrupted_rows(unit: Unit, experiment: Experiment, data: TrainingData) -> Rows:
-    """The rows as the network of a fold and seed reads them.
+    """The rows that the network of a unit reads.
 
     Args:
         unit: fold and seed.
-        experiment: says what is replaced; nothing by default.
+        experiment: says what is replaced; by default nothing is.
         data: all rows of the corpus.
 
     Raises:
@@ -65,17 +65,18 @@ def corrupted_rows(unit: Unit, experiment: Experiment, data: TrainingData) -> Ro
 
 
 def replaced(unit: Unit, config: CorruptionConfig) -> Replaced:
-    """Which utterances lose their TEC, and whose they get where they get another's.
+    """Which utterances lose their TEC, and from which utterance they may get another one.
 
-    A hash of their ids puts the utterances of a split into an order, of which the first ones are
-    replaced: more of the same at a higher rate. The other utterance is the next of a second order.
+    A hash of the ids puts the utterances of a split into an order. The first ones lose their TEC; a
+    higher rate takes more from the same order. A second order says who follows each utterance: the
+    next one there lends its TEC.
 
     Args:
-        unit: its fold and seed decide the orders.
+        unit: its fold and seed decide both orders.
         config: kind and rates.
 
     Raises:
-        TrainingError: if a split has one utterance alone, and that is to get another's TEC.
+        TrainingError: if the only utterance of a split is to get the TEC of another one.
     """
     found = {}
     for split, rate in zip(SPLITS, (config.train, config.train, config.test), strict=True):

@@ -1,4 +1,4 @@
-"""Fold data: the cached rows of a corpus, and the parts of a fold as indices into them.
+"""The cached rows of a corpus, and the utterances of a fold as indices into them.
 
 Shapes: N segments, U utterances.
 """
@@ -39,7 +39,7 @@ class Part:
 
 @dataclass(frozen=True)
 class TrainingData:
-    """The rows of a whole corpus, from which folds take parts."""
+    """The rows of a whole corpus, from which each fold takes its own."""
 
     rows: Rows
     """Those of extractors with rows per fold are there after `of_fold`."""
@@ -82,7 +82,7 @@ def as_tensor(labels: Sequence[Label]) -> Tensor:
     """Labels of utterances: whole numbers [U] of classes, or float32 [U, C] or [U, D].
 
     Args:
-        labels: where one of classes is soft, the others become shares of 1 and 0.
+        labels: if one label of classes is soft, the others become shares of 1 and 0.
     """
     widths = {len(label) for label in labels if isinstance(label, tuple)}
     if not widths:

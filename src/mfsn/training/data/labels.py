@@ -1,4 +1,4 @@
-"""What utterances are labelled with, as numbers: a class, shares of classes, or values.
+"""The labels of utterances as numbers: a class, shares of classes, or values.
 
 Shapes: U utterances, D dimensions.
 """
@@ -16,8 +16,8 @@ from mfsn.corpora.config import LabelsConfig
 from mfsn.runs.unit import Unit
 
 Label = int | tuple[float, ...]
-"""The index of a class; where the raters did not agree, the share of each class; or the value of
-each dimension."""
+"""The index of a class; the share of each class, if the raters did not agree; or the value of each
+dimension."""
 
 AnyLabel = TypeVar("AnyLabel", bound=Label)
 
@@ -25,7 +25,7 @@ AnyLabel = TypeVar("AnyLabel", bound=Label)
 def labels_of(manifest: pd.DataFrame, config: LabelsConfig) -> dict[str, Label]:
     """The label of every utterance, by its id.
 
-    Values stay in the unit of the corpus. An utterance with a soft label has values like any other.
+    Values stay in the unit of the corpus. Utterances with a soft label have values like all others.
 
     Args:
         manifest: the utterances (`mfsn.manifest.UTTERANCES`).
@@ -46,8 +46,9 @@ def training_labels(
 
     Args:
         unit: says which utterances train.
-        labels: by utterance id, of whatever kind.
-        shuffle: permute them among the training utterances, as a check: scores must fall to chance.
+        labels: by utterance id, of any kind.
+        shuffle: whether to permute them among the training utterances. This is a check: scores must
+            fall to chance.
     """
     values = [labels[name] for name in unit.fold.train]
     if shuffle:
@@ -56,7 +57,7 @@ def training_labels(
 
 
 def main_class(label: Label) -> int:
-    """The index of the class; of a soft label the largest share's, of equal ones the first."""
+    """The index of the class; of a soft label the class with the largest share."""
     return label if isinstance(label, int) else label.index(max(label))
 
 

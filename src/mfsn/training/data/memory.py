@@ -1,12 +1,12 @@
 """How training fits into memory: how many units run at once, and where they have their features.
 
-Every unit that runs beside others holds all rows of the experiment. Where that does not fit, rows
-stay in the store and batches are read while the network computes: from the page cache, which all
-processes share, as far as that reaches. Results are the same to the bit.
+Units that run at the same time each hold all rows of the experiment. If that does not fit, rows
+stay in the store, and batches are read while the network computes. Many of these reads come from
+the page cache, which all processes share. Results are the same to the bit.
 
-Besides the rows a process takes a constant: the network, and batches. Rows in the store are read up
-to two batches ahead, of which those that score development data are the largest
-(`mfsn.training.loop.EVALUATION_ROWS`); a corpus too small to fill three of them takes less.
+Beside the rows, a process needs a constant amount of memory for the network and for batches. Rows
+in the store are read up to two batches ahead. The largest batches are those that score development
+data (`mfsn.training.loop.EVALUATION_ROWS`).
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ class MemoryPlan:
     jobs: int
     """Units at once."""
     streaming: bool
-    """Batches are read from the store during training, and rows are not held."""
+    """Whether batches are read from the store during training, so that rows are not held."""
     feature_bytes: int
     """All rows that the system reads."""
     allowed_bytes: int
-    """What rows may take, of all units at once."""
+    """How much the rows of all units that run at once may take."""
 
     def __str__(self) -> str:
         size, allowed = _size(self.feature_bytes), _size(self.allowed_bytes)

@@ -1,7 +1,7 @@
-"""Columns that give other values than cached ones in some rows: a column stands behind each.
+"""Columns that give other values than the cached ones in some rows.
 
-They stand where the column itself would, in memory and streaming alike, leave the store as it is,
-and give the same row whenever it is asked for.
+Each takes the place of the column that it is made from, whether that is in memory or in the store.
+The store stays as it is, and the same row is given whenever it is asked for.
 
 Shapes: N segments, B batch, T frames, D width, P frames of a pool.
 """
@@ -22,7 +22,7 @@ class Zeros:
 
     column: Column
     replaced_N: Tensor
-    """bool; like all indices here, where the column gives its rows."""
+    """bool. Like all indices here, it is on the device on which the column gives its rows."""
 
     def take(self, rows_B: Tensor) -> Tensor:
         """Rows in their storage dtype, [B, T, D]."""
@@ -31,22 +31,22 @@ class Zeros:
 
 @dataclass(frozen=True)
 class Noise:
-    """Noise in some rows: each walks through a pool of frames from its own start, at its own pace.
+    """Noise in some rows: each takes frames of a pool, from its own start and at its own pace.
 
-    No number is drawn in the loop, so that a row does not depend on the batch that it is in.
+    Nothing is drawn while batches are made, so that a row does not depend on its batch.
     """
 
     column: Column
     replaced_N: Tensor
     """bool."""
     pool_PD: Tensor
-    """In the storage dtype of the column; one stretch of `stretch` frames after the other."""
+    """In the storage dtype of the column. It consists of stretches of `stretch` frames each."""
     stretch: int
-    """A power of two, so that an odd pace comes back to a frame only after all others."""
+    """A power of two, so that an odd pace reaches all frames before it comes back to the first."""
     start_N: Tensor
-    """The frame of the pool that a row begins with; it stays in that stretch."""
+    """The frame of the pool that a row begins with; all its frames are of that stretch."""
     pace_N: Tensor
-    """Frames of the pool from one frame of a row to the next; odd."""
+    """How many frames of the pool lie between one frame of a row and the next; odd."""
 
     def take(self, rows_B: Tensor) -> Tensor:
         """Rows in their storage dtype, [B, T, D]."""
@@ -60,14 +60,14 @@ class Noise:
 
 @dataclass(frozen=True)
 class Exchanged:
-    """Other rows in the place of some."""
+    """Rows of other segments in the place of some rows."""
 
     column: Column
     source_N: Tensor
-    """The row to read; the row itself where nothing is replaced."""
+    """The row to read; that of the segment itself where nothing is replaced."""
     frames_N: Tensor
-    """Frames of the source that are read, from its first, and again once they are used up; all T
-    where nothing is replaced."""
+    """How many frames of that row are read, from the first on. They are repeated once they are used
+    up. All T where nothing is replaced."""
 
     def take(self, rows_B: Tensor) -> Tensor:
         """Rows in their storage dtype, [B, T, D]."""

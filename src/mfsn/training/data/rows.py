@@ -23,7 +23,7 @@ from mfsn.runs.unit import Unit
 from mfsn.training.data.columns import Column, Stopwatch, take
 
 BATCHES_AHEAD = 2
-"""Batches that are read, each by a thread, while an earlier one is computed on."""
+"""Batches that are read while the network computes on an earlier one, each by a thread."""
 
 Request = tuple[Tensor, Collection[Source] | None]
 """Indices of a batch's rows, and the inputs that it must have; None for all."""
@@ -115,9 +115,9 @@ class Rows:
 
 
 def saying_share(do: Do, rows: Rows) -> Do:
-    """Add to a unit's line how long it took, and the share of that spent waiting for `rows`.
+    """Add to a unit's line how long it took, and which share of that it waited for `rows`.
 
-    What an earlier run spent before it was stopped is not known, and so not counted.
+    The time of an earlier run that was stopped is not known, and does not count.
     """
 
     def timed(unit: Unit) -> str:
