@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import shutil
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -36,22 +35,14 @@ def test_a_second_repro_runs_nothing_but_the_scan(project: Any) -> None:
     assert project.repro() == {"scan"}
 
 
-def test_a_repro_with_nothing_to_do_costs_little_more_than_a_status(project: Any) -> None:
-    # The bound is loose, this is no benchmark: it catches a stage that starts to import torch.
-    durations = []
-    for command in ("status", "repro"):
-        start = time.monotonic()
-        project.dvc(command)
-        durations.append(time.monotonic() - start)
-    assert durations[1] < durations[0] + 10
-
-
 def test_every_parameter_reruns_the_stages_that_declare_it(project: Any) -> None:
     from dvc.repo import Repo
 
     original = project.params
     wrong = {}
     for path in leaves(original):
+        if path == ("extract", "extractors"):  # the stages themselves: see test_additions.py
+            continue
         changed = copy.deepcopy(original)
         set_leaf(changed, path)
         (project.root / "params.yaml").write_text(yaml.safe_dump(changed, sort_keys=False))
@@ -93,7 +84,7 @@ def declaring(project: Any, path: tuple[str, ...]) -> set[str]:
     stages = yaml.safe_load((project.root / "dvc.yaml").read_text())["stages"]
     found = set()
     for name, entry in stages.items():
-        for item in entry.get("matrix", {}).get("extractor", [None]):
+        for item in project.params["extract"]["extractors"] if "matrix" in entry else [None]:
             filled = yaml.safe_dump(entry).replace("${item.extractor}", str(item))
             declared = yaml.safe_load(filled).get("params", [])
             if path[0] in declared or f"${{{'.'.join(path)}}}" in filled:
@@ -121,7 +112,6 @@ def test_one_more_utterance_is_extracted_once_per_extractor(project: Any) -> Non
     segments = 2  # 3.4 s
     assert {folder.split("/")[0]: n for folder, n in grown.items() if n} == {
         "waveform": segments,
-        "functionals": 1,
         **dict.fromkeys(("sec", "tec", "spectrogram", "mfcc"), segments),
     }
 

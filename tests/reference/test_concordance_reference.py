@@ -41,7 +41,10 @@ def test_what_never_varies_agrees_with_nothing() -> None:
 
 
 def test_sizes_that_differ_are_refused() -> None:
-    with pytest.raises(PredictionError, match=r"cannot score \(2, 1\) values against \(3, 1\)"):
+    with pytest.raises(
+        PredictionError,
+        match=r"cannot score values of shape \(2, 1\) against labels of shape \(3, 1\)",
+    ):
         concordance(np.zeros((3, 1)), np.zeros((2, 1)))
     with pytest.raises(PredictionError, match="at least one"):
         mean_squared_error(np.zeros((0, 2)), np.zeros((0, 2)))

@@ -77,7 +77,7 @@ def scores(
     _check_types(rows, columns)
     if classes is None:
         classes = int(max(rows.max(), columns.max())) + 1
-    count = classes if isinstance(classes, int) else len(classes)
+    count = len(classes) if isinstance(classes, Sequence) else int(classes)
     return scores_of(confusion_matrix(rows, columns, count))
 
 
