@@ -50,7 +50,7 @@ from mfsn.training.config import OptimisationConfig, SearchConfig
 from mfsn.training.data.fold_data import Part
 from mfsn.training.data.rows import Rows
 from mfsn.training.loop import Solver
-from mfsn.training.system import get_system, parts_of
+from mfsn.training.system import get_system
 
 EPOCH_SEGMENTS = 8_800
 SAMPLES = 48_000
@@ -184,7 +184,8 @@ class Bench:
     def network(self) -> SerNetwork:
         """At the paper's sizes, its scaling fitted."""
         torch.manual_seed(0)
-        parts = parts_of(get_system(self.system))
+        parts = get_system(self.system).network
+        assert parts is not None
         network = build_network(
             parts,
             ModelConfig(),

@@ -59,7 +59,7 @@ from mfsn.training.config import (
 from mfsn.training.data.fold_data import TrainingData
 from mfsn.training.data.loading import load_data
 from mfsn.training.experiment import Experiment
-from mfsn.training.system import get_system, parts_of
+from mfsn.training.system import get_system
 from mfsn.workspace import Outputs
 
 Array = npt.NDArray[np.float32]
@@ -307,7 +307,9 @@ def data_of(corpus: Corpus, **model: Any) -> tuple[TrainingData, SerNetwork]:
     )
     data = load_data(experiment, "cpu")
     torch.manual_seed(1)
-    network = build_network(parts_of(experiment.system), experiment.model, data.shapes, 2)
+    parts = experiment.system.network
+    assert parts is not None
+    network = build_network(parts, experiment.model, data.shapes, 2)
     training = data.part([f"u{length}" for length in TRAINING])
     network.fit_scaling(data.rows.batches([(training.rows_N, network.scaled)]))
     return data, network.eval()

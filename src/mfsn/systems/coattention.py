@@ -11,5 +11,6 @@ SYSTEM = System(
     parameters=("model", "optimisation"),
     fits="mfsn.systems.networks.fits:NetworkFits",
     scorer="mfsn.systems.networks.scorer:NetworkScorer",
+    builds="mfsn.models.network:build_network",
     network=NetworkParts(encoders=("sec",)),
 )

@@ -18,5 +18,6 @@ SYSTEM = System(
     search="mfsn.systems.searching.fits:SearchFits",
     fits="mfsn.systems.searching.fits:SearchedFits",
     scorer="mfsn.systems.networks.scorer:NetworkScorer",
+    builds="mfsn.models.network:build_network",
     network=NetworkParts(encoders=("sec", "tec"), fused=True),
 )

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from mfsn.errors import ConfigError
-from mfsn.models.network import SerNetwork, build_network, choice_levels
+from mfsn.models.base import Network
 from mfsn.runs.checkpoint import epoch_weights
 from mfsn.runs.unit import Unit
 from mfsn.training.bilevel import require_every_class, split_for_alpha
@@ -20,9 +20,9 @@ from mfsn.training.data.labels import training_labels
 from mfsn.training.experiment import Experiment
 from mfsn.training.fit import Task, fit
 from mfsn.training.selection import Choice
-from mfsn.training.system import parts_of
+from mfsn.training.system import builder_of
 
-Fix = Callable[[SerNetwork], None]
+Fix = Callable[[Any], None]
 """Fixes the architecture of a fresh network."""
 
 WORK = "work"
@@ -50,7 +50,7 @@ class Trained:
 
 def make_network(
     experiment: Experiment, data: TrainingData, fix: Fix | None = None, pretrained: bool = True
-) -> SerNetwork:
+) -> Network:
     """A fresh network of the experiment, from torch's global generator.
 
     Args:
@@ -59,9 +59,10 @@ def make_network(
         fix: fixes the architecture; by default alpha is searched.
         pretrained: as in `build_network`; False where weights are loaded next.
     """
-    network = build_network(
-        parts_of(experiment.system), experiment.model, data.shapes, len(experiment.labels.classes),
-        dimensions=len(experiment.labels.rated),
+    system = experiment.system
+    network = builder_of(system)(
+        system.network, experiment.own or experiment.model, data.shapes,
+        len(experiment.labels.classes), dimensions=len(experiment.labels.rated),
         alpha_init_std=experiment.search.alpha_init_std, pretrained=pretrained,
     )  # fmt: skip
     if fix is not None:
@@ -96,7 +97,7 @@ def train_on_fold(
         ConfigError: if last_epoch is to be evaluated at a level that does not exist.
     """
     if levels is None:
-        levels = choice_levels(parts_of(experiment.system), data.shapes)
+        levels = make_network(experiment, data, fix, pretrained=False).choice_levels
     work = unit.folder / WORK / "selection"
     task = _task(unit, experiment, data, fix, tuple(levels))
     fitted = fit(task, corrupted_rows(unit, experiment, data), data.device, work)

@@ -5,23 +5,26 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from mfsn.base.files import read_json
 from mfsn.errors import TrainingError
+from mfsn.models.base import Network
 from mfsn.models.config import ModelConfig
 from mfsn.models.inputs import InputShapes
-from mfsn.models.network import SerNetwork, build_network
 from mfsn.runs.checkpoint import load_weights
 from mfsn.training.results import MODEL, WEIGHTS
-from mfsn.training.system import get_system, parts_of
+from mfsn.training.system import builder_of, get_system
+
+if TYPE_CHECKING:
+    from mfsn.models.network import SerNetwork
 
 
 @dataclass(frozen=True)
 class SavedNetwork:
     """A trained network with what is needed to use it."""
 
-    network: SerNetwork
+    network: Network
     """In evaluation mode, on the CPU."""
     level: str
     """The SEC level to evaluate it at."""
@@ -43,16 +46,17 @@ def load_network(folder: Path) -> SavedNetwork:
     if not (folder / MODEL).is_file():
         raise TrainingError(f"{folder} holds no trained model; run `dvc repro` to train one")
     record = read_json(folder / MODEL)
-    network = build_network(
-        parts_of(get_system(record["system"])),
-        ModelConfig.parse(record["model"], where=str(folder / MODEL)),
+    system = get_system(record["system"])
+    network = builder_of(system)(
+        system.network,
+        (system.config or ModelConfig).parse(record["model"], where=str(folder / MODEL)),
         _shapes(record, folder),
         len(record["classes"]),
         dimensions=len(record.get("dimensions", ())),
         pretrained=False,
     )
     if record["network"] == "derived":
-        network.derive(record["operations"])
+        cast("SerNetwork", network).derive(record["operations"])
     load_weights(folder / WEIGHTS, network)
     return SavedNetwork(network.eval(), record["level"], tuple(record["classes"]), record)
 

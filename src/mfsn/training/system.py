@@ -8,7 +8,7 @@ its `fits` and `search` classes import, so that the code of other systems never 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mfsn.features.base import Extractor
+    from mfsn.models.base import Network
     from mfsn.runs.parallel import Do
     from mfsn.store.spec import ArraySpec
     from mfsn.training.experiment import Experiment
@@ -60,7 +61,11 @@ class System:
     search: str | None = None
     """`module:class` of its `Fits` for stage `search`; None where nothing is searched."""
     network: NetworkParts | None = None
-    """The parts of its network; None for a system without one of `mfsn.models.network`."""
+    """The parts of its network; None for a system that trains none, or one of another kind."""
+    builds: str | None = None
+    """`module:function` that makes its network, with the arguments of
+    `mfsn.models.network.build_network`. `config` is the system's own section of params.yaml, or
+    else `model`. None for a system that trains no network."""
     pieces: Pieces = "segments"
     config: type[Config] | None = None
     """Type of a section of params.yaml that has the system's own name; for plug-ins."""
@@ -179,15 +184,16 @@ def get_system(name: str) -> System:
     return declared
 
 
-def parts_of(system: System) -> NetworkParts:
-    """The parts of a system's network.
+def builder_of(system: System) -> Callable[..., Network]:
+    """The function that makes a system's network.
 
     Raises:
-        ConfigError: if it has no network of `mfsn.models.network`.
+        ConfigError: if the system trains no network.
     """
-    if system.network is None:
+    if system.builds is None:
         raise ConfigError(f"system {system.name} has no network; choose another one")
-    return system.network
+    found: Callable[..., Network] = _named(system.builds)
+    return found
 
 
 def fits_of(system: System) -> type[Fits]:
@@ -215,7 +221,7 @@ def make_scorer(system: System, folder: Path, extractors: Mapping[str, Extractor
 
 def modules_of(system: System) -> list[str]:
     """The modules whose imports are the code of a system's fits."""
-    named = (system.fits, system.search)
+    named = (system.fits, system.search, system.builds)
     return [reference.partition(":")[0] for reference in named if reference]
 
 

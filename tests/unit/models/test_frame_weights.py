@@ -13,7 +13,7 @@ from mfsn.errors import ConfigError
 from mfsn.models.config import ModelConfig
 from mfsn.models.inputs import ACOUSTIC, LEVEL_DB, MFCC, UTTERANCE_MAX_DB, Features, InputShapes
 from mfsn.models.network import SerNetwork, build_network
-from mfsn.training.system import get_system, parts_of
+from mfsn.training.system import get_system
 
 B, T, S, M = 3, 8, 20, 10
 HIGH, TEC = ("sec", "high"), ("tec", "last")
@@ -33,9 +33,9 @@ def made(system: Any, **values: Any) -> SerNetwork:
     torch.manual_seed(0)
     small = {"projection": 8, "hidden": 8, "alexnet_width": 0.05, "image_px": [63, 64]}
     config = ModelConfig.parse({**small, "mfcc_hidden": 4, **values}, where="test")
-    network = build_network(
-        parts_of(get_system(system)), config, SHAPES, 4, pretrained=False
-    ).eval()
+    parts = get_system(system).network
+    assert parts is not None
+    network = build_network(parts, config, SHAPES, 4, pretrained=False).eval()
     network.fit_scaling([batch()])
     return network
 

@@ -161,7 +161,8 @@ def test_given_operations_are_what_every_network_has(toy: Any, network: str) -> 
     config = TrainConfig(network=network, derive_zero=False)
     run_train(replace(experiment, train=config), 1, quiet)
     assert record_of(experiment)["operations"] == ["zero"]
-    cell = load_network(experiment.outputs.models / "ses0-seed0").network.cells[0]
+    network_made: Any = load_network(experiment.outputs.models / "ses0-seed0").network
+    cell = network_made.cells[0]
     assert cell.weights() == [1.0] + [0.0] * 7
 
 

@@ -18,6 +18,7 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
@@ -198,4 +199,4 @@ def _network(experiment: Experiment, name: str) -> SerNetwork:
             f"the models in {experiment.outputs.models} are of system {trained}, but params.yaml "
             f"says {experiment.system.name}; run `dvc repro`, or set system: {trained}"
         )
-    return saved.network
+    return cast(SerNetwork, saved.network)

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from mfsn import runtime
 from mfsn.base.arrays import Float64
-from mfsn.models.network import SerNetwork
+from mfsn.models.base import Network
 from mfsn.runs.checkpoint import load_weights
 from mfsn.runs.parallel import Do
 from mfsn.runs.unit import Unit
@@ -85,7 +85,7 @@ class NetworkFits:
             dev=made.trained.scores("dev", rule),
             weights=made.trained.weights[rule].read_bytes(),
             about={
-                "model": self.experiment.model.model_dump(mode="json"),
+                "model": (self.experiment.own or self.experiment.model).model_dump(mode="json"),
                 "network": made.kind,
                 "operations": made.operations,
                 "levels": list(network.choice_levels),
@@ -104,9 +104,7 @@ class NetworkFits:
         return Made(train_on_fold(unit, self.experiment, data))
 
 
-def _predict(
-    trained: Trained, network: SerNetwork, rows: Rows, test: Part
-) -> Mapping[Rule, Float64]:
+def _predict(trained: Trained, network: Network, rows: Rows, test: Part) -> Mapping[Rule, Float64]:
     found = {}
     for rule, choice in trained.choices.items():
         load_weights(trained.weights[rule], network)

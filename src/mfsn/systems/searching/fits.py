@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from mfsn.base.files import read_json, write_bytes, write_json
+from mfsn.models.network import SerNetwork
 from mfsn.runs.checkpoint import load_weights
 from mfsn.runs.unit import Unit
 from mfsn.systems.networks.fits import Made, NetworkFits
@@ -49,7 +50,7 @@ class SearchFits(NetworkFits):
         space = architecture_of(unit, experiment.search, experiment.model.cells, levels)
         fix = derived(space.operations) if space.operations else None
         trained = train_on_fold(unit, experiment, data, fix, space.levels)
-        network = make_network(experiment, data, fix, pretrained=False)
+        network = cast(SerNetwork, make_network(experiment, data, fix, pretrained=False))
         load_weights(trained.weights[rule], network)
         for name, weights in trained.weights.items():
             write_bytes(unit.folder / f"{name}.safetensors", weights.read_bytes())
