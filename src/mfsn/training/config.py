@@ -13,24 +13,25 @@ from mfsn.config import Config
 from mfsn.models.config import Operation
 
 Rule = Literal["held_out", "oracle_test", "last_epoch"]
-"""Selection rules. held_out: the best WA + UA on development utterances, or the best mean CCC if
-dimensions are predicted (assumed; the paper with their MSE names no rule). oracle_test: the best on
-the test fold, as in the published code. last_epoch: nothing is chosen."""
+"""Selection rules; see `SelectionConfig.rule`."""
 
 
 class OptimisationConfig(Config):
     """The training loop, which search and train share."""
 
     epochs: int = Field(100, ge=1)
+    """The largest number of epochs of a fit."""
     patience: int = Field(8, ge=1)
     """Stop after this many epochs without a better development score (rule held_out only)."""
     batch_size: int = Field(64, ge=2)
+    """Segments per training step."""
     batches: int | None = Field(None, ge=1)
     """The largest number of batches per epoch. Each epoch uses other batches. With a limit,
     training does not take longer on a larger corpus. null: every epoch uses all training data."""
     lr: float = Field(1e-5, gt=0)
     """AdamW, all weights (CA-MSER: 1e-5)."""
     weight_decay: float = Field(0.01, ge=0)
+    """Weight decay of AdamW (CA-MSER: 0.01)."""
     precision: Literal["float32", "bfloat16"] = "float32"
     """Precision of matrix products in training steps. bfloat16 is faster on processors that support
     it, and changes results. Weights, losses, scores and predictions are always float32."""
@@ -48,17 +49,22 @@ class SearchConfig(Config):
     """The architecture search over the operations of the Fusion Cell."""
 
     mode: Literal["joint", "bilevel", "fixed", "random"] = "joint"
-    """joint: each step updates weights and alpha on the same batch (assumed, facts 2.4). bilevel:
-    first order, alpha is trained on a separate share of the training data. Two modes without a
-    search are for comparison at the same budget. fixed: the operations named below. random:
-    operations and one level are drawn for each fold and seed."""
+    """How operations are chosen.
+
+    - joint: each step updates weights and alpha on the same batch (assumed; the paper is silent).
+    - bilevel: first order; alpha is trained on a separate share of the training data.
+    - fixed: the operations named below, without a search.
+    - random: operations and one level are drawn for each fold and seed.
+
+    The last two are for comparison at the same budget."""
     operations: tuple[Operation, ...] = ()
     """fixed: one operation for all Fusion Cells, or one operation per cell."""
     levels: tuple[str, ...] = ()
     """The SEC levels from which the Choice Cell draws; empty: all levels."""
     alpha_lr: float = Field(5.0, gt=0)
-    """Learning rate of SGD on alpha. The paper prints 5; an exponent may be missing (facts 2.4)."""
+    """Learning rate of SGD on alpha. The paper prints 5; an exponent may be missing."""
     alpha_init_std: float = Field(1e-3, ge=0)
+    """Standard deviation of the random values that alpha starts from (DARTS and BM-NAS: 0.001)."""
     alpha_share: float = Field(0.5, gt=0, lt=1)
     """bilevel: the share of the training speakers that trains alpha (of utterances, if speakers are
     unknown or the protocol does not separate them)."""
@@ -79,10 +85,12 @@ class TrainConfig(Config):
     """How `train` uses the genotypes."""
 
     network: Literal["export", "soft", "derived"] = "export"
-    """export: the network of the search is the trained network (the single process of the paper).
-    soft: train the mixture from scratch with alpha fixed; levels are drawn as in the search.
-    derived: train only the chosen operations on the chosen level (assumed: the level is part of the
-    genotype)."""
+    """Which network is trained.
+
+    - export: the network of the search is the trained network (the single process of the paper).
+    - soft: the mixture is trained from scratch with alpha fixed; levels are drawn as in the search.
+    - derived: only the chosen operations are trained, on the chosen level (assumed: the level
+      belongs to the genotype)."""
     derive_zero: bool = True
     """derived: whether the chosen operation may be Zero, which drops TEC."""
 
@@ -95,7 +103,12 @@ class SelectionConfig(Config):
     """
 
     rule: Rule = "held_out"
-    """The rule for the exported models."""
+    """The rule for the exported models.
+
+    - held_out: the best WA + UA on development utterances, or the best mean CCC if dimensions are
+      predicted (assumed; the paper with their MSE names no rule).
+    - oracle_test: the best on the test fold, as in the published code.
+    - last_epoch: nothing is chosen."""
     compare: tuple[Rule, ...] = ()
     """Other rules to evaluate in the same run. They never change the result of `rule`."""
     level: str = "high"
@@ -169,9 +182,13 @@ class CorruptionConfig(Config):
     """
 
     kind: Literal["none", "noise", "other_utterance", "zeros"] = "none"
-    """What replaces TEC. noise: Gaussian noise; each feature has the mean and the deviation of the
-    fold's training TEC. other_utterance: TEC of another utterance of the same split of the fold; if
-    it is shorter, it is repeated from its start. zeros: zeros."""
+    """What replaces TEC.
+
+    - none: nothing.
+    - noise: Gaussian noise; each feature has the mean and the deviation of the fold's training TEC.
+    - other_utterance: the TEC of another utterance of the same split of the fold; if it is shorter,
+      it is repeated from its start.
+    - zeros: zeros."""
     train: float = Field(0.0, ge=0, le=1)
     """The rate in training and development data. These have the same rate since both are available
     when a system is built, but the rate of test data is unknown then."""
