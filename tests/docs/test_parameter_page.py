@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import importlib.util
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 import yaml
+
+from mfsn.config import Config
+from mfsn.params import Params
 
 
 @pytest.fixture(scope="module")
@@ -21,9 +26,32 @@ def generator(checkout: Path) -> ModuleType:
     return module
 
 
+def configs(config: type[Config] = Params) -> Iterator[type[Config]]:
+    yield config
+    for field in config.model_fields.values():
+        for found in (field.annotation, *getattr(field.annotation, "__args__", ())):
+            if isinstance(found, type) and issubclass(found, Config):
+                yield from configs(found)
+
+
 def test_the_committed_page_is_the_one_that_the_code_gives(generator: ModuleType) -> None:
     committed = generator.PAGE.read_text(encoding="utf-8")
     assert committed == generator.page(), "run `make docs` and commit docs/parameters.md"
+
+
+def test_every_parameter_has_an_explanation(generator: ModuleType) -> None:
+    bare = [
+        f"{config.__name__}.{name}"
+        for config in configs()
+        for name, field in config.model_fields.items()
+        if not (isinstance(field.annotation, type) and issubclass(field.annotation, Config))
+        and not generator.explanation(config, name)
+    ]
+    assert not bare
+
+
+def test_nothing_on_the_page_is_taken_for_a_tag_of_html(generator: ModuleType) -> None:
+    assert not re.findall(r"<\w+", re.sub(r"`[^`]*`", "", generator.page()))
 
 
 def test_every_name_of_params_yaml_has_a_heading(generator: ModuleType, checkout: Path) -> None:

@@ -49,22 +49,26 @@ class EncoderConfig(Config):
     the last one. They go from early to late, and the last one is S_N (for `sec`) or TEC (for
     `tec`). all: every hidden state, named `layer_00` and so on, for probes of each layer."""
     context: Literal["segment", "utterance"] | None = None
-    """What the encoder hears at once. segment: one segment. utterance: the utterance, up to
-    `context_s` seconds of it; its frames are then cut to segments. null: utterance for Whisper,
-    which computes 30 seconds in any case (but segment with `segment.reading: as_published`), and
-    segment for all other encoders."""
+    """What the encoder hears at once.
+
+    - segment: one segment.
+    - utterance: the utterance, up to `context_s` seconds of it; its frames are then cut to
+      segments.
+    - null: utterance for Whisper, which computes 30 seconds in any case (but segment with
+      `segment.reading: as_published`), and segment for all other encoders."""
     context_s: float = Field(30.0, gt=0)
     """The most that is heard at once with context utterance, in seconds: as many whole segments as
     fit into it. A longer utterance is heard in consecutive windows of this length. Whisper hears at
     most 30 seconds."""
     frames: Literal["all", "mean"] = "all"
-    """mean: one frame per segment, which is the mean of its valid frames. That is 149 times
-    smaller, so all 25 hidden states of a large encoder fit, and it is enough for probes."""
+    """all: every frame. mean: one frame per segment, which is the mean of its valid frames. That
+    is 149 times smaller, so all 25 hidden states of a large encoder fit, and it is enough for
+    probes."""
     precision: Literal["float32", "bfloat16"] = "float32"
     """Precision of weights and activations. bfloat16 changes a level by about 1 % of its norm
     (benchmarks/RESULTS.md), and it is twice as fast on processors that multiply in it."""
     dtype: Literal["float16", "float32"] = "float16"
-    """Storage dtype."""
+    """Number format in the store."""
 
     @model_validator(mode="after")
     def _levels_go_from_early_to_late(self) -> EncoderConfig:
@@ -78,11 +82,14 @@ class EncoderConfig(Config):
 
 
 class SpectrogramConfig(Config):
-    """|STFT| in dB of the lowest bins (CA-MSER features_util.py; section 1.2 of the facts)."""
+    """The magnitude of the short-time Fourier transform (STFT) in dB, as in CA-MSER."""
 
     window_ms: float = Field(40.0, gt=0)
+    """Length of the window in milliseconds."""
     hop_ms: float = Field(10.0, gt=0)
+    """Time from one frame to the next, in milliseconds."""
     n_fft: int = Field(800, gt=0)
+    """Samples of each Fourier transform; a shorter window is padded with zeros."""
     bins: int = Field(200, gt=0)
     """How many bins are kept, from the lowest on. 200 of the 401 bins at n_fft 800 and 16 kHz are
     0 to 4 kHz."""
@@ -90,17 +97,24 @@ class SpectrogramConfig(Config):
     """Absolute level in dB below which the level is clipped. |STFT| = 1 is 0 dB, so a full-scale
     sine lies at 44.75 dB with the default window."""
     dtype: Literal["float16", "float32"] = "float16"
+    """Number format in the store."""
 
 
 class MfccConfig(Config):
     """Mel-frequency cepstral coefficients as librosa computes them with htk=True."""
 
     coefficients: int = Field(40, gt=0)
+    """Coefficients per frame, from the lowest on."""
     hop_ms: float = Field(10.0, gt=0)
+    """Time from one frame to the next, in milliseconds."""
     n_fft: int = Field(2048, gt=0)
+    """Samples of each Fourier transform, which is also the length of the window."""
     mel_bins: int = Field(128, gt=0)
+    """Mel filters from which the coefficients are computed."""
     top_db: float = Field(80.0, gt=0)
+    """Levels that lie further below the loudest one, in dB, are raised to this distance."""
     dtype: Literal["float16", "float32"] = "float32"
+    """Number format in the store."""
 
 
 FeatureSet = Literal["mfcc", "ComParE_2016", "eGeMAPSv02"]

@@ -12,7 +12,7 @@ class ProtocolConfig(Config):
     """How the corpus is divided into folds."""
 
     name: str
-    """The protocol: one of mfsn or of a plug-in."""
+    """The protocol: one that docs/systems.md lists, or one of a plug-in."""
     folds: int = Field(5, ge=2)
     """Number of folds of the k-fold protocols. cross_corpus divides the speakers of each corpus
     into this number of groups; one group is for development, and one for the test within the

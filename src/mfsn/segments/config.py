@@ -21,16 +21,20 @@ class SegmentConfig(Config):
     """How utterances are cut. Segments do not overlap, and the last one is padded."""
 
     duration_s: float = Field(3.0, gt=0)
+    """Length of a segment in seconds."""
     sample_rate_hz: int = Field(16_000, gt=0)
+    """Sample rate to which recordings are resampled. Pretrained encoders want 16,000."""
     reading: Reading = "fixed"
-    """fixed: each segment is read by itself. The last one is padded with zeros at its end, and
-    nothing takes this padding for audio.
-    as_published: as the code of Co-attention does it, with its peculiarities (facts 1.2 to 1.4).
-    First the whole utterance is pre-emphasised (0.97). Spectrogram and MFCC are computed of the
-    whole utterance and then cut. The spectrogram is relative to the maximum of the utterance. Both
-    are padded at their end with 0, which is the largest level. The waves for the encoders are
-    padded at their front. Everything takes the padding for audio. If the last segment is full, one
-    more segment follows, and it holds one frame."""
+    """How an utterance becomes features.
+
+    - fixed: each segment is read by itself. The last one is padded with zeros at its end, and
+      nothing takes this padding for audio.
+    - as_published: as the code of Co-attention does it, with its peculiarities. First the whole
+      utterance is pre-emphasised (0.97). Spectrogram and MFCC are computed of the whole utterance
+      and then cut. The spectrogram is relative to the maximum of the utterance. Both are padded at
+      their end with 0, which is the largest level. The waves for the encoders are padded at their
+      front. Everything takes the padding for audio. If the last segment is full, one more segment
+      follows, and it holds one frame."""
 
     @model_validator(mode="after")
     def _holds_a_sample(self) -> SegmentConfig:

@@ -29,7 +29,7 @@ class OptimisationConfig(Config):
     """The largest number of batches per epoch. Each epoch uses other batches. With a limit,
     training does not take longer on a larger corpus. null: every epoch uses all training data."""
     lr: float = Field(1e-5, gt=0)
-    """AdamW, all weights (CA-MSER: 1e-5)."""
+    """Learning rate of AdamW for all weights (CA-MSER: 1e-5)."""
     weight_decay: float = Field(0.01, ge=0)
     """Weight decay of AdamW (CA-MSER: 0.01)."""
     precision: Literal["float32", "bfloat16"] = "float32"
