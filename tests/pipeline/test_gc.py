@@ -90,7 +90,7 @@ def test_branches_keep_their_rows_and_a_removed_experiment_loses_them(project: A
 
 def test_rows_that_a_budget_deletes_are_computed_again_by_the_next_repro(project: Any) -> None:
     outputs, rows = project.outputs(), project.rows()
-    evicted = sorted(name for name in rows if name.startswith(("functionals/", "waveform/")))
+    evicted = sorted(name for name in rows if name.startswith(("spectrogram/", "waveform/")))
     assert len(evicted) == 2
     for second, directory in enumerate(evicted, 1):
         put_back_use(project, directory, second)
@@ -100,7 +100,7 @@ def test_rows_that_a_budget_deletes_are_computed_again_by_the_next_repro(project
     said = collect(project, "--force", "--budget", f"{less}B")
     assert "`dvc repro` there computes them again" in said
     assert set(rows) - set(project.rows()) == set(evicted)
-    assert project.repro() == {"scan", "segment", "extract@functionals"}
+    assert project.repro() == {"scan", "segment", "extract@spectrogram"}
     assert (project.outputs(), project.rows()) == (outputs, rows)
     assert project.repro() == {"scan"}  # without the note, and from DVC's run-cache
     assert project.run("git", "status", "--porcelain", "dvc.lock").stdout == ""
