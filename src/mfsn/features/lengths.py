@@ -15,6 +15,9 @@ import numpy.typing as npt
 from mfsn.errors import RangeError
 from mfsn.store.spec import ArraySpec
 
+VALID = "_valid"
+"""Ends the name of the array that counts the valid entries of another one."""
+
 
 def counted_array(array: ArraySpec) -> tuple[ArraySpec, ArraySpec]:
     """The arrays that hold rows of different lengths.
@@ -25,7 +28,7 @@ def counted_array(array: ArraySpec) -> tuple[ArraySpec, ArraySpec]:
     Returns:
         The array itself, and `<name>_valid`: how many entries of each row are valid, int64.
     """
-    return array, ArraySpec(f"{array.name}_valid", (), "int64", ())
+    return array, ArraySpec(f"{array.name}{VALID}", (), "int64", ())
 
 
 def filled(

@@ -33,11 +33,6 @@ LARGEST_OF: Mapping[Source, Source] = {("spectrogram", "max_db"): UTTERANCE_MAX_
 """Cached arrays of one number per row, and the input that takes their place: the largest number
 among the segments of the utterance."""
 
-LENGTH = "length"
-"""An extractor whose rows vary in length, such as one of texts, has an array of this name with one
-whole number per row: how many positions of its other arrays count, from the first on. Of all other
-extractors those positions count that begin within the real audio of the segment."""
-
 
 @dataclass(frozen=True)
 class Features:

@@ -16,7 +16,7 @@ from mfsn.models.inputs import (
     valid_positions,
 )
 
-WORDS, COUNT = ("text", "words"), ("text", "length")
+WORDS, COUNT = ("text", "words"), ("text", "words_valid")
 
 
 def counted(audible: list[int], samples: int, positions: int) -> list[int]:

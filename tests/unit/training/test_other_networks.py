@@ -29,13 +29,13 @@ WORDS, TONE = ("speech", "words"), ("speech", "tone")
 ARRAYS = (
     ArraySpec("words", (6, 3), "float16", ("word", "feature")),
     ArraySpec("tone", (2,), "float32", ("feature",)),
-    ArraySpec("length", (), "int64", ()),
+    ArraySpec("words_valid", (), "int64", ()),
 )
 READER = System(
     name="reader",
     title="Reader",
     description="words and their tone",
-    reads={"speech": ("words", "tone", "length")},
+    reads={"speech": ("words", "tone", "words_valid")},
     parameters=(),
     fits="none:None",
     scorer="none:None",
@@ -81,7 +81,7 @@ def write_speech(experiment: Any, ids: list[str], loud: list[bool]) -> None:
     rows = {
         "words": words_NTD.astype(np.float16),
         "tone": random.random((len(ids), 2)).astype(np.float32),
-        "length": length_N,
+        "words_valid": length_N,
     }
     keys = {name: spec.row_key(name, 0) for name in ids}
     with Store(experiment.store, spec).writer() as writer:
@@ -133,7 +133,7 @@ def test_streamed_and_held_rows_train_the_same_network(experiment: Any, tmp_path
 
 def test_shapes_are_those_of_what_is_read(experiment: Any) -> None:
     shapes = load_data(experiment, "cpu").shapes
-    assert shapes.of("speech") == ("words", "tone", "length")
+    assert shapes.of("speech") == ("words", "tone", "words_valid")
     assert shapes[WORDS] == (6, 3)
 
 

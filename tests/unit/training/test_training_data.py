@@ -79,7 +79,7 @@ def test_the_maximum_is_that_of_the_whole_utterance() -> None:
 
 def test_rows_of_a_length_of_their_own_have_it_counted() -> None:
     words = np.ones((3, 4, 2), np.float16)
-    text = {"words": words, "length": np.array([4, 0, 2], np.int64)}
+    text = {"words": words, "words_valid": np.array([4, 0, 2], np.int64)}
     features = all_rows({"text": text, "mfcc": {"mfcc": words}}, ["a", "b", "c"])
     assert features.lengths["text", "words"].tolist() == [4, 0, 2]
     assert features.mask(("text", "words")).sum(1).tolist() == [4, 0, 2]

@@ -17,7 +17,8 @@ import torch
 from torch import Tensor
 
 from mfsn.base.arrays import Int64
-from mfsn.models.inputs import LARGEST_OF, LENGTH, InputShapes, Source, positions_within
+from mfsn.features.lengths import VALID
+from mfsn.models.inputs import LARGEST_OF, InputShapes, Source, positions_within
 from mfsn.store.reader import FeatureReader
 from mfsn.store.spec import ArraySpec
 from mfsn.training.data.columns import StoredArray
@@ -153,7 +154,7 @@ def _rows(read: Read, cut: Cut, empty: Rows, whole: Collection[str] = ()) -> Row
     """
     columns, lengths = dict[Source, Tensor | StoredArray](), dict[Source, Tensor]()
     for source, column in read.items():
-        own = read.get((source[0], LENGTH))
+        own = read.get((source[0], source[1] + VALID))
         if len(column.shape) > 2 and isinstance(own, Tensor):
             lengths[source] = own.to(torch.int64)
         elif len(column.shape) > 2:
