@@ -8,12 +8,11 @@ names are its code, so that adding another one reruns nothing.
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from mfsn import plugins
-from mfsn.base.fingerprint import fingerprint, stage_code
+from mfsn.base.fingerprint import PACKAGE, fingerprint, stage_code
 from mfsn.params import Params
 from mfsn.training.system import get_system, modules_of
 
@@ -60,13 +59,12 @@ def code_of(key: str, params: Params, workspace: Path) -> dict[str, Any]:
 def system_code(name: str, workspace: Path) -> dict[str, str]:
     """What the code of a system's fits means at this moment: it is part of their identity."""
     modules = modules_of(get_system(name))
-    own = [module for module in modules if module.partition(".")[0] == "mfsn"]
-    found = (find_spec(module) for module in modules if module not in own)
-    added = [Path(spec.origin) for spec in found if spec is not None and spec.origin]
-    return fingerprint(workspace / "src", added, own)
+    packages = {module.partition(".")[0] for module in modules} - {PACKAGE}
+    return fingerprint(workspace / "src", roots=modules, others=plugins.folders_of(packages))
 
 
 def _named(workspace: Path, script: str, chosen: Chosen) -> dict[str, Any]:
-    own = [plugins.module_of(*each) for each in chosen if not plugins.origin(*each)]
+    modules = [plugins.module_of(*each) for each in chosen]
+    packages = {module.partition(".")[0] for module in modules} - {PACKAGE}
     added = {" ".join(each): o for each in chosen if (o := plugins.origin(*each))}
-    return stage_code(workspace, script, own) | added
+    return stage_code(workspace, script, modules, plugins.folders_of(packages)) | added

@@ -2,9 +2,10 @@
 
 import sys
 from functools import partial
+from pathlib import Path
 
 from _start import run
-from mfsn.base.files import write_text
+from mfsn.base.files import read_json, write_text
 from mfsn.doctor.encoder_pair import extract_both, refuse_unlike_encoders
 from mfsn.features.extraction.extraction import extract
 from mfsn.features.extraction.notes import Check
@@ -24,8 +25,7 @@ def extract_one(stage: Stage) -> None:
     outputs, segment, root = stage.outputs, stage.params.segment, store_root()
     segments = read_table(outputs.segments, SEGMENTS)
     path = outputs.digest(name)
-    # The system decides no row, so dvc.yaml declares it for `scan`, which notes it in data/code.
-    if name not in load_params(outputs.workspace).read:
+    if not is_read(name, outputs.workspace):
         write_text(path, NOTHING)
         print(f"extract: the system does not read {name}; nothing is extracted")
         return
@@ -47,6 +47,18 @@ def extract_one(stage: Stage) -> None:
     digest.write(path)
     register_owner(root, main_checkout(), path.relative_to(outputs.workspace), digest.store)
     note_use(root, outputs.segments, waveform_store(segment, root).spec.directory)
+
+
+def is_read(name: str, workspace: Path) -> bool:
+    """Whether rows of an extractor are to be made.
+
+    `scan` has noted it in a file that this stage depends on. The parameters that decide it are no
+    dependency of this stage: they count only where it is run by itself in a fresh workspace.
+    """
+    noted = workspace / "data" / "code" / f"extract-{name}.json"
+    return (
+        bool(read_json(noted)["read"]) if noted.is_file() else name in load_params(workspace).read
+    )
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ from mfsn.base.files import write_json
 from mfsn.base.hashing import hash_files
 from mfsn.corpora.demo.speech import ensure_spoken
 from mfsn.corpora.preparing.scan import scan_corpus, write_files
-from mfsn.features.config import EncoderConfig
 from mfsn.params import Params, Stage
 from mfsn.runs.outputs import replacing_folder
 from mfsn.store.checkouts.lost_rows import lost_row_notes
@@ -57,12 +56,11 @@ def tidy_digests(outputs: Outputs, extractors: list[str]) -> None:
 
 def named_files(params: Params, workspace: Path, cache: Path) -> dict[str, dict[str, str]]:
     """Key of `code_keys` to the hashes of the files that its parameters name."""
-    folds = params.protocol.file if params.protocol.name == "folds_from_file" else None
-    fold_file = hashes_of("protocol.file", folds, workspace, cache)
+    fold_file = hashes_of("protocol.file", params.protocol.file, workspace, cache)
     encoders = {
-        f"extract-{name}": hashes_of(f"{name}.model", section.model, workspace, cache)
+        f"extract-{name}": hashes_of(f"{name}.model", model, workspace, cache)
         for name in params.extract.extractors
-        if isinstance(section := params.section(name), EncoderConfig)
+        if isinstance(model := getattr(params.section(name), "model", None), str)
     }
     return encoders | dict.fromkeys(("prepare", "search", "train"), fold_file)
 

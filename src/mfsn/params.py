@@ -203,11 +203,16 @@ def _sections_of_plugins(values: Any) -> dict[str, type[Config]]:
             continue
         if name not in Params.model_fields or plugins.origin("extractors", name):
             found[_free(name, "extractors")] = config_type(name)
-    system = values.get("system")
-    if isinstance(system, str) and system in plugins.names("systems"):
-        config = get_system(system).config
+    chosen = values.get("system")
+    if isinstance(chosen, str) and chosen in plugins.names("systems"):
+        config = get_system(chosen).config
+        if config is not None and chosen in found:
+            raise ConfigError(
+                f"an extractor and a system are both called {chosen} and have a section of "
+                "params.yaml each; rename one of them in its plug-in"
+            )
         if config is not None:
-            found[_free(system, "systems")] = config
+            found[_free(chosen, "systems")] = config
     return found
 
 

@@ -17,8 +17,10 @@ from __future__ import annotations
 import difflib
 import importlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from mfsn.errors import ConfigError
@@ -132,6 +134,19 @@ def module_of(kind: Kind, name: str) -> str:
     require_known(kind, name)
     reference = _BUILT_IN[kind].get(name) or _added(kind)[name].value
     return reference.partition(":")[0].strip()
+
+
+def folders_of(packages: Iterable[str]) -> dict[str, Path]:
+    """The folders that hold the packages of plug-ins, by the name of the package.
+
+    A package that is not found, or is no folder of Python files, is left out.
+    """
+    found = {name: find_spec(name) for name in packages}
+    files = {name: Path(s.origin) for name, s in found.items() if s is not None and s.origin}
+    return {
+        name: path.parent.parent if path.name == "__init__.py" else path.parent
+        for name, path in files.items()
+    }
 
 
 def origin(kind: Kind, name: str) -> dict[str, str]:

@@ -9,9 +9,10 @@ count. What is chosen by name at run time is no import: whoever asks names it as
 from __future__ import annotations
 
 import ast
+import copy
 import functools
 import hashlib
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
 
@@ -36,19 +37,25 @@ LIBRARIES = {
 distributions."""
 
 
-def stage_code(workspace: Path, script: str, roots: Iterable[str] = ()) -> dict[str, str]:
+def stage_code(
+    workspace: Path,
+    script: str,
+    roots: Iterable[str] = (),
+    others: Mapping[str, Path] | None = None,
+) -> dict[str, str]:
     """What the code of a stage means at this moment.
 
     Args:
         workspace: the folder of src/ and stages/.
         script: name of the stage's script, such as `extract`.
         roots: modules that the stage chooses by name.
+        others: as in `fingerprint`.
 
     Returns:
         As `fingerprint`.
     """
     path = workspace / "stages" / f"{script}.py"
-    return fingerprint(workspace / "src", [path, *shared_helpers(path)], roots)
+    return fingerprint(workspace / "src", [path, *shared_helpers(path)], roots, others)
 
 
 def shared_helpers(script: Path) -> list[Path]:
@@ -65,20 +72,25 @@ def shared_helpers(script: Path) -> list[Path]:
 
 
 def fingerprint(
-    source: Path, scripts: Iterable[Path] = (), roots: Iterable[str] = ()
+    source: Path,
+    scripts: Iterable[Path] = (),
+    roots: Iterable[str] = (),
+    others: Mapping[str, Path] | None = None,
 ) -> dict[str, str]:
     """Hash every module that scripts and modules can run.
 
     Args:
         source: the folder that holds the package (`src`).
         scripts: files outside of the package.
-        roots: modules of the package.
+        roots: modules of the package, or of the others.
+        others: top packages of plug-ins that are followed too, to the folders that hold them.
 
     Returns:
         Name of each script and module to the first 16 digits of the sha256 of its meaning; path of
         the data that is packaged with a module to those of its bytes; `library NAME` to the version
         of each library that one of them imports, as far as it is in `LIBRARIES`. Sorted.
     """
+    folders = {PACKAGE: source, **(others or {})}
     hashes: dict[str, str] = {}
     libraries: set[str] = set()
     waiting = list(roots)
@@ -87,10 +99,11 @@ def fingerprint(
         waiting += imports
     while waiting:
         name = waiting.pop()
-        if not _is_ours(name):
-            libraries.add(name.partition(".")[0])
+        top = name.partition(".")[0]
+        if top not in folders:
+            libraries.add(top)
             continue
-        path = module_path(source, name)
+        path = module_path(folders[top], name)
         if name in hashes or name in ENTRANCES or path is None:
             continue
         package = name if path.name == "__init__.py" else name.rpartition(".")[0]
@@ -105,7 +118,11 @@ def fingerprint(
 
 
 def meaning(tree: ast.Module) -> str:
-    """A hash of a syntax tree that ignores docstrings, equal in all supported Pythons."""
+    """A hash of a syntax tree that is equal in all supported Pythons.
+
+    Docstrings do not count, nor does the text of the errors that it raises: what people read can be
+    corrected without computing anything again.
+    """
     return hashlib.sha256(_canonical(tree).encode()).hexdigest()[:16]
 
 
@@ -130,11 +147,13 @@ def _understand(text: str, package: str, filename: str) -> tuple[str, tuple[str,
 
 def _data_files(source: Path, modules: Collection[str]) -> Iterator[Path]:
     # Packaged data belongs to the module of its name (readers/data/ravdess.yaml to
-    # readers/ravdess.py, experiment/page.html to experiment/page.py), else to its package.
+    # readers/ravdess.py, experiment/page.html to experiment/page.py), else to its package, and to
+    # no package around that one.
     for package in modules:
         folder = source.joinpath(*package.split("."))
         found = (*folder.glob("*"), *folder.glob("*/*"))
-        for path in (path for path in found if path.suffix in DATA_SUFFIXES):
+        own = (p for p in found if p.parent == folder or not (p.parent / "__init__.py").exists())
+        for path in (path for path in own if path.suffix in DATA_SUFFIXES):
             owner = f"{package}.{path.stem}"
             if owner in modules or module_path(source, owner) is None:
                 yield path
@@ -153,8 +172,7 @@ def _imports(tree: ast.Module, package: str) -> Iterator[str]:
         elif isinstance(node, ast.ImportFrom):
             base = _absolute(node, package)
             yield base
-            if _is_ours(base):
-                yield from (f"{base}.{alias.name}" for alias in node.names)
+            yield from (f"{base}.{alias.name}" for alias in node.names)
 
 
 def _run(tree: ast.AST) -> Iterator[ast.AST]:
@@ -176,12 +194,10 @@ def _absolute(node: ast.ImportFrom, package: str) -> str:
     return ".".join([*parts, *([node.module] if node.module else [])])
 
 
-def _is_ours(name: str) -> bool:
-    return name == PACKAGE or name.startswith(PACKAGE + ".")
-
-
 def _canonical(value: object) -> str:
     # ast.dump differs between Python versions in how it shows empty fields; this does not.
+    if isinstance(value, ast.Raise):
+        value = _wordless(value)
     if isinstance(value, ast.AST):
         fields = ((name, getattr(value, name, None)) for name in value._fields)
         shown = (f"{n}={_canonical(_body(value, n, v))}" for n, v in fields if v not in (None, []))
@@ -189,6 +205,21 @@ def _canonical(value: object) -> str:
     if isinstance(value, list):
         return f"[{','.join(map(_canonical, value))}]"
     return repr(value)
+
+
+def _wordless(node: ast.Raise) -> ast.Raise:
+    """The same statement without the text in it."""
+
+    class Wordless(ast.NodeTransformer):
+        def visit_JoinedStr(self, text: ast.JoinedStr) -> ast.Constant:
+            return ast.copy_location(ast.Constant(""), text)
+
+        def visit_Constant(self, constant: ast.Constant) -> ast.Constant:
+            is_text = isinstance(constant.value, str)
+            return ast.copy_location(ast.Constant(""), constant) if is_text else constant
+
+    changed: ast.Raise = Wordless().visit(copy.deepcopy(node))
+    return changed
 
 
 def _body(node: ast.AST, name: str, value: object) -> object:

@@ -8,7 +8,7 @@ SYSTEM = System(
     title="SEC + TEC",
     description="MFSN without search: SEC and TEC, co-attention with spectrogram and MFCC",
     reads={
-        "sec": "all",
+        "sec": "last",
         "tec": "last",
         "spectrogram": ("level_db", "max_db"),
         "mfcc": ("mfcc",),

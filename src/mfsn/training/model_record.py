@@ -37,6 +37,10 @@ def read_record(path: Path, needed: Set[str] = frozenset()) -> dict[str, Any]:
     content: Any = None
     with contextlib.suppress(ValueError):
         content = read_json(path)
+    if isinstance(content, dict) and "schema" in content and not content.keys() >= needed:
+        raise PredictionError(
+            f"{path} was made by another version of mfsn; run `dvc repro` to train again"
+        )
     if not isinstance(content, dict) or not content.keys() >= needed:
         raise PredictionError(f"{path} is damaged; run `dvc repro` or `dvc checkout` to restore it")
     return content

@@ -78,6 +78,7 @@ class System:
             "reads": {
                 name: list(a) if isinstance(a, tuple) else a for name, a in self.reads.items()
             },
+            "code": [self.search, self.fits, self.builds],
             "network": None if self.network is None else asdict(self.network),
             **plugins.origin("systems", self.name),
         }
@@ -181,6 +182,12 @@ def get_system(name: str) -> System:
             f"system {name} calls itself {declared.name}; give the entry point and the declaration "
             "one name in the plug-in"
         )
+    later = {"train", "classical"} & {entry.partition(".")[0] for entry in declared.parameters}
+    if declared.search and later:
+        raise ConfigError(
+            f"system {name} names {', '.join(sorted(later))} in `parameters`, which stage search "
+            "does not read; name it in `after_search`"
+        )
     return declared
 
 
@@ -227,4 +234,10 @@ def modules_of(system: System) -> list[str]:
 
 def _named(reference: str) -> Any:
     module, _, name = reference.partition(":")
-    return getattr(importlib.import_module(module), name)
+    try:
+        return getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError) as error:
+        raise ConfigError(
+            f"{reference}, which a system declares, cannot be imported ({error}); correct the "
+            "declaration"
+        ) from error

@@ -107,3 +107,26 @@ def test_module_path(project: Path) -> None:
     source = project / "src"
     assert module_path(source, "mfsn.sub") == source / "mfsn" / "sub" / "__init__.py"
     assert module_path(source, "mfsn.sub.B") is None
+
+
+def test_the_words_of_an_error_do_not_count_but_its_condition_does() -> None:
+    def hashed(condition: str, words: str) -> str:
+        return meaning(ast.parse(f"def f(x):\n    if x {condition} 1:\n        raise E({words})"))
+
+    assert hashed(">", 'f"{x} is too large"') == hashed(">", '"Choose a smaller one."')
+    assert hashed(">", '"too large"') != hashed(">=", '"too large"')
+    assert meaning(ast.parse('raise E("a")')) != meaning(ast.parse('raise F("a")'))
+
+
+def test_a_second_package_is_followed_by_its_dotted_names(project: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other" / "plugin"
+    write(other / "__init__.py", "")
+    write(other / "a" / "__init__.py", "")
+    write(other / "a" / "fits.py", "from plugin.helper import H\nimport mfsn.c")
+    write(other / "helper.py", "H = 1")
+    folders = {"plugin": tmp_path / "other"}
+    found = fingerprint(project / "src", roots=["plugin.a.fits"], others=folders)
+    assert {"plugin.a.fits", "plugin.helper", "mfsn.c", "mfsn.sub.d"} <= set(found)
+    write(other / "helper.py", "H = 2")
+    changed = fingerprint(project / "src", roots=["plugin.a.fits"], others=folders)
+    assert changed["plugin.helper"] != found["plugin.helper"]

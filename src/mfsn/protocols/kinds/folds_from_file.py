@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
+import mfsn.protocols.folds  # noqa: F401 (data of this protocol alone)
 from mfsn.errors import ProtocolError
 from mfsn.protocols.config import ProtocolConfig
 from mfsn.protocols.division import Division, Parts

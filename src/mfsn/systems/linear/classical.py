@@ -20,6 +20,7 @@ LEVEL = "functionals"
 class ClassicalFits(LinearFits):
     """Support vector machines or ridge regression on functionals."""
 
+    names_level: ClassVar[bool] = False
     solver: ClassVar[str] = "liblinear"
 
     @staticmethod

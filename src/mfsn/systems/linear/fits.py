@@ -99,6 +99,8 @@ class LinearFits(ABC):
     """What the linear systems share; each says what its vectors are and which model is fitted."""
 
     streams: ClassVar[bool] = False
+    names_level: ClassVar[bool]
+    """Whether what was chosen includes a level."""
     solver: ClassVar[str]
     """Which solver may fail to converge."""
     experiment: Experiment
@@ -158,7 +160,7 @@ class LinearFits(ABC):
             chosen = {"held_out": self._fitted(larger, data, choice.level, c)}
         self.describe(unit, data, steps)
         test, kept = unit.fold.test, chosen[selection.rule]
-        level_named = {"level": choice.level} if len(data.levels) > 1 else {}
+        level_named = {"level": choice.level} if self.names_level else {}
         result = Result(
             history=history,
             refit_history=[],
@@ -173,7 +175,7 @@ class LinearFits(ABC):
             },
         )
         write_result(unit, self.experiment, result)
-        named = f"level {choice.level}, " if len(data.levels) > 1 else ""
+        named = f"level {choice.level}, " if self.names_level else ""
         line = f"{named}C {kept.c:g}, {describe_score(dev)}"
         return line if kept.converged else f"{line} ({self.solver} did not converge)"
 

@@ -33,6 +33,7 @@ READ_SEGMENTS = 512
 class ProbeFits(LinearFits):
     """Multinomial logistic regression, or ridge regression of dimensions, on means of a level."""
 
+    names_level: ClassVar[bool] = True
     solver: ClassVar[str] = "L-BFGS"
 
     @staticmethod
