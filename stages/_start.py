@@ -18,7 +18,11 @@ from mfsn.params import Stage, open_stage
 
 
 def run(name: str, stage: Callable[[Stage], None]) -> None:
-    """Run a stage with its parameters; a known error prints its message and exits."""
+    """Run a stage with its parameters; a known error is printed as one sentence.
+
+    Raises:
+        SystemExit: after an error, with its exit status; after Ctrl-C, with 130.
+    """
     logging.basicConfig(format="%(message)s", stream=sys.stdout)
     logging.getLogger("mfsn").setLevel(logging.INFO)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # `kill` ends a stage as Ctrl-C does

@@ -49,3 +49,8 @@ def sha256_of(values: Any) -> str:
     """The sha256 (hexadecimal) of plain values as canonical JSON: sorted keys, no spaces."""
     text = json.dumps(values, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def plain(value: Any) -> str:
+    """A value as in params.yaml: text without quotes, false, null."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -320,7 +320,11 @@ def open_stage(name: str) -> Stage:
 
 
 def declared_sections(workspace: Path, stage: str) -> frozenset[str]:
-    """The top-level names of params.yaml that dvc.yaml declares for a stage."""
+    """The top-level names of params.yaml that dvc.yaml declares for a stage.
+
+    Raises:
+        ConfigError: if dvc.yaml is missing, is not YAML, or has no such stage.
+    """
     name, _, item = stage.partition("@")
     try:
         entry = read_yaml(workspace / "dvc.yaml")["stages"][name]
@@ -343,11 +347,11 @@ def read_yaml(path: Path) -> Any:
     except FileNotFoundError:
         raise ConfigError(f"{path} is missing; `git checkout {path.name}` brings it back") from None
     except OSError as error:
-        raise ConfigError(f"{path} cannot be read ({error.strerror}); mend that first") from None
+        raise ConfigError(f"{path} cannot be read ({error.strerror}); correct that first") from None
     except yaml.MarkedYAMLError as error:
         place, said = error.problem_mark or error.context_mark, error.problem or error.context
         where = f"line {place.line + 1}, column {place.column + 1}: {said}" if place else said
-        raise ConfigError(f"{path.name} is not valid YAML: {where}; mend it there") from None
+        raise ConfigError(f"{path.name} is not valid YAML: {where}; correct it there") from None
     except (yaml.YAMLError, UnicodeDecodeError):
         raise ConfigError(
             f"{path.name} is not valid YAML: it holds characters that are no text in UTF-8; save "

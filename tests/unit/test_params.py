@@ -64,7 +64,7 @@ def test_values_out_of_range_name_their_parameter(
 
 def test_broken_yaml_names_the_line(workspace: Path) -> None:
     edit(workspace, "classes: [angry", "classes: [[angry")
-    says = r"params\.yaml is not valid YAML: line \d+, column \d+: .*; mend it there$"
+    says = r"params\.yaml is not valid YAML: line \d+, column \d+: .*; correct it there$"
     with pytest.raises(ConfigError, match=says):
         load_params(workspace)
 

@@ -43,7 +43,8 @@ __all__ = [
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line.
 
-    A known error is printed on stderr as one sentence and decides the exit status.
+    Raises:
+        SystemExit: with the exit status. A known error is first printed on stderr as one sentence.
     """
     try:
         with explain_denied():

@@ -19,8 +19,13 @@ app.add_typer(cache_app, name="cache")
 
 
 def finish(lines: Sequence[str], good: bool) -> None:
-    """Print lines and exit with status 0, or with 1 if `good` is false."""
-    typer.echo("\n".join(lines))
+    """Print lines and end the command.
+
+    Raises:
+        typer.Exit: always, with status 0, or with 1 if `good` is false.
+    """
+    for line in lines:
+        typer.echo(line)
     raise typer.Exit(0 if good else 1)
 
 

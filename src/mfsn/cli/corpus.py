@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mfsn.cli.console import app, corpus_app, finish, show
 from mfsn.errors import ConfigError
+
+if TYPE_CHECKING:
+    from mfsn.corpora.config import CorpusConfig
 
 
 @corpus_app.command("check")
@@ -24,14 +27,19 @@ def corpus_check(
     from mfsn.workspace import corpus_root, find_workspace
 
     params = load_params(find_workspace())
-    if root is not None and params.corpus.parts:
+    if root is not None:
+        _refuse_joined(params.corpus)
+    folder = root or corpus_root(params.corpus.name)
+    report = check_corpus(params.corpus, params.labels, params.prepare, folder)
+    finish(report.lines(), report.ok)
+
+
+def _refuse_joined(corpus: CorpusConfig) -> None:
+    if corpus.parts:
         raise ConfigError(
             "--root takes the folder of one corpus, but corpus.parts names several; set "
             "MFSN_CORPUS_<NAME> to the folder of each"
         )
-    folder = root or corpus_root(params.corpus.name)
-    report = check_corpus(params.corpus, params.labels, params.prepare, folder)
-    finish(report.lines(), report.ok)
 
 
 @app.command()

@@ -52,11 +52,7 @@ def inspect(
     The page contains only recordings that are free to share. Use --with-audio if your licence
     allows the others in it too.
     """
-    asked = sum(bool(choice) for choice in (utterances, sample, wrong))
-    if asked > 1 or (not asked and not html):
-        raise typer.BadParameter("name utterances, or use one of --sample N, --wrong N or --html")
-    if with_audio and not html:
-        raise typer.BadParameter("--with-audio works with --html only, since a PNG has no sound")
+    _refuse_unclear([utterances, sample, wrong], html, with_audio)
     from mfsn.params import load_params
     from mfsn.report.utterance.source import open_source
     from mfsn.workspace import find_workspace
@@ -70,6 +66,14 @@ def inspect(
         _write_page(source, ids, with_audio, out)
     else:
         _draw(source, ids, out)
+
+
+def _refuse_unclear(choices: Sequence[object], html: bool, with_audio: bool) -> None:
+    asked = sum(bool(choice) for choice in choices)
+    if asked > 1 or (not asked and not html):
+        raise typer.BadParameter("name utterances, or use one of --sample N, --wrong N or --html")
+    if with_audio and not html:
+        raise typer.BadParameter("--with-audio works with --html only, since a PNG has no sound")
 
 
 def _choose(

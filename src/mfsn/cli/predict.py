@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mfsn.cli.console import app, show
+from mfsn.cli.console import app, finish, show
 
 if TYPE_CHECKING:
     from mfsn.prediction.records import Predictions
@@ -39,7 +39,7 @@ def predict(
         _print_table(found)
     for failure in found.failures:
         typer.echo(f"mfsn: {failure}", err=True)
-    raise typer.Exit(1 if found.failures else 0)
+    finish([], not found.failures)
 
 
 def _print_table(found: Predictions) -> None:

@@ -24,12 +24,16 @@ def preset(
     from mfsn.presets import apply_preset, presets, sizes
     from mfsn.workspace import find_workspace
 
-    if name is None and size is not None:
-        raise ConfigError(f"--size needs a preset, such as `mfsn preset demo --size {size}`")
-    if name is None:
-        show([("preset", ""), *presets().items(), ("", ""), ("--size", ""), *sizes().items()])
+    if name is not None:
+        _tell_applied(apply_preset(find_workspace(), name, size))
         return
-    _tell_applied(apply_preset(find_workspace(), name, size))
+    _refuse_size_alone(size)
+    show([("preset", ""), *presets().items(), ("", ""), ("--size", ""), *sizes().items()])
+
+
+def _refuse_size_alone(size: str | None) -> None:
+    if size is not None:
+        raise ConfigError(f"--size needs a preset, such as `mfsn preset demo --size {size}`")
 
 
 def _shown(value: Any) -> Any:

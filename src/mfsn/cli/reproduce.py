@@ -77,41 +77,31 @@ def _run(
 ) -> None:
     from mfsn.params import outputs_of
     from mfsn.reproduce.collect import collect
-    from mfsn.reproduce.page import write_table
+    from mfsn.reproduce.page import render, write_table
     from mfsn.reproduce.plan import notice
     from mfsn.reproduce.points import points_of
     from mfsn.reproduce.run import run_rows
-    from mfsn.reproduce.values import collect_values, predicts_dimensions, write_values
+    from mfsn.reproduce.values import collect_values, predicts_dimensions, render_values
 
     are_values, departure = predicts_dimensions(plan, params), notice(plan, params)
     if departure:
         typer.echo(f"{name}: {departure}")
     done = run_rows(workspace, params, name, plan, short=short, seeds=seeds, say=typer.echo)
-    if are_values:
-        rows = collect_values(workspace, plan, done, outputs_of(params, Path()))
-        rows.attrs["short"] = short
-        _show_values(rows)
-        folder = outputs_of(params, workspace).results.parent / "tables"
-        typer.echo(str(write_values(folder, f"{name}-short" if short else name, plan, rows)))
-        return
-    rows = collect(workspace, plan, done, outputs_of(params, Path()))
+    outputs = outputs_of(params, Path())
+    rows = (collect_values if are_values else collect)(workspace, plan, done, outputs)
     rows.attrs |= {"short": short, "departure": departure}
-    points = points_of(workspace, plan, done, outputs_of(params, Path()), rows)
+    points = None if are_values else points_of(workspace, plan, done, outputs, rows)
     _show_scores(rows)
+    html = render_values(plan, rows) if are_values else render(plan, rows, points)
     written = f"{name}-short" if short else name
-    page = write_table(workspace, params.corpus.name, written, plan, rows, points=points)
-    typer.echo(str(page))
+    typer.echo(str(write_table(workspace, params.corpus.name, written, rows, html, points=points)))
 
 
-def _show_values(rows: pd.DataFrame) -> None:
-    kept = rows[["row", "ccc", "ccc_std", "mse"]].dropna(axis="columns", how="all")
-    cells = kept.astype(object).where(kept.notna(), "")
-    show([tuple(cells.columns), *cells.itertuples(index=False, name=None)])
+_SHOWN = ("row", "ua", "ua_std", "wa", "published_ua", "published_wa", "ccc", "ccc_std", "mse")
 
 
 def _show_scores(rows: pd.DataFrame) -> None:
-    columns = ["row", "ua", "ua_std", "wa", "published_ua", "published_wa"]
-    kept = rows[columns].dropna(axis="columns", how="all")
+    kept = rows[[name for name in _SHOWN if name in rows]].dropna(axis="columns", how="all")
     cells = kept.astype(object).where(kept.notna(), "")
     show([tuple(cells.columns), *cells.itertuples(index=False, name=None)])
 

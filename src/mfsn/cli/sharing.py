@@ -129,6 +129,7 @@ def cache_push(
         refuse_unlicensed(restricted, remote.address)
 
     def note() -> None:
+        """Note the address for other clones, and say so."""
         if note_remote(remote.address):
             typer.echo("noted the address in .mfsn-remote; commit this file for other clones")
 

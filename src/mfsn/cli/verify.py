@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mfsn.cli.console import cache_app, refuse_unknown
+from mfsn.cli.console import cache_app, finish, refuse_unknown
 from mfsn.errors import MfsnError, WorkspaceError
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def cache_verify(
         lost = [problem.sentence() for problem in lost_rows(root, extractor)]
         _say([*lost, *([] if left or lost else ["everything is repaired"])])
         left += lost
-    raise typer.Exit(1 if left else 0)
+    finish([], not left)
 
 
 def _named_here(extractor: str | None) -> tuple[list[DigestRows], list[str]]:
@@ -75,6 +75,7 @@ def _named_here(extractor: str | None) -> tuple[list[DigestRows], list[str]]:
     unreadable = []
 
     def note(whose: str, error: MfsnError) -> None:
+        """Print an error, and remember it if its extractor was asked for."""
         _say([str(error)])
         if extractor in (None, whose):
             unreadable.append(str(error))

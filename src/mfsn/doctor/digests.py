@@ -36,6 +36,7 @@ def check_digests(
     unreadable: list[Finding] = []
 
     def note(extractor: str, error: MfsnError) -> None:
+        """Remember a digest that cannot be read."""
         unreadable.append(Finding(extractor, str(error), is_good=False))
 
     read = {w.spec.identity for w in works if w.spec.extractor != WAVEFORM or _computes(works)}

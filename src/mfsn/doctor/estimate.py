@@ -81,7 +81,7 @@ def extractor_work(name: str, params: Params, size: Size, store_root: Path) -> W
 
 
 def sizes_of(params: Params, works: Sequence[Work], utterances: int) -> Sizes:
-    """What the system in params.yaml reads in training, without extractors that are missing."""
+    """What the chosen system reads in training, without extractors that are missing."""
     system = get_system(params.system)
     read = {w.spec.extractor: w for w in works if w.spec.extractor in system.reads}
     return Sizes(

@@ -13,13 +13,13 @@ from mfsn.audio import decoding as audio
 from mfsn.corpora.base import get_reader
 from mfsn.corpora.config import CorpusConfig
 from mfsn.corpora.demo.plan import plan_demo
-from mfsn.corpora.facts import CorpusFacts
+from mfsn.corpora.preparing.scan import no_corpus
 from mfsn.corpora.preparing.survey import no_utterances
-from mfsn.errors import AudioError, CorpusError, ManifestError
+from mfsn.errors import AudioError, ManifestError
 from mfsn.manifest import SEGMENTS, UTTERANCES, read_table
 from mfsn.params import Params
 from mfsn.segments.config import SegmentConfig
-from mfsn.workspace import Outputs, corpus_root, corpus_variable, recording
+from mfsn.workspace import Outputs, corpus_root, recording
 
 PROBED = 200
 """About how many headers are read to estimate the size of a corpus that is not prepared."""
@@ -89,7 +89,7 @@ def _probed(corpus: CorpusConfig, segment: SegmentConfig) -> Size:
     root, reader = corpus_root(corpus.name), get_reader(corpus.reader)
     files = reader.files(root) if root.is_dir() else []
     if not files:
-        return _spoken(corpus, segment, reader.facts, root)
+        return _spoken(corpus, segment, root)
     paths = [root / utterance.path for utterance in reader.utterances(root, files)]
     if not paths:
         raise no_utterances(corpus, root)
@@ -106,14 +106,10 @@ def _probed(corpus: CorpusConfig, segment: SegmentConfig) -> Size:
     return Size(len(paths), segments, sum(durations) * share, source, None, chosen[0])
 
 
-def _spoken(corpus: CorpusConfig, segment: SegmentConfig, facts: CorpusFacts, root: Path) -> Size:
+def _spoken(corpus: CorpusConfig, segment: SegmentConfig, root: Path) -> Size:
     """The size of the demo before it is spoken; an error for any other corpus."""
     if corpus.reader != "demo":
-        found = "holds no recordings" if root.is_dir() else "does not exist"
-        raise CorpusError(
-            f"corpus {corpus.name}: {root} {found}; {facts.obtain}, or set "
-            f"{corpus_variable(corpus.name)} to the folder that holds it"
-        )
+        raise no_corpus(corpus, root)
     count = len(plan_demo())
     duration = count * SPOKEN_S
     # On average, the last segment of an utterance is half full.

@@ -74,6 +74,7 @@ class _FramesFirstLayer(nn.Module):
         self._norm = _OverTime(norm) if isinstance(norm, nn.GroupNorm) else norm or nn.Identity()
 
     def forward(self, hidden_BTC: Tensor) -> Tensor:
+        """Compute the layer for frames (batch, time, channels); their number shrinks."""
         windows_BTK = hidden_BTC.unfold(1, self._kernel, self._stride).transpose(2, 3).flatten(2)
         computed_BTC = linear(windows_BTK, self._weight, self._bias)
         activated_BTC: Tensor = self._activation(self._norm(computed_BTC))
@@ -91,6 +92,7 @@ class _OverTime(nn.Module):
         self._eps = norm.eps
 
     def forward(self, hidden_BTC: Tensor) -> Tensor:
+        """Normalise each wave over time; the shape stays."""
         return torch.stack([self._norm(hidden_TC) for hidden_TC in hidden_BTC])
 
     def _norm(self, hidden_TC: Tensor) -> Tensor:

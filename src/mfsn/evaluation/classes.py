@@ -7,12 +7,12 @@ of a fold that lacks a class is a mean over fewer classes.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from mfsn.base.arrays import Float64, Int64
+from mfsn.base.arrays import Int64
 from mfsn.evaluation.config import EvaluateConfig
 from mfsn.evaluation.intervals import intervals
 from mfsn.evaluation.metrics import confusion_matrix, rates, scores_of
@@ -57,7 +57,7 @@ def summarise(
     Raises:
         PredictionError: if no prediction was selected by `rule`.
     """
-    main, measure = of_rule(predictions, rule), _measure(classes)
+    main, measure = of_rule(predictions, rule), partial(_measured, classes=classes)
     others = predictions[predictions["selection"] != rule]
     found: dict[str, Any] = rounded(
         {
@@ -108,20 +108,15 @@ def _congruence(
     return {name: mean_over_seeds(part, measure) for name, part in parts.items() if len(part)}
 
 
-def _measure(classes: Sequence[str]) -> Measure:
-    def measure(predictions: pd.DataFrame) -> dict[str, float]:
-        found = scores_of(_confusion(predictions, classes))
-        return {name: getattr(found, name) for name in NAMES}
-
-    return measure
+def _measured(predictions: pd.DataFrame, classes: Sequence[str]) -> dict[str, float]:
+    found = scores_of(_confusion(predictions, classes))
+    return {name: getattr(found, name) for name in NAMES}
 
 
 def _intervals(
     main: pd.DataFrame, manifest: pd.DataFrame, classes: Sequence[str], decision: EvaluateConfig
 ) -> dict[str, Any]:
-    def sums(predictions: pd.DataFrame) -> Float64:
-        return _confusion(predictions, classes).astype(np.float64)
-
+    sums = partial(_confusion, classes=classes)
     return intervals(main, manifest, sums, rates, decision)
 
 

@@ -9,6 +9,7 @@ Shapes: U utterances, D dimensions.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from mfsn.base.arrays import Float64
 from mfsn.evaluation.config import EvaluateConfig
 from mfsn.evaluation.intervals import intervals
 from mfsn.evaluation.metrics import concordance, mean_squared_error
-from mfsn.evaluation.over_folds import Measure, counts, of_rule, over_seeds, per_fold, rounded
+from mfsn.evaluation.over_folds import counts, of_rule, over_seeds, per_fold, rounded
 from mfsn.manifest import LABEL, MEAN, PREDICTED, value_columns
 
 
@@ -48,7 +49,7 @@ def summarise_dimensions(
     Raises:
         PredictionError: if no prediction was selected by `rule`.
     """
-    main, measure = of_rule(predictions, rule), _measure(dimensions)
+    main, measure = of_rule(predictions, rule), partial(_measured, dimensions=dimensions)
     others = predictions[predictions["selection"] != rule]
     found: dict[str, Any] = rounded(
         {
@@ -56,7 +57,7 @@ def summarise_dimensions(
             "decision": decision.model_dump(mode="json"),
             "dimensions": list(dimensions),
             **over_seeds(main, measure),
-            "predict_the_mean": over_seeds(main, _measure(dimensions, MEAN)),
+            "predict_the_mean": over_seeds(main, partial(measure, kind=MEAN)),
             "intervals": _intervals(main, manifest, dimensions, decision),
             "folds": per_fold(main, measure),
             "compared": {n: over_seeds(o, measure) for n, o in others.groupby("selection")},
@@ -86,18 +87,12 @@ def scatter_table(predictions: pd.DataFrame, dimensions: Sequence[str], rule: st
     return pd.concat(tables, ignore_index=True)[columns]
 
 
-def _measure(dimensions: Sequence[str], kind: str = PREDICTED) -> Measure:
-    def measure(predictions: pd.DataFrame) -> dict[str, float]:
-        actual_UD, predicted_UD = (
-            predictions[value_columns(which, dimensions)].to_numpy() for which in (LABEL, kind)
-        )
-        ccc_D, mse_D = (
-            concordance(actual_UD, predicted_UD),
-            mean_squared_error(actual_UD, predicted_UD),
-        )
-        return {name: float(score) for name, score in _named(ccc_D, mse_D, dimensions).items()}
-
-    return measure
+def _measured(
+    predictions: pd.DataFrame, dimensions: Sequence[str], kind: str = PREDICTED
+) -> dict[str, float]:
+    both_UD = [predictions[value_columns(k, dimensions)].to_numpy() for k in (LABEL, kind)]
+    scores = _named(concordance(*both_UD), mean_squared_error(*both_UD), dimensions)
+    return {name: float(score) for name, score in scores.items()}
 
 
 def _intervals(
@@ -107,11 +102,13 @@ def _intervals(
     centre_D = main[labels].to_numpy().mean(axis=0)  # small squares round less; same scores
 
     def sums(predictions: pd.DataFrame) -> Float64:
+        """What `_agreement` needs of these predictions: it can be added up."""
         x_UD, y_UD = (predictions[names].to_numpy() - centre_D for names in (labels, predicted))
         terms = (np.ones_like(x_UD), x_UD, y_UD, x_UD**2, y_UD**2, x_UD * y_UD)
         return np.stack([term.sum(axis=0) for term in terms])
 
     def scores(sums_6D: Float64) -> dict[str, Float64]:
+        """The scores by name that follow from sums, (..., 6, D)."""
         return _named(*_agreement(np.moveaxis(sums_6D, -2, 0)), dimensions)
 
     return intervals(main, manifest, sums, scores, decision)

@@ -16,13 +16,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mfsn.base.arrays import Float64
+from mfsn.base.arrays import Float64, Int64
 from mfsn.evaluation.config import EvaluateConfig
 
 QUANTILES = {"low": 0.025, "high": 0.975}
 FEWEST_CLUSTERS = 2
 
-Sums = Callable[[pd.DataFrame], Float64]
+Sums = Callable[[pd.DataFrame], Float64 | Int64]
 """From predictions to sums, (M...), which can be added over disjoint sets of predictions."""
 Statistic = Callable[[Float64], dict[str, Float64]]
 """From sums, (..., M...), to scores by name, (...)."""
@@ -64,7 +64,7 @@ def _by_cluster(predictions: pd.DataFrame, cluster: pd.Series, sums: Sums) -> Fl
     """The sums of each seed and cluster, (S, K, M...)."""
     groups: Mapping[Any, pd.DataFrame] = dict(iter(predictions.groupby(["seed", cluster])))
     seeds, clusters = (sorted({key[i] for key in groups}) for i in (0, 1))
-    return np.stack([np.stack([sums(groups[seed, one]) for one in clusters]) for seed in seeds])
+    return np.array([[sums(groups[seed, one]) for one in clusters] for seed in seeds], np.float64)
 
 
 def _draw(sums_SKM: Float64, config: EvaluateConfig) -> Float64:

@@ -22,22 +22,20 @@ def write_table(
     workspace: Path,
     corpus: str,
     name: str,
-    table: Table,
     rows: pd.DataFrame,
+    html: str,
     *,
     points: pd.DataFrame | None = None,
 ) -> Path:
     """Write `<name>.csv` and `<name>.html` into data/results/<corpus>/tables.
 
-    If there are points, `<name>-curves.csv` is written too, and the page shows the curves.
-
     Args:
         workspace: the checkout.
         corpus: the name of the corpus.
         name: the name of the table, with `-short` for short fits.
-        table: the plan.
-        rows: what `collect` returned.
-        points: what `mfsn.reproduce.points.points_of` returned, if the table has curves.
+        rows: what `collect` or `collect_values` returned.
+        html: the page that `render` or `render_values` made of them.
+        points: those of the page's curves, if it has any; they go into `<name>-curves.csv`.
 
     Returns:
         The path of the page.
@@ -45,25 +43,37 @@ def write_table(
     folder = Outputs(workspace, corpus, "tables").results
     write_text(folder / f"{name}.csv", rows.to_csv(index=False))
     page = folder / f"{name}.html"
-    write_text(page, render(table, rows, points))
+    write_text(page, html)
     if points is not None:
         write_text(folder / f"{name}-curves.csv", points.to_csv(index=False))
     return page
 
 
 def render(table: Table, rows: pd.DataFrame, points: pd.DataFrame | None = None) -> str:
-    """The page as HTML; the template escapes everything that comes from data."""
-    templates = environment(FOLDER)
-    shown = rows.astype(object).where(rows.notna(), None)
-    return templates.get_template("table.html").render(
-        css=Markup(STYLE.read_text(encoding="utf-8")),  # noqa: S704 - our own file
-        table=table,
-        rows=shown.to_dict("records"),
+    """The page of scores between classes, with the curves that `points_of` found, as HTML."""
+    return fill_in(
+        "table.html",
+        table,
+        rows,
         has_published=bool(rows["published_on"].notna().any()),
         has_seeds=bool(rows["ua_std"].notna().any()),
-        short=bool(rows.attrs.get("short")),
         departure=rows.attrs.get("departure"),
         curves=_curves(table, points),
+    )
+
+
+def fill_in(template: str, table: Table, rows: pd.DataFrame, **own: object) -> str:
+    """A page as HTML; the template escapes everything that comes from data."""
+    return (
+        environment(FOLDER)
+        .get_template(template)
+        .render(
+            css=Markup(STYLE.read_text(encoding="utf-8")),  # noqa: S704 - our own file
+            table=table,
+            rows=rows.astype(object).where(rows.notna(), None).to_dict("records"),
+            short=bool(rows.attrs.get("short")),
+            **own,
+        )
     )
 
 

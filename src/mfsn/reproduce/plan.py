@@ -7,14 +7,13 @@ scores, the rows also set the published protocol.
 
 from __future__ import annotations
 
-import json
 from functools import reduce
 from pathlib import Path
 from typing import Any
 
 from pydantic import Field
 
-from mfsn.config import Config
+from mfsn.config import Config, plain
 from mfsn.errors import ConfigError
 from mfsn.params import Params, read_yaml
 from mfsn.reproduce.curve import Curve
@@ -174,11 +173,6 @@ def experiment_name(table: str, row: Row, short: bool) -> str:
     return f"{table}-{row.name}{'-short' if short else ''}"
 
 
-def plain(value: Any) -> str:
-    """A value as in params.yaml: text without quotes, false, null."""
-    return value if isinstance(value, str) else json.dumps(value)
-
-
 def _labelled(row: Row, params: Params) -> dict[str, Any]:
     """The label of a row and the parameters that it sets, including random weights."""
     if row.set is None:
@@ -207,11 +201,10 @@ def _stand_in(row: Row, params: Params) -> dict[str, Any]:
         model = row.random if row.random.endswith("-large") else f"{row.random}-base"
     else:
         model = f"{row.random}-{size}"
-    changed = {"sec.model": f"{RANDOM}{model}", "sec.revision": None}
-    numbered = isinstance(
-        (row.set or {}).get("sec.levels"), dict
-    )  # layers of the pretrained encoder
-    return changed | ({"sec.levels": _value("sec.levels", params)} if numbered else {})
+    changed: dict[str, Any] = {"sec.model": f"{RANDOM}{model}", "sec.revision": None}
+    if isinstance((row.set or {}).get("sec.levels"), dict):  # layers of the pretrained encoder
+        changed["sec.levels"] = _value("sec.levels", params)
+    return changed
 
 
 def _resolve(value: Any, params: Params) -> Any:

@@ -13,9 +13,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from mfsn.config import plain
 from mfsn.errors import ReproduceError
 from mfsn.params import Params
-from mfsn.reproduce.plan import Row, Table, experiment_name, overrides, plain, protocol_of
+from mfsn.reproduce.plan import Row, Table, experiment_name, overrides, protocol_of
 
 Say = Callable[[str], None]
 

@@ -7,14 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from markupsafe import Markup
 
-from mfsn.base.files import write_text
 from mfsn.errors import ReproduceError
 from mfsn.params import Params
-from mfsn.report.templates import environment
 from mfsn.reproduce.collect import facts
-from mfsn.reproduce.page import FOLDER, STYLE
+from mfsn.reproduce.page import fill_in
 from mfsn.reproduce.plan import Table, overrides
 from mfsn.reproduce.run import read_result
 from mfsn.workspace import Outputs
@@ -65,38 +62,15 @@ def collect_values(
     return found[[*shown, *(name for name in found.columns if name not in shown)]]
 
 
-def write_values(folder: Path, name: str, table: Table, rows: pd.DataFrame) -> Path:
-    """Write `<name>.csv` and the page `<name>.html`.
-
-    Args:
-        folder: the folder of all tables.
-        name: the name of the table, with `-short` for short fits.
-        table: the plan.
-        rows: what `collect_values` returned.
-
-    Returns:
-        The path of the page.
-    """
-    write_text(folder / f"{name}.csv", rows.to_csv(index=False))
-    page = folder / f"{name}.html"
-    write_text(page, render_values(table, rows))
-    return page
-
-
 def render_values(table: Table, rows: pd.DataFrame) -> str:
-    """The page as HTML; the template escapes everything that comes from data."""
-    templates = environment(FOLDER)
-    shown = rows.astype(object).where(rows.notna(), None).to_dict("records")
-    return templates.get_template(
-        "values.html"
-    ).render(
-        css=Markup(STYLE.read_text(encoding="utf-8")),  # noqa: S704 - our own file
-        table=table,
-        ours=shown[:-1],
-        rows=shown,
-        dimensions=_dimensions(rows),
+    """The page of scores of dimensions as HTML."""
+    named = [name for name in rows.columns if name.startswith("ccc_") and name != "ccc_std"]
+    return fill_in(
+        "values.html",
+        table,
+        rows,
+        dimensions=[name.removeprefix("ccc_") for name in named],
         has_seeds=bool(rows["ccc_std"].notna().any()),
-        short=bool(rows.attrs.get("short")),
     )
 
 
@@ -107,8 +81,3 @@ def _scores(scores: Mapping[str, Any], dimensions: Sequence[str]) -> dict[str, f
 
 def _rounded(value: float) -> float:
     return round(value, DECIMALS) + 0.0  # never -0.0
-
-
-def _dimensions(rows: pd.DataFrame) -> list[str]:
-    named = [name for name in rows.columns if name.startswith("ccc_") and name != "ccc_std"]
-    return [name.removeprefix("ccc_") for name in named]

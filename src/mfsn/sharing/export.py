@@ -184,12 +184,14 @@ class _Column:
         self._checksums: list[int] = []
 
     def append(self, rows: Array) -> None:
+        """Write the next rows."""
         first = len(self._checksums)
         self._dataset[first : first + len(rows)] = rows
         self._sha256.update(shards.as_bytes(rows).data)
         self._checksums += checksums_of(rows)
 
     def finish(self) -> None:
+        """Write the checksums of all rows."""
         self._dataset.attrs["sha256"] = self._sha256.hexdigest()
         _write(self._group, f"crc32c/{self.name}", np.array(self._checksums, UNSIGNED))
 

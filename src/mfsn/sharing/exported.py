@@ -137,6 +137,11 @@ class _Column:
         self._sha256 = hashlib.sha256()
 
     def read(self, piece: slice) -> Array:
+        """Read the next rows.
+
+        Raises:
+            ExportError: if a row does not match its checksum.
+        """
         rows: Array = np.asarray(self._dataset[piece])
         unsound = count_unsound(rows, self._checksums[piece].tolist())
         if unsound:
@@ -147,6 +152,7 @@ class _Column:
         return rows
 
     def finish(self) -> None:
+        """Compare the checksum of all rows that were read."""
         self._source.compare(self._path, self._dataset, self._sha256.hexdigest())
 
 

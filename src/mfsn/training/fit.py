@@ -110,11 +110,13 @@ class _Training:
 
     @property
     def finished(self) -> bool:
+        """Whether the rules of selection need no further epoch."""
         task = self._task
         return bool(self.history) and finished(self.history, task.selection, task.optimisation)
 
     @property
     def choices(self) -> dict[Rule, Choice]:
+        """The epoch that each rule has chosen so far."""
         return choose(self.history, self._task.selection, self._task.optimisation)
 
     def epoch(self) -> None:

@@ -142,7 +142,7 @@ def test_no_corpus_is_an_error_that_says_how_to_have_it(
     message = str(raised.value)
     assert str(root) in message
     assert "MFSN_CORPUS_MY_CORPUS" in message
-    assert ("does not exist" if state == "missing" else "holds no recordings") in message
+    assert ("does not exist" if state == "missing" else "contains no recordings") in message
     assert "\n" not in message
 
 

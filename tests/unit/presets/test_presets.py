@@ -158,7 +158,7 @@ def test_values_edited_by_hand_are_named_when_they_go(workspace: Path) -> None:
     }  # fmt: skip
 
 
-def test_parameters_that_were_missing_or_unknown_are_mended(workspace: Path) -> None:
+def test_parameters_that_were_missing_or_unknown_are_corrected(workspace: Path) -> None:
     edit(workspace, "  hop_ms: 10.0\n  n_fft: 2048\n", "  hopp_ms: 10.0\n  n_fft: 2048\n")
     applied = apply_preset(workspace, "demo")
     assert [(c.name, c.old, c.new) for c in applied.changes] == [

@@ -111,7 +111,7 @@ def test_the_page_has_a_figure_a_panel_and_escapes_what_it_says(
     assert "share &lt;lost&gt;" in page and "share <lost>" not in page
     assert "var(--series-8)" in page and "#0b0b" not in page
     assert page == render(table(), scores(), made)
-    written = write_table(tmp_path, "toy", "t", table(), scores(), points=made)
+    written = write_table(tmp_path, "toy", "t", scores(), page, points=made)
     curves = pd.read_csv(written.with_name("t-curves.csv"))
     assert curves[["panel", "line", "x", "ua"]].equals(made[["panel", "line", "x", "ua"]])
 
@@ -125,8 +125,9 @@ def test_without_a_search_there_are_no_weights_to_draw(monkeypatch: pytest.Monke
 def test_a_table_without_curves_has_none(tmp_path: Path) -> None:
     plain = table().model_copy(update={"curve": None})
     assert points_of(Path(), plain, {}, OUTPUTS, scores()) is None
-    assert "<svg" not in render(plain, scores())
-    write_table(tmp_path, "toy", "t", plain, scores())
+    page = render(plain, scores())
+    assert "<svg" not in page
+    write_table(tmp_path, "toy", "t", scores(), page)
     assert not list(tmp_path.rglob("*-curves.csv"))
 
 

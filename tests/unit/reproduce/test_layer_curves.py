@@ -13,7 +13,7 @@ from mfsn.params import Params, load_params
 from mfsn.presets import preset_params
 from mfsn.reproduce import layers
 from mfsn.reproduce.collect import as_table
-from mfsn.reproduce.page import write_table
+from mfsn.reproduce.page import render, write_table
 from mfsn.reproduce.plan import Table, labelled, overrides, table_named
 from mfsn.reproduce.points import points_of
 from mfsn.workspace import Outputs
@@ -106,7 +106,8 @@ def test_test_scores_are_called_descriptive(found: Any, tmp_path: Path) -> None:
     (panel,) = {name for name in found["panel"] if name.startswith("test")}
     assert "descriptive" in panel
     assert found.loc[found["panel"] == panel, "ua"].tolist()[:3] == [40.0, 50.0, 60.0]
-    page = write_table(tmp_path, "toy", "layers", plan(), scores(), points=found)
+    html = render(plan(), scores(), found)
+    page = write_table(tmp_path, "toy", "layers", scores(), html, points=found)
     text = page.read_text()
     assert text.count("<svg") == 2
     assert "&lt;shallow&gt;" in text

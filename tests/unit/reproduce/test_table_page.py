@@ -101,7 +101,7 @@ def test_short_fits_are_no_results() -> None:
 
 
 def test_page_and_csv_stand_beside_the_results(tmp_path: Path) -> None:
-    page = write_table(tmp_path, "mine", "t", TABLE, rows())
+    page = write_table(tmp_path, "mine", "t", rows(), render(TABLE, rows()))
     assert page == tmp_path / "data/results/mine/tables/t.html"
     table = pd.read_csv(page.with_suffix(".csv"))
     assert table["published_wa"].tolist() == [69.6, 82.1]

@@ -10,12 +10,13 @@ import pytest
 
 from mfsn.errors import ReproduceError
 from mfsn.params import Params, load_params
+from mfsn.reproduce.page import write_table
 from mfsn.reproduce.plan import Row, Table, table_named
 from mfsn.reproduce.values import (
     THE_MEAN,
     collect_values,
     predicts_dimensions,
-    write_values,
+    render_values,
 )
 from mfsn.workspace import Outputs
 
@@ -72,13 +73,14 @@ def test_the_last_row_is_what_predicting_the_mean_gives(rows: pd.DataFrame) -> N
     assert str(one["ccc_arousal"]) == "0.0"
 
 
-def test_the_page_has_a_pair_of_columns_a_dimension(rows: pd.DataFrame, tmp_path: Path) -> None:
-    page = write_values(tmp_path, "dimensions", TABLE, rows).read_text("utf-8")
+def test_the_page_has_a_pair_of_columns_per_dimension(rows: pd.DataFrame, tmp_path: Path) -> None:
+    written = write_table(tmp_path, "mine", "dimensions", rows, render_values(TABLE, rows))
+    page = written.read_text("utf-8")
     assert "A &lt;table&gt;" in page
     assert page.index("valence") < page.index("arousal") < page.index("One &amp; only")
     assert page.count(THE_MEAN) == 1
     assert "±" not in page
-    again = pd.read_csv(tmp_path / "dimensions.csv")
+    again = pd.read_csv(written.with_suffix(".csv"))
     assert again["mse"].tolist() == [1.5, 1.25]
 
 

@@ -52,6 +52,7 @@ def speak(ssml: str, voice: str, rate: int, pitch: int, range_: int) -> tuple[In
     parts: list[Int16] = []
 
     def collect(samples: ctypes._Pointer[ctypes.c_short], count: int, _events: object) -> int:
+        """Keep the samples that the library gives; 0 tells it to go on."""
         if samples and count:
             parts.append(np.ctypeslib.as_array(samples, (count,)).astype(np.int16))
         return 0

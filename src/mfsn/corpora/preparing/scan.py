@@ -60,13 +60,18 @@ def scan_corpus(
     reader = get_reader(config.reader)
     paths = reader.files(root) if root.is_dir() else []
     if not paths:
-        found = "holds no recordings" if root.is_dir() else "does not exist"
-        raise CorpusError(
-            f"corpus {config.name}: {root} {found}; {reader.facts.obtain}, or set "
-            f"{corpus_variable(config.name)} to the folder that holds it"
-        )
+        raise no_corpus(config, root)
     hashed = identify(root, paths, cache)
     return [ScannedFile(path, entry[1], entry[0]) for path, entry in hashed.items()]
+
+
+def no_corpus(config: CorpusConfig, root: Path) -> CorpusError:
+    """The error about a folder without recordings; it says how to obtain the corpus."""
+    found = "contains no recordings" if root.is_dir() else "does not exist"
+    return CorpusError(
+        f"corpus {config.name}: {root} {found}; {get_reader(config.reader).facts.obtain}, or set "
+        f"{corpus_variable(config.name)} to the folder that contains it"
+    )
 
 
 def files_of_part(name: str, files: Sequence[ScannedFile]) -> list[ScannedFile]:

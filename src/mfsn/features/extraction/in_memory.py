@@ -175,6 +175,7 @@ class _InMemory:
         self._waves = waves
 
     def read(self, keys: Sequence[str], arrays: Sequence[str]) -> Mapping[str, Int16]:
+        """The waves of these keys, under the name of each array."""
         return {array: np.stack([self._waves[key] for key in keys]) for array in arrays}
 
 

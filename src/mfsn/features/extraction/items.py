@@ -95,6 +95,7 @@ class _Audio:
     """Row number to `Item.before_key`, where there is one."""
 
     def item(self, row: int, key: str) -> Item:
+        """What is needed to make one row; the key is that of its features."""
         lines = slice(*self.heard[row])
         waves = tuple(wave.decode() for wave in self.waves[lines].tolist())
         valid = tuple(self.valid[lines].tolist())

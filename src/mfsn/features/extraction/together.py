@@ -58,6 +58,7 @@ class _Share:
     """Its row key for each row key of the first extractor."""
 
     def append(self, keys: Sequence[str], rows: Rows) -> None:
+        """Write this extractor's arrays of the rows, under its own keys."""
         own = {
             name.removeprefix(self.prefix): values
             for name, values in rows.items()

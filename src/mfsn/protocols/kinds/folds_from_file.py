@@ -14,7 +14,11 @@ from mfsn.protocols.fold_file import check_coverage, read_fold_file, utterances_
 
 
 def folds_from_file(manifest: pd.DataFrame, config: ProtocolConfig, workspace: Path) -> Division:
-    """Read `protocol.file`, which comes with mfsn or is a path relative to the workspace."""
+    """Read `protocol.file`, which comes with mfsn or is a path relative to the workspace.
+
+    Raises:
+        ProtocolError: if no file is named, the file is wrong, or it does not match the corpus.
+    """
     if config.file is None:
         raise ProtocolError(
             "folds_from_file needs protocol.file; set it to ravdess_emobox, for example"

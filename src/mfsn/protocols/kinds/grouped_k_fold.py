@@ -18,7 +18,11 @@ def grouped_k_fold(
     config: ProtocolConfig,
     workspace: Path,  # noqa: ARG001
 ) -> Division:
-    """Make groups of about the same size; see `speaker_groups`."""
+    """Make groups of about the same size; see `speaker_groups`.
+
+    Raises:
+        ProtocolError: if a speaker is unknown, or there are fewer speakers than folds.
+    """
     require_known(manifest, "speaker", config.name)
     speakers = manifest["speaker"].nunique()
     if speakers < config.folds:

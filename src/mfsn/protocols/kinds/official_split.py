@@ -17,7 +17,11 @@ def official_split(
     config: ProtocolConfig,
     workspace: Path,  # noqa: ARG001
 ) -> Division:
-    """Make one fold; it is speaker-independent if all speakers are known and in one split each."""
+    """Make one fold; it is speaker-independent if all speakers are known and in one split each.
+
+    Raises:
+        ProtocolError: if the corpus does not divide all utterances into train, dev and test.
+    """
     require_known(manifest, "split", config.name)
     ids = {split: set(part) for split, part in manifest.groupby("split")["utterance_id"]}
     if set(ids) != set(SPLITS):

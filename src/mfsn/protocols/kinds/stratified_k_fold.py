@@ -19,6 +19,9 @@ def stratified_k_fold(
     """Make folds that are not speaker-independent: a speaker may be in several of them.
 
     Utterances with the same audio go to the same fold; the first of them decides the class.
+
+    Raises:
+        ProtocolError: if a class has fewer different clips than there are folds.
     """
     from sklearn.model_selection import StratifiedKFold
 

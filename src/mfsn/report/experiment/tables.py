@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
 
+from mfsn.config import plain
 from mfsn.evaluation.metrics import confusion_matrix
 from mfsn.report.experiment.facts import rule_text
 from mfsn.report.experiment.run import Run, Unit
@@ -141,15 +141,10 @@ def parameters(run: Run) -> list[tuple[str, str]]:
         "evaluate": run.scores["decision"],
     }
     values = [
-        (f"{s}.{name}", _text(v)) for s, section in sections.items() for name, v in section.items()
+        (f"{s}.{name}", plain(v)) for s, section in sections.items() for name, v in section.items()
     ]
     identities = [(f"run of {unit.name}", unit.model["run"]) for unit in run.units]
-    return [("system", about["system"]), ("seeds", _text(about["seeds"])), *values, *identities]
-
-
-def _text(value: Any) -> str:
-    """A value as in params.yaml: text without quotes, false, null."""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return [("system", about["system"]), ("seeds", plain(about["seeds"])), *values, *identities]
 
 
 def _architecture(unit: Unit, number: int, cell: Mapping[str, Any]) -> dict[str, Any]:

@@ -66,8 +66,8 @@ def measure(workspace: Path, params: Params, sample: int | None = None) -> pd.Da
     parts = get_system(params.system).network
     if parts is None or not parts.encoders:
         raise ConfigError(
-            f"system {params.system} has no co-attention and so no frame weights; set system in "
-            "params.yaml to one that has, such as mfsn, sec_tec or coattention, and run `dvc repro`"
+            f"system {params.system} has no co-attention and so no frame weights; choose one "
+            "that has, such as mfsn, sec_tec or coattention, in params.yaml, and run `dvc repro`"
         )
     experiment = experiment_of(params, outputs_of(params, workspace), code={})
     networks = {

@@ -83,6 +83,7 @@ class StoredArray:
         rows = torch.empty((len(self.ids), *one.shape[1:]), dtype=one.dtype, device=self.device)
 
         def fill(first: int) -> None:
+            """Read rows from this one on."""
             piece = slice(first, first + LOADED_ROWS)
             rows[piece] = self._read(self.ids[piece]).to(self.device)
 

@@ -86,6 +86,7 @@ def load_data(experiment: Experiment, device: str, streaming: bool = False) -> T
 
     @lru_cache(maxsize=1)
     def of_fold(name: str) -> Rows:
+        """The shared rows together with the fold's own."""
         own = loader.rows(per_fold, name)
         columns, lengths = {**shared.columns, **own.columns}, {**shared.lengths, **own.lengths}
         return replace(shared, columns=columns, lengths=lengths)

@@ -106,12 +106,11 @@ class Rows:
 
     def _ready(self, batch: Features) -> Features:
         """A batch as float32, on the device."""
+        arrays = {source: rows.float() for source, rows in self._moved(batch.arrays).items()}
+        return Features(arrays, self._moved(batch.lengths))
 
-        def brought(tensors: Mapping[Source, Tensor]) -> dict[Source, Tensor]:
-            return {n: values.to(self.device, non_blocking=True) for n, values in tensors.items()}
-
-        arrays = {source: rows.float() for source, rows in brought(batch.arrays).items()}
-        return Features(arrays, brought(batch.lengths))
+    def _moved(self, tensors: Mapping[Source, Tensor]) -> dict[Source, Tensor]:
+        return {n: values.to(self.device, non_blocking=True) for n, values in tensors.items()}
 
 
 def saying_share(do: Do, rows: Rows) -> Do:
@@ -121,6 +120,7 @@ def saying_share(do: Do, rows: Rows) -> Do:
     """
 
     def timed(unit: Unit) -> str:
+        """The line of a unit, with its times."""
         since = " since it went on" if any(unit.folder.rglob(STATE)) else ""
         started, read_before = time.perf_counter(), rows.reading.seconds
         line = do(unit)
