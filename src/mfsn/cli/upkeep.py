@@ -31,7 +31,7 @@ def cache_gc(
         str, typer.Option(help="Delete rows that no digest names after this time without use.")
     ] = "7d",
     grace: Annotated[
-        str, typer.Option(help="Keep whatever was written or read in this time: 12h, 1d, 0.")
+        str, typer.Option(help="Keep everything that was written or read in this time: 12h, 1d, 0.")
     ] = "1d",
     compact: Annotated[
         bool, typer.Option("--compact", help="Also rewrite shards, without unnamed rows or gaps.")
@@ -81,7 +81,7 @@ def cache_why(
         str, typer.Argument(metavar="SEGMENT|EXTRACTOR", help="A segment, utterance or extractor.")
     ],
 ) -> None:
-    """Explain why a row has the key that it has: what changed, and from what to what."""
+    """Explain why a row has its key: what changed, with the old and the new value."""
     from mfsn.doctor.why.explain import why
     from mfsn.workspace import find_workspace, store_root
 
@@ -94,7 +94,7 @@ def doctor() -> None:
 
     The exit status is 1 if a stage would refuse to run.
     """
-    os.environ.setdefault("HF_HUB_OFFLINE", "1")  # it only looks, and downloads nothing
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")  # it only checks, and downloads nothing
     from mfsn.doctor.examine import examine
     from mfsn.workspace import find_workspace, store_root
 
@@ -144,8 +144,8 @@ def _told(plan: Plan, deleted: bool) -> Iterator[str]:
     yield from _told_losses(plan, deleted)
     rewritten = sum(len(each.rewritten - each.deleted) for each in plan.directories)
     if rewritten:
-        done = "were written anew" if deleted else "would be written anew"
-        yield f"{counted(rewritten, 'shard')} {done}, with the rows alone that digests name"
+        done = "were rewritten" if deleted else "would be rewritten"
+        yield f"{counted(rewritten, 'shard')} {done}, with only the rows that digests name"
     if plan.fits or plan.fits_kept:
         yield _told_fits(plan, deleted)
     yield from _told_totals(plan, deleted)

@@ -1,4 +1,4 @@
-"""Cached features of a corpus as an xarray.Dataset, whose rows are read when they are needed."""
+"""Cached features of a corpus as an xarray.Dataset; rows are read when they are needed."""
 
 from __future__ import annotations
 
@@ -50,30 +50,30 @@ def open_features(
 
     Returns:
         One variable per array of the extractor (one per level of an encoder), in its storage dtype.
-        Its first dimension is `segment_id`, or `utterance_id` where the extractor has one row per
-        utterance; the others are those of the extractor, such as `frame` and `feature`. Rows stand
-        in the order of the corpus. Along the first dimension there are the coordinates
+        Its first dimension is `segment_id`, or `utterance_id` if the extractor has one row per
+        utterance; the others are those of the extractor, such as `frame` and `feature`. Rows are
+        in the order of the corpus. The coordinates along the first dimension are
 
         - `segment_id`, `utterance_id` (str);
         - `index` (int64): the place of the segment in its utterance, from 0;
         - `start_s` (float64): where the segment begins in its utterance, in seconds;
         - `valid_samples` (int64): samples of real audio; the rest is padding;
-        - `valid_frames` (int64): frames that real audio touches, where there are frames;
+        - `valid_frames` (int64): frames that contain real audio, if there are frames;
         - `emotion`, `speaker`, `session` (str): empty where unknown;
         - `label` (int64): index of the emotion in `attrs["classes"]`.
 
-        Rows of whole utterances have those of an utterance only. `attrs` also holds `corpus`,
-        `extractor` and `weights` ("pretrained", "random weights" or "none").
+        Rows of whole utterances have only the coordinates of an utterance. `attrs` also holds
+        `corpus`, `extractor` and `weights` ("pretrained", "random weights" or "none").
 
     Raises:
         WorkspaceError: if the current folder does not lie in a checkout and none is given.
         CorpusError: if the corpus is not prepared; the message names those that are.
-        CacheError: if the corpus has no such features (the message names those that it has), if
-            the store cannot be read, or if segments are asked for where there are none.
-        MissingRowError: if the store lacks rows that the digest names. Also when values are read.
+        CacheError: if the corpus has no such features (the message names those that it has), the
+            store cannot be read, or segments are asked for and rows are of utterances.
+        MissingRowError: if the store lacks rows that the digest names, now or when values are read.
         DamagedRowError: when values are read, if a row does not match its checksum.
-        ManifestError: if a table cannot be read, or nothing has a name that is asked for; the
-            message names close ones.
+        ManifestError: if a table cannot be read, or there is no row with a name that is asked for;
+            the message lists similar names.
 
     Example:
         >>> angry = mfsn.open_features("demo", "sec", emotion="angry")  # doctest: +SKIP

@@ -1,4 +1,4 @@
-"""The features of one recording that is not in a corpus, computed as the cache's rows are."""
+"""The features of one recording that is not in a corpus, computed like cached rows."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def extract(
     workspace: str | Path | None = None,
     utterance_id: str = "recording",
 ) -> xarray.Dataset:
-    """Compute the features of one recording, to the values that its rows in the cache would have.
+    """Compute the features of one recording; the values are those that cached rows would have.
 
     The extractor is kept for the next call with the same parameters, since an encoder takes
     seconds to load.
@@ -43,17 +43,17 @@ def extract(
         wave: (samples,) or (channels, samples): floating-point numbers in [-1, 1], or int16.
         rate: its sample rate in hertz.
         extractor: `sec`, `tec`, `spectrogram`, `mfcc` or `functionals`.
-        parameters: those of the extractor, as its section of params.yaml; by default the section
-            of the workspace's params.yaml.
-        segment: how the recording is cut; by default as params.yaml says, or, where `parameters`
-            are given, into segments of 3 s at 16 kHz.
+        parameters: those of the extractor, as in its section of params.yaml; by default that
+            section of the workspace's params.yaml.
+        segment: how the recording is cut; by default as params.yaml says, or, if `parameters` are
+            given, into segments of 3 s at 16 kHz.
         workspace: the checkout whose params.yaml is read; by default the one around the current
-            folder. None is needed where `parameters` are given.
-        utterance_id: what the recording is called.
+            folder. None is needed if `parameters` are given.
+        utterance_id: the name of the recording.
 
     Returns:
-        Variables, dimensions and coordinates as of `mfsn.open_features`, for the segments of this
-        recording; there is no emotion, label, speaker or session.
+        Variables, dimensions and coordinates as those of `mfsn.open_features`, for the segments
+        of this recording, but without emotion, label, speaker and session.
 
     Raises:
         AudioError: if the wave or its rate cannot be used.
@@ -88,7 +88,7 @@ def _made(name: str, config: str, segment: SegmentConfig, _changes: object) -> E
 
 
 def _changes(config: Any) -> tuple[tuple[str, int], ...]:
-    """When the files of a local encoder were last written; they may be trained in place."""
+    """When the files of a local encoder were last written, since training may overwrite them."""
     folder = local_path(config.model) if hasattr(config, "model") else None
     if folder is None or not folder.is_dir():
         return ()

@@ -22,7 +22,7 @@ COORDINATES = (
     UTTERANCE, "index", "start_s", "valid_samples", "valid_frames", "emotion", "label", "speaker",
     "session",
 )  # fmt: skip
-"""What is said about each row beside its id, where it is known and makes sense."""
+"""The coordinates of each row beside its id; only those that are known and make sense."""
 
 
 class CachedRows(BackendArray):
@@ -50,7 +50,7 @@ class CachedRows(BackendArray):
         return values
 
     def _read(self, key: tuple[Any, ...]) -> npt.NDArray[Any]:
-        """Only the rows are chosen before they are read, since a row is read whole."""
+        """Choose rows before they are read, and the rest afterwards, since a row is read whole."""
         rows, *inside = key
         values = self._reader.read(np.atleast_1d(self._ids[rows]).tolist(), [self._name])
         found = values[self._name]
@@ -60,7 +60,7 @@ class CachedRows(BackendArray):
 
 
 def lazily(reader: FeatureReader, ids: Sequence[str]) -> dict[str, indexing.LazilyIndexedArray]:
-    """All arrays of an extractor, of which no row has been read yet."""
+    """All arrays of an extractor; no row is read yet."""
     return {
         array.name: indexing.LazilyIndexedArray(CachedRows(reader, ids, array))
         for array in reader.digest.arrays
@@ -79,8 +79,8 @@ def dataset_of(
     Args:
         arrays: the arrays of a row.
         values: name of an array to its values, (rows, *shape of a row).
-        table: one line per row: `segment_id` where a row is a segment, `utterance_id`, and some of
-            `COORDINATES`. Of segments also `start_sample`.
+        table: one line per row: `segment_id` if a row is a segment, `utterance_id`, and some of
+            `COORDINATES`. For segments also `start_sample`.
         segment: how the segments were cut.
         attrs: what is said about all rows.
 
@@ -105,13 +105,13 @@ def dataset_of(
 def _valid_frames(
     valid_samples: pd.Series, segment: SegmentConfig, frames: int
 ) -> npt.NDArray[np.int64]:
-    """The frames of each segment that real audio touches."""
+    """The number of frames of each segment that contain real audio."""
     share = segment.audible(valid_samples.to_numpy(np.int64)) / segment.samples
     return np.ceil(share * frames).astype(np.int64)
 
 
 def _plain(values: pd.Series) -> npt.NDArray[Any]:
-    """Numbers as they are; text as text, which is empty where it is unknown."""
+    """Numbers as they are; text as text, and empty text if it is unknown."""
     if pd.api.types.is_numeric_dtype(values):
         return values.to_numpy()
     return values.fillna("").to_numpy(dtype=str)

@@ -21,7 +21,7 @@ def load_manifest(workspace_or_path: str | Path | None = None) -> pd.DataFrame:
 
     Returns:
         One row per utterance that can be used, in the order of the corpus. Labels are merged and
-        chosen as params.yaml says. What is unknown is missing (`isna()`). Columns:
+        chosen as params.yaml says. Unknown values are missing (`isna()`). Columns:
 
         - `utterance_id` (str): unique in the corpus;
         - `path` (str): of the recording, relative to the corpus folder, with `/`;
@@ -59,7 +59,7 @@ def load_predictions(
     *,
     segments: bool = False,
 ) -> pd.DataFrame:
-    """Read what the models of an experiment predicted for the utterances that they did not learn.
+    """Read what the models of an experiment predicted for their test utterances.
 
     Args:
         experiment: its name; by default that of params.yaml.
@@ -81,7 +81,7 @@ def load_predictions(
 
         With `segments` one row per segment, with `segment_id` (str) and `valid_samples` (int64,
         samples of real audio) too, and `log_posterior_<class>` (float64) in place of `predicted`
-        and `posterior_<class>`. Where dimensions are predicted, the columns of each dimension are
+        and `posterior_<class>`. If dimensions are predicted, the columns of each dimension are
         `label_<dimension>`, `predicted_<dimension>` and `mean_<dimension>` (float64, in the unit of
         the corpus's ratings), the last one the mean rating of the model's training data.
 

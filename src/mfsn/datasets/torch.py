@@ -13,19 +13,19 @@ from mfsn.datasets.rows import SEGMENT, UTTERANCE
 
 Item = dict[str, Any]
 FACTS = (SEGMENT, UTTERANCE, "label", "valid_frames")
-"""What an item says about its row, where it is known."""
+"""What an item says about its row, if it is known."""
 
 
 class FeatureDataset(Dataset[Item]):
     """One item per row of an `xarray.Dataset` of `mfsn.open_features`.
 
     An item has a tensor per variable under its name, float32 (integers stay integers) and of the
-    shape of a row. It also has `segment_id` (where a row is a segment), `utterance_id`, `label`
-    (index of the emotion) and, where there are frames, `valid_frames`. All rows of an extractor
+    shape of a row. It also has `segment_id` (if a row is a segment), `utterance_id`, `label`
+    (index of the emotion) and, if there are frames, `valid_frames`. All rows of an extractor
     have one shape, so a DataLoader can batch them as they are.
 
-    Rows are read when a batch is asked for, all rows of a batch together. No file stays open in
-    between, so the dataset can be sent to worker processes.
+    All rows of a batch are read together, when the batch is needed. No file stays open in between,
+    so the dataset can be sent to worker processes.
 
     Args:
         rows: select rows and variables first: `features[["high"]].sel(segment_id=...)`.
@@ -54,7 +54,7 @@ class FeatureDataset(Dataset[Item]):
         return self.__getitems__([index])[0]
 
     def __getitems__(self, indices: Sequence[int]) -> list[Item]:
-        """Several items, whose rows are read together; a DataLoader asks for whole batches."""
+        """Several items, whose rows are read together; a DataLoader calls it for whole batches."""
         chosen = self._rows.isel({self._row: list(indices)})
         tensors = {str(name): _tensor(chosen[name]) for name in chosen.data_vars}
         return [

@@ -57,8 +57,8 @@ class Described(Protocol):
 
     @property
     def parameters(self) -> Mapping[str, Any]:
-        """Everything that decides what is computed, as numbers and codes: no sentences, no names
-        of checkpoints, but the hash of their weights.
+        """Everything that decides what is computed, as numbers and codes. It has no sentences
+        and no names of checkpoints; it has the hash of their weights.
         """
 
     @property
@@ -103,7 +103,7 @@ class Hearing(Protocol):
 
         Returns:
             One row per wave. With context `utterance` and scope `segment`, the rows of all
-            segments of the one utterance.
+            segments of the utterance.
 
         Raises:
             RangeError: if a value does not fit the storage dtype.
@@ -126,7 +126,7 @@ class TextExtractor(Described, Protocol):
         """What it is made of."""
 
     def extract(self, texts: Sequence[str]) -> Rows:
-        """Compute the rows of exactly `batch_rows` texts; the caller fills up with empty ones.
+        """Compute the rows of exactly `batch_rows` texts; the caller adds empty texts if needed.
 
         Raises:
             RangeError: if a value does not fit the storage dtype, or a row is too long.

@@ -1,4 +1,4 @@
-"""Frames of a segment: from milliseconds to samples, from samples to frames, and cut."""
+"""Frames of a segment: from milliseconds to samples, and from samples to frames."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What training asks of a network, whatever its inputs are.
+"""What training needs from a network; the inputs do not matter to it.
 
 A network derives from `Network`, says which inputs it reads, and computes logits. The rest has
 defaults for a network in which nothing is searched, nothing is chosen and nothing is scaled.
@@ -17,7 +17,7 @@ from mfsn.models.inputs import Features, Source
 from mfsn.models.readout import Readout
 
 ONLY_LEVEL = "only"
-"""Name of the level of a network that has one alone."""
+"""Name of the level of a network that has only one."""
 
 
 class Network(nn.Module, ABC):
@@ -27,9 +27,9 @@ class Network(nn.Module, ABC):
     """Levels of an input that training draws from, one for each mini-batch. The network is
     evaluated at each of them. One level means that there is nothing to choose."""
     scaled: tuple[Source, ...] = ()
-    """The inputs from whose training rows `fit_scaling` takes its numbers."""
+    """The inputs whose training rows `fit_scaling` needs."""
     readout: Readout
-    """What the outputs mean. They are called logits here, values of dimensions included."""
+    """What the outputs mean. Here they are called logits, even if they are values of dimensions."""
 
     @abstractmethod
     def reads(self, level: str | None = None) -> tuple[Source, ...]:
@@ -53,7 +53,7 @@ class Network(nn.Module, ABC):
         return {level: self(features, level) for level in self.choice_levels}
 
     def fit_scaling(self, batches: Iterable[Features]) -> None:
-        """Take from the training rows what scales the inputs, before the first epoch.
+        """Compute the scaling of the inputs from the training rows, before the first epoch.
 
         Args:
             batches: all training rows, with the inputs that `scaled` names. Rows are read when

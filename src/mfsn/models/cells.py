@@ -21,7 +21,7 @@ def choose(levels: Sequence[str], generator: torch.Generator) -> str:
 
     Args:
         levels: at least one name.
-        generator: on the CPU. A training that goes on later has to restore its state alone.
+        generator: on the CPU. A training that goes on later has to restore only its state.
     """
     return levels[int(torch.randint(len(levels), (), generator=generator))]
 

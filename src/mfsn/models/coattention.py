@@ -2,8 +2,8 @@
 
 CA-MSER (models/ser_model.py, high confidence) has one such stream on one encoder. MFSN has two: it
 doubles the spectrogram and MFCC vectors and gives one half to each (where it doubles them is
-assumed, facts 2.8). For comparison there are one stream for both encoders, and a guide of MFCC
-alone.
+assumed, facts 2.8). For comparison, there are also one stream for both encoders, and a guide of
+MFCC alone.
 
 Shapes: B batch, T frames, D encoder width, P width of a stream's half of h_s or h_m, G guide.
 """

@@ -10,14 +10,14 @@ from mfsn.models.config import ModelConfig, NetworkParts
 
 
 def joins_frames(parts: NetworkParts, config: ModelConfig) -> bool:
-    """Whether a frame of SEC meets the frame of TEC that has its number."""
+    """Whether each frame of SEC is combined with the frame of TEC that has the same number."""
     return parts.fused or (len(parts.encoders) > 1 and config.streams == "joint")
 
 
 def refuse_unlike_frames(
     parts: NetworkParts, config: ModelConfig, frames: Mapping[str, int]
 ) -> None:
-    """Stop where SEC and TEC would be joined frame by frame and cannot be.
+    """Stop if SEC and TEC are to be joined frame by frame, and their frames differ.
 
     Args:
         parts: of the network.
@@ -25,7 +25,7 @@ def refuse_unlike_frames(
         frames: extractor to frames per segment; those that are not joined do not matter.
 
     Raises:
-        ConfigError: if SEC and TEC have not equally many frames, and the network joins them.
+        ConfigError: if SEC and TEC have different numbers of frames, and the network joins them.
     """
     if not joins_frames(parts, config) or frames["sec"] == frames["tec"]:
         return

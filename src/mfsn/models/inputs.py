@@ -89,7 +89,7 @@ class InputShapes:
 
         Raises:
             KeyError: if a field is missing.
-            ValueError: if an array is described in another way.
+            ValueError: if the description of an array is wrong.
         """
         arrays: Sequence[Any] = record["arrays"]
         shapes = {(extractor, array): tuple(shape) for extractor, array, shape in arrays}
@@ -124,5 +124,5 @@ def valid_positions(length_B: Tensor, positions: int, mask: Mask = "valid") -> T
 
 
 def keep_valid(x_BTD: Tensor, valid_BT: Tensor) -> Tensor:
-    """Set every position that is not marked to zero, whatever it holds (NaN included)."""
+    """Set every position that is not marked to zero, even if it holds NaN."""
     return torch.where(valid_BT[:, :, None], x_BTD, 0.0)

@@ -28,7 +28,7 @@ class MfccEncoder(nn.Module):
         super().__init__()
         both = 2 * config.mfcc_hidden
         inputs = [coefficients] + [both] * (config.mfcc_layers - 1)
-        # One module a layer, and nn.Dropout between: the dropout inside a stacked nn.LSTM keeps a
+        # One module per layer, and nn.Dropout between: the dropout inside a stacked nn.LSTM keeps a
         # state of its own on a GPU, which a resumed training could not restore.
         self.layers = nn.ModuleList(
             nn.LSTM(size, config.mfcc_hidden, batch_first=True, bidirectional=True)

@@ -38,7 +38,7 @@ from mfsn.models.parts import AcousticPart, OneEncoderPart, TwoEncoderPart, last
 from mfsn.models.readout import Posteriors, Readout, Values
 
 ACOUSTIC_LEVEL = "acoustic"
-"""Stands where other networks name the SEC level, if a network reads no SEC."""
+"""The name that takes the place of the SEC level in networks that read no SEC."""
 
 
 class SerNetwork(Network):
@@ -129,8 +129,8 @@ class SerNetwork(Network):
         """Fix each cell's mixture to the softmax of the alpha given for it.
 
         Raises:
-            ConfigError: if there is another number of alphas than cells, or an alpha has another
-                number of values than its cell has operations.
+            ConfigError: if the numbers of alphas and cells differ, or the number of values of an
+                alpha differs from the number of operations of its cell.
         """
         self._refuse_other_length(alphas)
         for cell, alpha in zip(self.cells, alphas, strict=True):
@@ -140,7 +140,8 @@ class SerNetwork(Network):
         """Fix each cell to the operation named for it; the others are dropped.
 
         Raises:
-            ConfigError: if there is another number of operations than cells, or one is not known.
+            ConfigError: if the numbers of operations and cells differ, or an operation is not
+                known.
         """
         self._refuse_other_length(operations)
         for cell, name in zip(self.cells, operations, strict=True):
@@ -165,7 +166,7 @@ class SerNetwork(Network):
 
 
 def choice_levels(parts: NetworkParts, shapes: InputShapes) -> tuple[str, ...]:
-    """SEC levels that a network draws from and is evaluated with: one where there is no choice.
+    """The SEC levels that a network draws from and is evaluated with; one if it has no choice.
 
     Raises:
         ConfigError: if the network reads SEC and there is no level.

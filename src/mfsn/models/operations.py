@@ -1,8 +1,8 @@
 """The eight operations of a Fusion Cell: five formulas, three of them with a reversed version.
 
-Each takes x = TEC and y = a SEC level, and gives a new TEC. The paper names the operations, but its
-five equations are not available. The formulas are those of BM-NAS, the gradient-based search that
-it builds on; each class says how sure its formula is.
+Each takes x (TEC) and y (one SEC level), and gives a new TEC. The paper names the operations, but
+its five equations are not available. The formulas are those of BM-NAS, the gradient-based search
+that it builds on; each class says how sure its formula is.
 
 Shapes: B batch, T frames, D width.
 """
@@ -66,7 +66,7 @@ class ConcatFC(nn.Module):
 class GatedSupplement(nn.Module):
     """x + sigmoid([x; y] W_g + b_g) * (y W_v + b_v): the information supplement module, assumed.
 
-    It keeps x and adds what a gate lets through of y (facts 2.2, variant A).
+    It keeps x and adds the part of y that a gate lets through (facts 2.2, variant A).
     """
 
     def __init__(self, width: int) -> None:

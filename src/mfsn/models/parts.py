@@ -1,4 +1,4 @@
-"""The parts of the networks: each makes one vector of cached rows.
+"""The parts of the networks; each part computes one vector from cached rows.
 
 Shapes: B batch, T frames, P projection, E width of h_s and h_m.
 """
@@ -76,7 +76,7 @@ class OneEncoderPart(nn.Module):
 
 
 class TwoEncoderPart(nn.Module):
-    """SEC and TEC: fusion, where there is one, and co-attention in one stream or two."""
+    """SEC and TEC: fusion, if there is one, and co-attention in one or two streams."""
 
     def __init__(self, config: ModelConfig, shapes: InputShapes, fusion: Fusion | None) -> None:
         super().__init__()

@@ -14,7 +14,7 @@ class Posteriors(nn.Module):
     """Outputs are logits, [B, C]. Cross entropy trains them (CA-MSER train_ser.py)."""
 
     def fit(self, labels_U: Tensor) -> None:
-        """Logits have no scale, so that nothing is taken from the training utterances."""
+        """Logits have no scale, so nothing is computed from the training utterances."""
 
     def forward(self, logits_BC: Tensor) -> Tensor:
         """Log-posteriors, [B, C]."""
@@ -53,7 +53,8 @@ class Values(nn.Module):
         """Take mean and standard deviation; a dimension that never varies gets scale 1.
 
         Args:
-            labels_UD: values of the training utterances; each utterance counts once, however long.
+            labels_UD: values of the training utterances; each utterance counts once, and its length
+                does not matter.
         """
         varies_D = labels_UD.amax(dim=0) > labels_UD.amin(dim=0)
         deviation_D = labels_UD.std(dim=0, correction=0)
@@ -78,4 +79,4 @@ class Values(nn.Module):
 
 
 Readout = Posteriors | Values
-"""Makes predictions of a network's outputs, and has the loss that trains them."""
+"""Computes predictions from a network's outputs, and the loss that trains them."""

@@ -56,7 +56,7 @@ class SpectrogramScaling(nn.Module):
     def fit(self, batches: Iterable[Levels]) -> None:
         """Take the smallest and largest level of each bin over all frames of real audio.
 
-        Padding never counts, whatever `model.mask` says, since its level is not one of speech.
+        Padding never counts, even with `model.mask: none`, since its level is not one of speech.
 
         Args:
             batches: the training rows, some at a time, so that a corpus needs no second copy.
@@ -103,8 +103,8 @@ class SpectrogramScaling(nn.Module):
 class PublishedScaling(SpectrogramScaling):
     """The same in the order in which scikit-learn's MinMaxScaler rounds.
 
-    The values are cut off to 8 bits next. Another order of rounding would put some of them, those
-    of all padding included, on the other side of a whole number.
+    The values are cut off to 8 bits next. Another order of rounding would put some of them on
+    the other side of a whole number, among them those of all padding.
     """
 
     def forward(self, level_BSF: Tensor, utterance_max_B: Tensor) -> Tensor:

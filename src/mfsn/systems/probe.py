@@ -1,4 +1,4 @@
-"""Probe: a linear model on the mean of each SEC level, of which development data choose one."""
+"""Probe: a linear model on the mean of each SEC level; development data choose the level."""
 
 from mfsn.training.system import System
 

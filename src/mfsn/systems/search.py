@@ -1,4 +1,4 @@
-"""The search stage: what a search found, and its trained network, for every fold and seed."""
+"""The search stage: for every fold and seed, what a search found and its trained network."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def run_search(
     """Search every fold and seed, and write data/results/<corpus>/<experiment>/search.
 
     It holds one folder per unit with genotype.json, history.json and `<rule>.safetensors`, and
-    search.json for all. Where the system has nothing to search, search.json says so. The folder is
-    written when all units are finished; until then what is finished waits in the store.
+    search.json for all. If the system has nothing to search, search.json says so. The folder is
+    written when all units are finished; until then, finished units are kept in the store.
 
     Args:
         experiment: what to run.

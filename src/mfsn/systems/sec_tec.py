@@ -1,4 +1,4 @@
-"""SEC + TEC: MFSN without its search; TEC goes on as it is."""
+"""SEC + TEC: MFSN without its search; TEC is not changed."""
 
 from mfsn.models.config import NetworkParts
 from mfsn.training.system import System

@@ -20,7 +20,7 @@ from mfsn.training.system import fits_of
 
 SCHEMA = 1
 NO_WEIGHTS = "none"
-"""What an extractor that is no encoder says of its weights."""
+"""What an extractor without an encoder says about its weights."""
 
 
 def run_train(
@@ -29,11 +29,11 @@ def run_train(
     """Train (or export) every fold and seed, and write the models and segment_predictions.parquet.
 
     models/ holds run.json, which says what ran, and one folder per unit with model.json,
-    model.safetensors and history.json. Predictions stand in the order of folds, seeds, rules and
+    model.safetensors and history.json. Predictions are in the order of folds, seeds, rules and
     segments. Both are written when all units are finished.
 
     Args:
-        experiment: what to run; where its system has a search, that must have run.
+        experiment: what to run. If its system has a search, the search must be finished.
         jobs: units at once; by default as many as this machine has processors and memory for.
         say: takes one line about each finished unit.
 
@@ -55,7 +55,7 @@ def run_train(
 
 
 def _found(experiment: Experiment) -> dict[str, Any]:
-    """Unit to hashes of what its search wrote; nothing for a system without a search."""
+    """For each unit, the hashes of what its search wrote; empty for a system without a search."""
     if experiment.system.search is None:
         return {}
     return {

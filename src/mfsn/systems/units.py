@@ -25,7 +25,7 @@ def run_waiting(
         units: all of a stage.
         experiment: what they belong to.
         fits: how they are fitted.
-        jobs: units at once; by default what the system wants, else as many as fit this machine.
+        jobs: units at once; by default what the system asks for, or as many as fit this machine.
         say: takes the lines.
 
     Returns:

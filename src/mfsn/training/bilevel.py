@@ -44,7 +44,7 @@ def split_for_alpha(
 def require_every_class(
     unit: Unit, half: str, labels: Collection[Label], config: LabelsConfig
 ) -> None:
-    """Refuse a half of the training data that lacks a class. Dimensions have no classes to lack.
+    """Refuse a half of the training data that lacks a class. With dimensions, nothing is refused.
 
     Args:
         unit: fold and seed, for the message.

@@ -136,7 +136,8 @@ class ClassicalConfig(Config):
     """The linear models: on functionals (system: classical) and on SEC levels (system: probe).
 
     A probe is multinomial logistic regression; only the values of C and the iterations apply to it.
-    If dimensions are predicted, both systems use ridge regression, whatever `classifier` is.
+    If dimensions are predicted, both systems use ridge regression, and `classifier` does not
+    matter.
     """
 
     classifier: Literal["svm", "ridge"] = "svm"
@@ -145,7 +146,7 @@ class ClassicalConfig(Config):
     scaling: Literal["functionals", "blocks"] = "functionals"
     """What gets equal weight. functionals: each functional, scaled by its variance in training.
     blocks (ridge only): each functional is scaled in the same way, and in addition each set of
-    functionals, of the whole utterance or of its parts, gets equal weight, whatever its size."""
+    functionals, of the whole utterance or of its parts, gets equal weight."""
     c_grid: tuple[float, ...] = Field((1e-4, 1e-3, 1e-2, 0.1, 1.0), min_length=1)
     """The values of C from which held_out or oracle_test choose. If several are equally good, the
     first is chosen."""

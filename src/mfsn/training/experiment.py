@@ -45,9 +45,9 @@ StageName = Literal["search", "train"]
 
 @dataclass(frozen=True)
 class Experiment:
-    """The parameters of an experiment and where its inputs lie; tables are read when asked for.
+    """The parameters of an experiment and the places of its inputs; tables are read when needed.
 
-    It travels to worker processes with the tables it has read.
+    It is sent to worker processes together with the tables that it has read.
     """
 
     system: System
@@ -68,7 +68,7 @@ class Experiment:
     train: TrainConfig = field(default_factory=TrainConfig)
     classical: ClassicalConfig = field(default_factory=ClassicalConfig)
     own: Config | None = None
-    """The section of params.yaml with the system's own name, where it declares one."""
+    """The section of params.yaml with the system's own name, if the system declares one."""
 
     def parameters(self, stage: StageName) -> dict[str, Any]:
         """The parameters that decide a fit of the system, as params.yaml nests them."""
@@ -88,14 +88,14 @@ class Experiment:
 
         Raises:
             ManifestError: if the table is missing or damaged.
-            TrainingError: if an utterance has another label than the classes, or a class has no
+            TrainingError: if the label of an utterance is not a class, or a class has no
                 utterance; if an utterance lacks a dimension that is to be predicted.
         """
         table = read_table(self.outputs.manifest, UTTERANCES)
         differing = sorted(set(table["emotion"]) ^ set(self.labels.classes))
         if differing:
             raise TrainingError(
-                f"{', '.join(differing)}: in only one of the manifest and labels.classes; mend "
+                f"{', '.join(differing)}: in only one of the manifest and labels.classes; correct "
                 "labels in params.yaml, then run `dvc repro`"
             )
         unrated = table.loc[table[self.labels.rated].isna().any(axis=1), "utterance_id"]
@@ -141,7 +141,7 @@ class Experiment:
         return Sizes(self.arrays, rows, len(self.manifest))
 
     def refuse_unlike_frames(self) -> None:
-        """Stop before any rows are read where SEC and TEC cannot be joined.
+        """Stop before any rows are read if SEC and TEC cannot be joined.
 
         Raises:
             ConfigError: as `mfsn.models.frames.refuse_unlike_frames`.
@@ -167,7 +167,7 @@ class Experiment:
         return folds
 
     def reader(self, extractor: str, fold: str | None = None) -> FeatureReader:
-        """A reader of an extractor's cached rows; `fold` counts where it has rows per fold."""
+        """A reader of an extractor's cached rows; `fold` matters only if it has rows per fold."""
         from mfsn.store.reader import FeatureReader
 
         return FeatureReader.open(self.outputs.digest(extractor), self.store, fold)
@@ -181,7 +181,7 @@ class Experiment:
 
     @property
     def label_of(self) -> dict[str, Label]:
-        """What is learnt of each utterance, by its id; see `labels_of`."""
+        """The label of each utterance, by its id; see `labels_of`."""
         return labels_of(self.manifest, self.labels)
 
     @property

@@ -1,4 +1,4 @@
-"""Fitting one network: epochs, scores and checkpoints, until the choice of no rule can change."""
+"""Fit one network: epochs, scores and checkpoints, until no rule can change its choice."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Task:
     who: str
     """Fold and seed, for messages."""
     seed: int
-    """The network's weights, dropout, batches and levels are drawn with it."""
+    """It seeds the network's weights, dropout, batches and levels."""
     make_network: Callable[[], Network]
     """Makes the network from torch's global generator, which `fit` seeds."""
     levels: tuple[str, ...]
@@ -45,10 +45,10 @@ class Task:
     alpha: Part | None
     """Trains alpha (bilevel)."""
     scaling: Part
-    """All training data, from which the scaling of inputs and of labels is taken."""
+    """All training data; the scaling of inputs and labels is computed from them."""
     dev: Part | None
     test: Part | None
-    """None unless oracle_test is asked for, so that test data are not even looked at."""
+    """None unless oracle_test is asked for, so that test data are not even read."""
     optimisation: OptimisationConfig
     search: SearchConfig
     selection: SelectionConfig
@@ -93,7 +93,7 @@ class _Training:
     """A network, its solver and its history, between two epochs."""
 
     def __init__(self, task: Task, rows: Rows, device: str, folder: Path) -> None:
-        """Begin from scratch, or where the checkpoint in `folder` stands."""
+        """Begin from scratch, or continue from the checkpoint in `folder`."""
         self._task, self._rows, self._device, self._folder = task, rows, device, folder
         torch.manual_seed(task.seed)
         self._network = task.make_network().to(device)
@@ -143,8 +143,8 @@ class _Training:
         """Write a checkpoint, and the weights if a rule chose this epoch.
 
         Raises:
-            CacheError: if the folder is no longer there. A network share with the store was then
-                lost, and nothing may be written to the empty folder that it left behind.
+            CacheError: if the folder is no longer there. Then a network share with the store has
+                been lost, and nothing may be written to the empty folder in its place.
             StorageFullError: if the disk is full.
         """
         if not self._folder.is_dir():

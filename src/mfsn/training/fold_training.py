@@ -26,7 +26,7 @@ Fix = Callable[[Any], None]
 """Fixes the architecture of a fresh network."""
 
 WORK = "work"
-"""Folder for checkpoints in that of a unit; it is deleted when the unit is finished."""
+"""The folder for checkpoints in a unit's folder; it is deleted when the unit is finished."""
 
 
 @dataclass(frozen=True)
@@ -151,7 +151,7 @@ def _task(
 def _with_development_data(
     choice: Choice, unit: Unit, experiment: Experiment
 ) -> tuple[Unit, Experiment]:
-    """The same training on more data, for the chosen number of epochs, at the chosen level."""
+    """Train again on more data, for the chosen number of epochs, at the chosen level."""
     optimisation = experiment.optimisation.model_copy(update={"epochs": choice.epoch})
     selection = SelectionConfig(rule="last_epoch", level=choice.level)
     limited = replace(experiment, optimisation=optimisation, selection=selection)

@@ -1,6 +1,6 @@
 """The training loop's steps: what one epoch does to a network, and how a network is scored.
 
-The loss is one of segments: cross entropy (CA-MSER train_ser.py), or the squared error of
+The loss is computed per segment: cross entropy (CA-MSER train_ser.py), or the squared error of
 dimensions; see `mfsn.models.readout`. AdamW trains the weights, and SGD without momentum trains
 alpha. joint: each step updates both on the same batch. bilevel (first order): before every step of
 the weights comes a step of alpha, on a batch of other data. One level is drawn for each mini-batch.
@@ -35,10 +35,10 @@ EVALUATION_ROWS = 128
 
 @dataclass(frozen=True)
 class EpochResult:
-    """What an epoch gives beside the changed network."""
+    """The results of an epoch, beside the changed network."""
 
     train_loss: float
-    """Mean over the segments of its batches; each loss is that before the batch's own step."""
+    """Mean over the segments of its batches; each loss is computed before the step of its batch."""
     levels_drawn: dict[str, int]
     """How many mini-batches each level was drawn for."""
 
@@ -113,12 +113,12 @@ class Solver:
         return EpochResult(float(total) / segments, dict(sorted(drawn.items())))
 
     def state(self) -> dict[str, Any]:
-        """What the next epoch depends on beside the network, for a checkpoint."""
+        """What the next epoch depends on, beside the network; it goes into a checkpoint."""
         weights = [optimiser.state_dict() for optimiser in self._weights]
         return {"weights": weights, "generator": self._generator.get_state()}
 
     def load_state(self, state: dict[str, Any]) -> None:
-        """Continue from what `state` gave."""
+        """Continue from the result of `state`."""
         for optimiser, saved in zip(self._weights, state["weights"], strict=True):
             optimiser.load_state_dict(saved)
         self._generator.set_state(state["generator"])

@@ -1,4 +1,4 @@
-"""What the train stage kept about a model, as prediction needs it: read, doubted and described."""
+"""What the train stage wrote about a model, for prediction: read, checked and described."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from mfsn.training.summary import describe_score
 
 RUN = "run.json"
 OF_MODEL = {"system", "classes", "segment", "fold", "seed", "dev"}
-"""What prediction reads of model.json, at least."""
+"""The entries of model.json that prediction needs."""
 OF_RUN = {"corpus", "features", "encoders", "parameters"}
-"""The same of run.json."""
+"""The entries of run.json that prediction needs."""
 
 
 def read_record(path: Path, needed: Set[str] = frozenset()) -> dict[str, Any]:

@@ -1,8 +1,8 @@
-"""Units: one fold with one seed, the grain in which search and train run, resume and are reused.
+"""Units: one fold with one seed. Search and train run, resume and reuse whole units.
 
-A unit is known by a hash of everything that decides its result. Its working folder carries that
-hash and lies in the store, so that it outlives a killed run and `dvc exp run --temp`, and so that
-no unit ever finds the state of other parameters.
+A unit is identified by a hash of everything that decides its result. The hash is in the name of its
+working folder, which lies in the store. So it is still there after a killed run or `dvc exp run
+--temp`, and no unit ever finds the state of other parameters.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ def plan_units(
 
     Args:
         experiment: what to run.
-        stage: names the parent of the working folders.
+        stage: the name of the folder above the working folders.
         result: the file that a unit writes last.
-        also: what else decides the result: plain values, by unit name or for all under "".
+        also: what else decides the result: plain values by unit name, or for all units under "".
     """
     per_fold = any(digest.folds for digest in experiment.digests.values())
     content_of = cache(lambda fold: _content(experiment, fold))
@@ -52,7 +52,7 @@ def _decides(
             **{name: getattr(experiment, name).model_dump(mode="json") for name in common},
             **experiment.parameters(stage),
         },
-        # One rate of test corruption or another: the same search, unless it looks at test data.
+        # With another rate of test corruption the search is the same, unless it reads test data.
         **({"corruption": corruption} if corruption else {}),
         "fold": [fold.name, fold.speaker_independent],
         "data": {split: [content[name] for name in fold.split(split)] for split in splits},
@@ -65,7 +65,7 @@ def _content(experiment: Experiment, fold: str | None) -> dict[str, str]:
 
     Args:
         experiment: whose utterances.
-        fold: whose rows, where an extractor has rows per fold; None where none has.
+        fold: its rows are used if an extractor has rows per fold; None if no extractor has.
     """
     manifest, segments, label_of = experiment.manifest, experiment.segments, experiment.label_of
     columns = ("utterance_id", "speaker", "emotion")

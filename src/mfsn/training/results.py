@@ -1,4 +1,4 @@
-"""What training a unit leaves: its model, how it was chosen, and predictions of the test part."""
+"""The results of training a unit: its model, how it was chosen, and predictions of test data."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ class Result:
     history: Sequence[Mapping[str, Any]]
     refit_history: Sequence[Mapping[str, Any]]
     chosen: Mapping[str, Any]
-    """What the rule that counts chose, such as epoch and level."""
+    """The choice of the rule that counts, such as epoch and level."""
     dev: Mapping[str, float]
-    """Scores of the choice on development data; empty where there is none."""
+    """Scores of the choice on development data; empty if there are no such data."""
     weights: bytes
     """safetensors of the rule that counts."""
     about: Mapping[str, Any]
-    """What else model.json says."""
+    """More entries of model.json."""
     segments: pd.DataFrame
     """What is predicted: `segment_id`, `utterance_id` and `valid_samples` count."""
     read: Mapping[Rule, npt.NDArray[np.float64]]
@@ -56,7 +56,7 @@ class Result:
 
 
 def write_result(unit: Unit, experiment: Experiment, result: Result) -> None:
-    """Write a unit's folder; model.json comes last and says that it is finished.
+    """Write a unit's folder; model.json is written last and says that it is finished.
 
     Raises:
         TrainingError: if what is predicted is not finite.
@@ -85,7 +85,7 @@ def write_result(unit: Unit, experiment: Experiment, result: Result) -> None:
 
 
 def predicted_names(labels: LabelsConfig) -> dict[str, list[str]]:
-    """What model.json and run.json say of the target: `classes`, and `dimensions` if predicted."""
+    """What model.json and run.json say about the target: `classes`, and for values `dimensions`."""
     rated = {"dimensions": labels.rated} if labels.rated else {}
     return {"classes": list(labels.classes), **rated}
 

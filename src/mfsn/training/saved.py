@@ -1,4 +1,4 @@
-"""Trained models, as the train stage wrote them, ready to predict."""
+"""Load the trained models that the train stage wrote, to predict with them."""
 
 from __future__ import annotations
 

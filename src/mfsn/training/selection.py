@@ -1,4 +1,4 @@
-"""Selection: which epoch and level count. It depends on the history alone.
+"""Selection: which epoch and level count. It depends only on the history.
 
 Utterances are scored, each by the mean of its segments: WA + UA, as in CA-MSER's train_ser.py, or
 the mean CCC of dimensions.
@@ -25,14 +25,14 @@ History = Sequence[Mapping[str, Any]]
 
 @dataclass(frozen=True)
 class Choice:
-    """The entry of a history (from 1; of networks an epoch) and the level that a rule chose."""
+    """The entry of a history (from 1; an epoch, for networks) and the level that a rule chose."""
 
     epoch: int
     level: str
 
 
 def best(history: History, split: Literal["dev", "test"]) -> Choice:
-    """The entry and level with the largest `merit`; the first of equally good ones."""
+    """The entry and level with the largest `merit`; the first one if several are equally good."""
     scored = [
         (merit(score), Choice(number, level))
         for number, entry in enumerate(history, start=1)

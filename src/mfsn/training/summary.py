@@ -13,7 +13,7 @@ def describe_network(history: History, choice: Choice, operations: Sequence[str]
     Args:
         history: of the training that chose.
         choice: of the rule that counts.
-        operations: the strongest of each Fusion Cell; none where there is none.
+        operations: the strongest one of each Fusion Cell; empty without such cells.
     """
     parts = [f"epoch {choice.epoch} of {len(history)}", f"level {choice.level}"]
     parts.append(describe_scores(history, choice))

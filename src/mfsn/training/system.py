@@ -1,14 +1,15 @@
 """What a system is: one declaration, which the stages, the report and prediction follow.
 
-A declaration holds names and plain values, so that it costs nothing to read. The code that fits and
-scores is named as `module:class` and imported when it runs. A fit is identified by the code that
-its `fits` and `search` classes import, so that the code of other systems never runs it again.
+A declaration holds names and plain values, so that reading it imports nothing heavy. The code that
+fits and scores is named as `module:class` and imported when it runs. A fit is identified by the
+code that its `fits` and `search` classes import, so that the code of other systems never runs it
+again.
 """
 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
@@ -20,12 +21,13 @@ from mfsn.models.config import NetworkParts
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from mfsn.base.arrays import Float64
     from mfsn.features.base import Extractor
+    from mfsn.features.extraction.in_memory import Recording, Span
     from mfsn.models.base import Network
     from mfsn.runs.parallel import Do
     from mfsn.store.spec import ArraySpec
     from mfsn.training.experiment import Experiment
-    from mfsn.training.scorer import Scorer
 
 Arrays = Literal["all", "last"] | tuple[str, ...]
 """Which arrays of an extractor are read: all, the last one, or those named."""
@@ -48,20 +50,20 @@ class System:
     description: str
     """What it does, in a few words, as `mfsn` prints them."""
     reads: Mapping[str, Arrays]
-    """Extractor to the arrays that are read of it. Nothing else is extracted or loaded."""
+    """Extractor to the arrays of it that are read. Nothing else is extracted or loaded."""
     parameters: tuple[str, ...]
-    """What of params.yaml decides a fit beside labels, segment, protocol and selection: sections
+    """The parameters that decide a fit, beside labels, segment, protocol and selection: sections
     (`model`) or single parameters (`optimisation.class_weights`)."""
     after_search: tuple[str, ...] = field(default=(), kw_only=True)
-    """The same, of what stage `train` alone reads."""
+    """The same, for the parameters that only stage `train` reads."""
     fits: str
     """`module:class` of its `Fits` for stage `train`."""
     scorer: str
-    """`module:class` of its `Scorer`: makes one from a model's folder and its extractors."""
+    """`module:class` of its `Scorer`, which is made from a model's folder and its extractors."""
     search: str | None = None
-    """`module:class` of its `Fits` for stage `search`; None where nothing is searched."""
+    """`module:class` of its `Fits` for stage `search`; None if nothing is searched."""
     network: NetworkParts | None = None
-    """The parts of its network; None for a system that trains none, or one of another kind."""
+    """The parts of its network; None if it trains no network, or a network of another kind."""
     builds: str | None = None
     """`module:function` that makes its network, with the arguments of
     `mfsn.models.network.build_network`. `config` is the system's own section of params.yaml, or
@@ -72,7 +74,7 @@ class System:
 
     @property
     def identity(self) -> dict[str, Any]:
-        """What of the declaration decides a fit, as plain values."""
+        """The part of the declaration that decides a fit, as plain values."""
         return {
             "name": self.name,
             "reads": {
@@ -84,7 +86,7 @@ class System:
         }
 
     def chosen(self, extractor: str, arrays: tuple[ArraySpec, ...]) -> tuple[ArraySpec, ...]:
-        """The arrays that are read of an extractor, in their order.
+        """The arrays of an extractor that are read, in their order.
 
         Args:
             extractor: one of `reads`.
@@ -109,7 +111,7 @@ class System:
 
 @dataclass(frozen=True)
 class Sizes:
-    """What a system reads, counted before it is read."""
+    """The size of what a system reads, known before it is read."""
 
     arrays: Mapping[str, tuple[ArraySpec, ...]]
     """Extractor to the arrays that are read."""
@@ -130,7 +132,7 @@ class Sizes:
 
 
 class Fits(Protocol):
-    """How a system's units are fitted; an instance travels to worker processes.
+    """How a system's units are fitted; an instance is sent to worker processes.
 
     It is made from an experiment, and from whether large arrays stay in the store and are read
     batch by batch (`streaming`).
@@ -151,17 +153,33 @@ class Fits(Protocol):
 
     @staticmethod
     def held_bytes(sizes: Sizes) -> int:
-        """Bytes of features that one process holds where rows do not stay in the store."""
+        """Bytes of features that one process holds if rows do not stay in the store."""
         ...
 
     @staticmethod
     def about(experiment: Experiment) -> dict[str, Any]:
-        """What run.json says beside what it says of every system; `model` names what is fitted."""
+        """Entries of run.json that only this system has; `model` names what is fitted."""
         ...
 
     @staticmethod
     def jobs(experiment: Experiment) -> int | None:
-        """Units at once, where the system knows better than the machine's size; else None."""
+        """How many units run at once if the system decides it; None if the machine decides it."""
+        ...
+
+
+class Scorer(Protocol):
+    """A trained model with its extractors; made from its folder and the extractors by name."""
+
+    def spans(self, recording: Recording) -> list[Span]:
+        """The pieces of a recording that are scored, in samples."""
+        ...
+
+    def __call__(self, group: Sequence[Recording]) -> Float64:
+        """Log-posteriors of classes, or values of dimensions: [pieces, C], float64.
+
+        Args:
+            group: recordings; the pieces of all of them are scored, in their order.
+        """
         ...
 
 

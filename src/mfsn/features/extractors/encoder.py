@@ -23,12 +23,12 @@ from mfsn.features.framing import require
 from mfsn.features.pooling import mean_over_valid
 from mfsn.store.spec import ArraySpec
 
-# Relative to the row's largest magnitude, between processors (float32: another order of sums;
-# bfloat16: 8 bits of mantissa in every layer).
+# How far processors may differ, relative to the row's largest magnitude (float32 adds in another
+# order; bfloat16 has 8 bits of mantissa in every layer).
 _TOLERANCE = {"float32": 2e-3, "bfloat16": 1e-1}
 
-# Codes of how a row was computed. `bfloat16` means rows of the former way, autocast; bfloat16-2
-# computes with weights and activations in bfloat16.
+# Codes of how a row was computed. `bfloat16` means rows computed with autocast, as before;
+# bfloat16-2 computes with weights and activations in bfloat16.
 _PRECISIONS = {"float32": "float32", "bfloat16": "bfloat16-2"}
 
 
@@ -84,8 +84,8 @@ class EncoderExtractor:
     def parameters(self) -> Mapping[str, Any]:
         """Identity of the encoder, indices of the levels, precision and dtype.
 
-        Context and frames are left out where they are as they were when nothing else existed, so
-        that older rows keep their keys.
+        Context and frames are left out if they have the only values that once existed, so that
+        older rows keep their keys.
         """
         heard = {"context": self.context, "context_segments": self._forward.context_segments}
         return {
@@ -150,7 +150,7 @@ class EncoderExtractor:
         """Put this extractor and another one together; see `SharesPass.together_with`.
 
         A pass serves both if the encoder (the bytes of its files), context, precision, frames and
-        dtype are equal, whatever the levels are.
+        dtype are equal; the levels may differ.
         """
         if name not in _EXTRACTORS or not isinstance(config, EncoderConfig):
             return None

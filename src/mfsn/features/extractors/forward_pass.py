@@ -14,7 +14,7 @@ first sample, and a segment takes as many frames as one that is heard alone:
 - The wav2vec 2.0 family: 149 frames, which are all that see samples of this segment only (a frame
   sees 400 samples). The 150th sees 80 samples of the next segment and is left out. Frames after the
   end of the utterance are zeros. A frame that begins within the utterance but would see samples
-  after its end does not exist; the last frame stands in its place.
+  after its end does not exist; the last frame is repeated in its place.
 
 Shapes: B batch, N samples, S segments of an utterance, T frames, D width.
 """
@@ -94,7 +94,7 @@ class ForwardPass:
             self.context_segments = self._fitting(extractor, config, sample_rate_hz)
 
     def keep(self, indices: set[int]) -> None:
-        """Let `hidden` give these hidden states too; to be said before the first call of it."""
+        """Let `hidden` give these hidden states too; call it before the first use of that."""
         self._kept |= indices
 
     @torch.inference_mode()

@@ -32,7 +32,7 @@ class FunctionalsExtractor:
     The set `mfcc` holds the mean, standard deviation, skewness and quantiles of 40 MFCC, and the
     mean magnitude and standard deviation of their deltas. `ComParE_2016` (6,373 values) and
     `eGeMAPSv02` (88) come from openSMILE, whose licence allows research and private use only.
-    Several sets, and the parts of an utterance, stand side by side in one vector.
+    The values of several sets, and of the parts of an utterance, are joined in one vector.
     """
 
     name: ClassVar[str] = "functionals"
@@ -54,7 +54,7 @@ class FunctionalsExtractor:
         self._sets = {name: _feature_set(name, sample_rate_hz) for name in config.sets}
 
     def without_copies(self) -> FunctionalsExtractor:
-        """The same extractor without copies at other speeds, which serve training only."""
+        """The same extractor without copies at other speeds, which only training needs."""
         config = self._config.model_copy(update={"speeds": ()})
         return FunctionalsExtractor(config, self._sample_rate_hz)
 
@@ -62,7 +62,7 @@ class FunctionalsExtractor:
     def parameters(self) -> Mapping[str, Any]:
         """The sets, and what fixes their values: MFCC parameters, or the version of openSMILE.
 
-        Other parameters stand there only if they differ from their defaults, so that older rows
+        Other parameters are included only if they differ from their defaults, so that older rows
         keep their keys.
         """
         of_sets = {
@@ -80,7 +80,7 @@ class FunctionalsExtractor:
 
     @property
     def blocks(self) -> list[int]:
-        """How many values each block has: a set, of all parts of one size."""
+        """How many values each block has. A block is one set, of all parts of one size."""
         return [own.size * count for own in self._sets.values() for count in self._config.parts]
 
     @property

@@ -1,4 +1,4 @@
-"""Fitting the classical baseline: a linear model on functionals of whole utterances."""
+"""Fit the classical baseline: a linear model on functionals of whole utterances."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class ClassicalFits(LinearFits):
     def model(
         self, rows_NP: npt.NDArray[Any], labels_N: npt.NDArray[Any], c: float, blocks: Sequence[int]
     ) -> tuple[LinearModel, bool]:
-        """Fit the model that `classical.classifier` names; of dimensions ridge regression."""
+        """Fit the model that `classical.classifier` names; for dimensions, ridge regression."""
         config, balanced = self.experiment.classical, self.experiment.optimisation.class_weights
         used = blocks if config.scaling == "blocks" else ()
         if self.experiment.labels.rated:

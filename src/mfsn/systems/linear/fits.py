@@ -1,4 +1,4 @@
-"""Fitting linear models on one vector per utterance: C is chosen as epochs are elsewhere.
+"""Fit linear models to one vector per utterance. C is chosen like the epoch of a network.
 
 A fit has one entry in its history for each value of C, with development scores for each level of
 the features; C and level are chosen together. Functionals have one level only.
@@ -41,13 +41,13 @@ class Vectors:
     position: Mapping[str, int]
     """Utterance id to row."""
     labels: Mapping[str, Label]
-    """Utterance id to class index or to values. Of a soft label it is the class with most votes,
-    since linear models here know no shares."""
+    """Utterance id to class index or to values. A soft label becomes the class with most votes,
+    since these linear models do not use shares."""
     copies: Sequence[npt.NDArray[Any]] = ()
-    """Other vectors of the same utterances (at other speeds), in the same order: more to train
-    on."""
+    """Other vectors of the same utterances (at other speeds), in the same order; they are used
+    for training only."""
     blocks: Sequence[int] = ()
-    """Sizes of the blocks that a vector joins; empty where it is a single one."""
+    """Sizes of the blocks of a vector; empty if it is a single block."""
 
     def of(self, level: str, ids: Sequence[str]) -> npt.NDArray[Any]:
         """The vectors of utterances, in their order.
@@ -58,7 +58,7 @@ class Vectors:
         return self._finite(self.levels[level], ids)
 
     def with_copies(self, level: str, ids: Sequence[str]) -> npt.NDArray[Any]:
-        """The vectors of utterances, in their order, then those of their copies.
+        """The vectors of utterances in their order, followed by those of their copies.
 
         Raises:
             TrainingError: if a value is not finite.
@@ -82,7 +82,7 @@ class Vectors:
 
 @dataclass(frozen=True)
 class LinearFit:
-    """A model and how it came about."""
+    """A model, and how it was chosen."""
 
     c: float
     model: LinearModel
@@ -96,13 +96,13 @@ Step = Mapping[str, LinearFit]
 
 @dataclass(frozen=True)
 class LinearFits(ABC):
-    """What the linear systems share; each says what its vectors are and which model is fitted."""
+    """What the linear systems share; each defines its vectors and the model that is fitted."""
 
     streams: ClassVar[bool] = False
     names_level: ClassVar[bool]
     """Whether what was chosen includes a level."""
     solver: ClassVar[str]
-    """Which solver may fail to converge."""
+    """The solver that may fail to converge."""
     experiment: Experiment
     streaming: bool
 
@@ -131,7 +131,7 @@ class LinearFits(ABC):
         """Fit one model to vectors and labels, and say whether it converged."""
 
     def describe(self, unit: Unit, data: Vectors, steps: Sequence[Step]) -> None:  # noqa: B027
-        """Write what else there is to say about a unit's fits; nothing by default."""
+        """Write more results of a unit's fits; by default there are none."""
 
     def open(self) -> Do:
         """Read the vectors."""
@@ -145,7 +145,7 @@ class LinearFits(ABC):
             A line for the terminal.
 
         Raises:
-            TrainingError: if a feature is not finite, or under last_epoch there is no such level.
+            TrainingError: if a feature is not finite, or the level of last_epoch does not exist.
         """
         selection = self.experiment.selection
         level = self._fixed_level(data)
@@ -181,7 +181,7 @@ class LinearFits(ABC):
 
     @property
     def grid(self) -> list[float]:
-        """The values of C to choose from, and behind them the fixed C where last_epoch asks."""
+        """The values of C to choose from, followed by the fixed C if a rule is last_epoch."""
         config, rules = self.experiment.classical, self.experiment.selection.rules
         return [*config.c_grid, *([config.c] if "last_epoch" in rules else [])]
 
@@ -222,7 +222,7 @@ class LinearFits(ABC):
 
     def _choices(self, history: Sequence[Mapping[str, Any]], level: str) -> dict[Rule, Choice]:
         grid = history[: len(self.experiment.classical.c_grid)]
-        fixed = Choice(len(history), level)  # behind the values to choose from, see `grid`
+        fixed = Choice(len(history), level)  # after the values to choose from, see `grid`
         return {
             rule: fixed
             if rule == "last_epoch"
@@ -243,7 +243,7 @@ def score_step(unit: Unit, data: Vectors, step: Step, split: str) -> dict[str, d
 def score_linear(
     model: LinearModel, rows_NP: npt.NDArray[Any], labels_N: npt.NDArray[Any]
 ) -> dict[str, float]:
-    """Loss and scores of utterances: of classes, or of dimensions where labels have several.
+    """Loss and scores of utterances: for classes, or for dimensions if labels hold several values.
 
     Args:
         model: fitted.
@@ -273,12 +273,12 @@ def read_linear(model: LinearModel, rows_NP: npt.NDArray[Any], experiment: Exper
 
 
 def labels_for(experiment: Experiment) -> Mapping[str, Label]:
-    """What linear models learn, by utterance id."""
+    """The labels that linear models learn, by utterance id."""
     return experiment.label_of if experiment.labels.rated else experiment.class_of
 
 
 def whole_utterances(unit: Unit, experiment: Experiment) -> pd.DataFrame:
-    """The test utterances as if each were one segment: one line of predictions per utterance."""
+    """The test utterances, each as one segment: one line of predictions per utterance."""
     valid = experiment.segments.groupby("utterance_id")["valid_samples"].sum()
     ids = list(unit.fold.test)
     return pd.DataFrame(

@@ -1,5 +1,5 @@
 """The classical baseline: functionals of an utterance and a linear model, which is a support vector
-machine or ridge regression (always where dimensions are predicted).
+machine or ridge regression (always the latter for dimensions).
 
 Features are standardised and the model is fitted on training utterances only. It is kept as plain
 arrays, and computes as scikit-learn's pipeline does.
@@ -26,7 +26,7 @@ from mfsn.errors import TrainingError
 
 @dataclass(frozen=True)
 class LinearModel:
-    """Standardisation and one hyperplane a class or dimension."""
+    """Standardisation, and one hyperplane per class or dimension."""
 
     mean_P: Float64
     scale_P: Float64
@@ -42,8 +42,8 @@ class LinearModel:
     def log_posteriors(self, functionals_NP: npt.NDArray[Any]) -> Float64:
         """Log-softmax of the decision values, [N, C].
 
-        A support vector machine has no posteriors: these rank the classes as it does, but are not
-        calibrated.
+        A support vector machine has no posteriors. These have the same order of classes as its
+        decision values, but they are not calibrated.
         """
         decision_NC = self.values(functionals_NP)
         shifted_NC = decision_NC - decision_NC.max(axis=1, keepdims=True)
@@ -56,7 +56,7 @@ class LinearModel:
 
     @classmethod
     def load(cls, path: Path) -> Self:
-        """Read a file with what `serialise` gave.
+        """Read a file with the result of `serialise`.
 
         Raises:
             TrainingError: if the file is missing, damaged, or holds something else.
@@ -96,7 +96,7 @@ def fit_linear(
         warnings.simplefilter("always", ConvergenceWarning)
         machine.fit(scaler.fit_transform(functionals_NP.astype(np.float64)), labels_N)
     coef_CP, intercept_C = machine.coef_, machine.intercept_
-    if len(intercept_C) == 1:  # two classes share a hyperplane, seen from either side
+    if len(intercept_C) == 1:  # two classes share one hyperplane, with opposite signs
         coef_CP, intercept_C = np.vstack([-coef_CP, coef_CP]), np.tile(intercept_C, 2) * [-1, 1]
     model = LinearModel(scaler.mean_, scaler.scale_, coef_CP, intercept_C)
     return model, not any(issubclass(w.category, ConvergenceWarning) for w in caught)
@@ -112,15 +112,17 @@ def fit_ridge(
 ) -> LinearModel:
     """Fit ridge regression to dimensions (scikit-learn: StandardScaler, then Ridge).
 
-    A linear machine with the squared error for its loss, as networks have it, and solved exactly.
+    A linear model whose loss is the squared error, like that of the networks; solved exactly.
 
     Args:
         functionals_NP: training utterances, finite.
-        values_ND: their labels; standardised for the fit, so that C means the same for all.
-        c: inverse strength of the regularisation as of a support vector machine: alpha is 1 / 2c.
-        blocks: sizes of the blocks of functionals, in their order, which are to count alike: a row
-            then has a mean squared length of 1. Without them every functional counts alike.
-        weight_N: how much each utterance counts in the loss; alike without it.
+        values_ND: their labels. They are standardised for the fit, so that C means the same for
+            all.
+        c: inverse strength of the regularisation, as for a support vector machine: alpha is 1 / 2c.
+        blocks: sizes of the blocks of functionals, in their order. All blocks get equal weight, so
+            that rows have a mean squared length of 1. Without them, all functionals have equal
+            weight.
+        weight_N: how much each utterance counts in the loss; without it, all count equally.
     """
     from sklearn.linear_model import Ridge
     from sklearn.preprocessing import StandardScaler

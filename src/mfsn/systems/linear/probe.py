@@ -1,6 +1,6 @@
-"""Fitting linear probes: one for each level of SEC, of which development data choose one.
+"""Fit linear probes: one for each level of SEC; development data choose the level.
 
-Test scores of every level stand in levels.json: they describe the encoder, and nothing is chosen by
+levels.json holds the test scores of every level. They describe the encoder; nothing is chosen by
 them.
 """
 
@@ -26,12 +26,12 @@ from mfsn.training.system import Sizes
 LEVELS = "levels.json"
 DESCRIPTIVE = "test scores of levels are descriptive: nothing was chosen by them"
 READ_SEGMENTS = 512
-"""Segments of a level that are in memory together."""
+"""How many segments of a level are in memory together."""
 
 
 @dataclass(frozen=True)
 class ProbeFits(LinearFits):
-    """Multinomial logistic regression, or ridge regression of dimensions, on means of a level."""
+    """Multinomial logistic regression, or ridge regression for dimensions, on means of a level."""
 
     names_level: ClassVar[bool] = True
     solver: ClassVar[str] = "L-BFGS"
@@ -75,8 +75,8 @@ class ProbeFits(LinearFits):
         return fit_logistic(rows_NP, labels_N, c=c, balanced=balanced, max_iter=most)
 
     def describe(self, unit: Unit, data: Vectors, steps: Sequence[Step]) -> None:
-        """Write levels.json: of each level the C that is best on development data, its scores there
-        and on test data.
+        """Write levels.json: for each level, the C that is best on development data, and its scores
+        on development and test data.
         """
         grid = steps[: len(self.experiment.classical.c_grid)]
         levels = [self._described(unit, data, grid, level) for level in data.levels]

@@ -1,7 +1,7 @@
 """Linear probes: what a linear model can tell from one level of an encoder.
 
-A level of an utterance is the mean of its valid frames, so that a probe sees neither their order
-nor their number.
+An utterance is represented by the mean of its valid frames at one level, so that a probe sees
+neither their order nor their number.
 
 Shapes: S segments, T frames, D width, U utterances, C classes.
 """
@@ -33,7 +33,7 @@ def segment_means(hidden_STD: npt.NDArray[Any], valid_S: Int64, samples: int) ->
 
 
 def utterance_means(mean_SD: Float32, valid_S: Int64, utterance_S: Int64) -> Float32:
-    """The mean of each utterance's segments, which count by their real audio, [U, D].
+    """The mean of each utterance's segments, weighted by their real audio, [U, D].
 
     Args:
         mean_SD: what `segment_means` gave.
@@ -79,7 +79,7 @@ def fit_logistic(
 
 
 def _both_sides(coef_CP: Float64, intercept_C: Float64) -> tuple[Float64, Float64]:
-    """One hyperplane a class: two classes share one, whose sigmoid is the softmax of its halves."""
+    """One hyperplane per class. Two classes share one, as two halves with opposite signs."""
     if len(intercept_C) > 1:
         return coef_CP, intercept_C
     return np.vstack([-coef_CP, coef_CP]) / 2, np.tile(intercept_C, 2) * [-0.5, 0.5]

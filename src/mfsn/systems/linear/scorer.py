@@ -21,7 +21,7 @@ from mfsn.training.results import MODEL, WEIGHTS
 
 
 class _LinearScorer(ABC):
-    """Scores whole recordings; see `mfsn.training.scorer.Scorer`."""
+    """Scores whole recordings; see `mfsn.training.system.Scorer`."""
 
     def __init__(self, folder: Path, extractors: Mapping[str, Extractor]) -> None:
         self._model = LinearModel.load(folder / WEIGHTS)

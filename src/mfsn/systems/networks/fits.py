@@ -1,4 +1,4 @@
-"""Fitting networks: each unit trains one, predicts the test data with it, and writes its folder."""
+"""Fit networks: each unit trains one, predicts the test data with it, and writes its folder."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Made:
     """Gives a fresh network the architecture of the trained one."""
     kind: str = "trained"
     operations: list[str] = field(default_factory=list)
-    """The operation of each Fusion Cell, or the strongest of its mixture."""
+    """The operation of each Fusion Cell, or the strongest one of its mixture."""
 
 
 @dataclass(frozen=True)

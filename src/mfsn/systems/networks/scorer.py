@@ -18,7 +18,7 @@ from mfsn.training.saved import load_network
 
 
 class NetworkScorer:
-    """Scores segments; see `mfsn.training.scorer.Scorer`."""
+    """Scores segments; see `mfsn.training.system.Scorer`."""
 
     def __init__(self, folder: Path, extractors: Mapping[str, Extractor]) -> None:
         self._saved = load_network(folder)

@@ -1,4 +1,4 @@
-"""What the search of a unit may choose from: all, or a genotype that is given."""
+"""What the search of a unit may choose from: everything, or a given genotype."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def architecture_of(
         levels: all SEC levels.
 
     Raises:
-        ConfigError: if the search names a level that is not there, or another number of operations
-            than one or one a cell.
+        ConfigError: if the search names a level that does not exist, or a number of operations
+            that is neither 1 nor the number of cells.
     """
     if search.mode == "random":
         draw = random.Random(unit.random_seed("genotype"))
@@ -50,7 +50,7 @@ def _fixed(search: SearchConfig, cells: int) -> tuple[str, ...]:
     if len(named) != cells:
         raise ConfigError(
             f"params.yaml: search.operations names {len(named)} operations for {cells} cells "
-            "(model.cells); name one for all, or one a cell"
+            "(model.cells); name one for all cells, or one per cell"
         )
     return named
 

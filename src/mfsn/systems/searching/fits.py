@@ -1,4 +1,4 @@
-"""Fitting MFSN: the search of stage `search`, and what stage `train` makes of its genotypes."""
+"""Fit MFSN: the search of stage `search`, and what stage `train` makes of its genotypes."""
 
 from __future__ import annotations
 
@@ -65,19 +65,19 @@ class SearchFits(NetworkFits):
 
 @dataclass(frozen=True)
 class SearchedFits(NetworkFits):
-    """Networks of what was found: exported from the search, or trained from scratch."""
+    """The networks of genotypes: exported from the search, or trained from scratch."""
 
     @staticmethod
     def jobs(experiment: Experiment) -> int | None:
-        """One where networks are exported: predicting is done sooner than workers are started."""
+        """One if networks are exported, because predicting is faster than starting workers."""
         return 1 if experiment.train.network == "export" else None
 
     def make(self, unit: Unit, data: TrainingData) -> Made:
-        """Export the network of the search, or train what it found.
+        """Export the network of the search, or train the genotype that it found.
 
         Raises:
             TrainingError: if the search's results are missing or do not fit.
-            ConfigError: if the genotype has another number of cells than the network.
+            ConfigError: if the numbers of cells of genotype and network differ.
         """
         config, search = self.experiment.train, self.experiment.outputs.search
         genotype = read_genotype(search, unit)
@@ -87,7 +87,7 @@ class SearchedFits(NetworkFits):
         else:
             levels = [genotype["level"]] if config.network == "derived" else genotype["levels"]
             trained = train_on_fold(unit, self.experiment, data, fix, levels)
-        # A network whose operations were given holds these alone, whatever is made of it.
+        # A network whose operations were given holds only these, also when it is exported.
         kind = "derived" if is_given(genotype) else config.network
         return Made(trained, fix, kind, _operations(config, genotype))
 
@@ -114,6 +114,6 @@ def _fix(config: TrainConfig, genotype: Genotype) -> Fix | None:
 
 
 def _operations(config: TrainConfig, genotype: Genotype) -> list[str]:
-    """The operations to derive; of a mixture the strongest ones, for the reader."""
+    """The operations to derive; for a mixture, the strongest ones, which only the record names."""
     searched = config.network == "derived" and not is_given(genotype)
     return strongest(genotype, zero=config.derive_zero or not searched)

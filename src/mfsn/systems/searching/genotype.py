@@ -26,16 +26,16 @@ def describe_genotype(
     choices: Mapping[Rule, Choice],
     levels: tuple[str, ...],
 ) -> dict[str, Any]:
-    """The genotype of the rule that counts, but for the fold's speakers.
+    """The genotype of the rule that counts, without the fold's speakers.
 
-    `mfsn.systems.search` adds those to the stage's output: the test speakers do not decide what is
-    found, and a unit is reused when they change.
+    `mfsn.systems.search` adds the speakers to the stage's output. The result of a search does not
+    depend on the test speakers, so a unit is reused when they change.
 
     Args:
         unit: fold and seed.
         experiment: the parameters.
         network: with the weights that the rule chose.
-        choices: of every rule; the others stand under `selected`.
+        choices: of every rule; the other rules are listed under `selected`.
         levels: SEC levels that were drawn from, in their order.
     """
     rule = experiment.selection.rule
@@ -59,7 +59,7 @@ def describe_genotype(
 
 
 def describe_cells(network: SerNetwork) -> list[dict[str, Any]]:
-    """Of each Fusion Cell: alpha, its softmax, the operation with the largest weight, entropy."""
+    """For each Fusion Cell: alpha, its softmax, the operation with the largest weight, entropy."""
     columns = zip(
         network.cells, network.operation_weights(), network.operation_entropies(), strict=True
     )

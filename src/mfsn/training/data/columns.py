@@ -1,4 +1,4 @@
-"""One row per segment for all segments of a corpus: in memory, or in the store until asked for.
+"""One row per segment for all segments of a corpus: in memory, or in the store until needed.
 
 Shapes: N segments, B batch.
 """
@@ -24,7 +24,7 @@ LOADED_ROWS = 128
 
 
 class Stopwatch:
-    """Adds up the seconds spent in its `with` blocks, which do not nest."""
+    """Adds up the seconds spent in its `with` blocks, which must not be nested."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
@@ -73,7 +73,7 @@ class StoredArray:
         return rows if self.device == "cpu" else rows.pin_memory()
 
     def load(self) -> Tensor:
-        """All rows on the device; what is held beside them does not grow with their number.
+        """All rows on the device. Only a constant amount of memory is needed beside them.
 
         Raises:
             MissingRowError: if a row is gone.
@@ -107,7 +107,7 @@ class Takes(Protocol):
 
 
 Column = Tensor | Takes
-"""One row per segment: all of them on the device, or what gives them, such as the store."""
+"""One row per segment: all rows on the device, or something that reads them."""
 
 
 def take(column: Column, rows_B: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""TEC of some utterances replaced (params.yaml: corruption), to see what the fusion makes of it.
+"""Replace TEC of some utterances (params.yaml: corruption), to test how robust the fusion is.
 
 SEC, spectrogram, MFCC and the number of frames with real audio stay those of the utterance itself.
 
@@ -35,7 +35,7 @@ ROWS_AT_ONCE = 256
 """Rows looked at together for mean and deviation, so that streamed rows stay out of memory."""
 
 Replaced = Mapping[str, Mapping[str, str]]
-"""Split to utterances that lose their TEC; each of them to another utterance of the split."""
+"""For each split, the utterances that lose their TEC, each with another utterance of the split."""
 
 
 def corrupted_rows(unit: Unit, experiment: Experiment, data: TrainingData) -> Rows:
@@ -43,7 +43,7 @@ def corrupted_rows(unit: Unit, experiment: Experiment, data: TrainingData) -> Ro
 
     Args:
         unit: fold and seed.
-        experiment: says what is replaced; by default nothing is.
+        experiment: says what is replaced; by default, nothing.
         data: all rows of the corpus.
 
     Raises:
@@ -76,7 +76,7 @@ def replaced(unit: Unit, config: CorruptionConfig) -> Replaced:
         config: kind and rates.
 
     Raises:
-        TrainingError: if the only utterance of a split is to get the TEC of another one.
+        TrainingError: if a split has only one utterance, which is to get the TEC of another one.
     """
     found = {}
     for split, rate in zip(SPLITS, (config.train, config.train, config.test), strict=True):
@@ -106,7 +106,7 @@ def _marks(found: Replaced, data: TrainingData) -> Tensor:
 
 
 def _noise(source: Source, found: Replaced, unit: Unit, data: TrainingData) -> Noise:
-    """Every split has a pool of its own, so that no frame of noise is in training and in test."""
+    """Every split has its own pool, so that no frame of noise is in both training and test data."""
     generator = torch.Generator().manual_seed(unit.random_seed("noise"))
     utterances, home = data.segments["utterance_id"], data.rows.home
     start_N, pace_N = torch.randint(NOISE_FRAMES, (2, len(utterances)), generator=generator)
@@ -140,10 +140,10 @@ def _spread(column: Column, rows_N: Tensor, length_N: Tensor) -> tuple[Tensor, T
 
 
 def _exchanged(source: Source, found: Replaced, data: TrainingData, mask: Mask) -> Exchanged:
-    """Segment i gets segment i of the other utterance; behind its last one comes its first again.
+    """Segment i gets segment i of the other utterance; after the last one come the first ones.
 
-    Where the other utterance has fewer frames that count, they are repeated, so that every frame of
-    real audio meets TEC of speech. Where it has more, they are cut.
+    If the other utterance has fewer frames that count, they are repeated, so that every frame of
+    real audio gets TEC of speech. If it has more, they are cut.
     """
     rows_of = data.segments.groupby("utterance_id").indices
     lender_N = np.arange(len(data.segments))

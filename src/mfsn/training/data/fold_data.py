@@ -39,10 +39,10 @@ class Part:
 
 @dataclass(frozen=True)
 class TrainingData:
-    """The rows of a whole corpus, from which each fold takes its own."""
+    """The rows of a whole corpus; each fold uses its own."""
 
     rows: Rows
-    """Those of extractors with rows per fold are there after `of_fold`."""
+    """Rows of extractors with rows per fold are added by `of_fold`."""
     segments: pd.DataFrame
     """The segment table, in the order of the rows."""
     labels: Mapping[str, Label]
@@ -50,10 +50,10 @@ class TrainingData:
     shapes: InputShapes
     device: str
     fold_rows: Callable[[str], Rows] | None = None
-    """Gives all rows for the fold of a name; None where no extractor has rows per fold."""
+    """Gives all rows for the fold of this name; None if no extractor has rows per fold."""
 
     def of_fold(self, name: str) -> TrainingData:
-        """The data as the units of a fold read them; what has no rows per fold is not read again.
+        """The data for the units of a fold; only extractors with rows per fold are read again.
 
         Raises:
             CacheError: if an extractor has no rows for this fold, or a row is missing or damaged.
@@ -65,7 +65,7 @@ class TrainingData:
 
         Args:
             ids: utterance ids.
-            labels: other labels than the corpus has, by utterance id.
+            labels: labels that replace those of the corpus, by utterance id.
         """
         positions = {name: index for index, name in enumerate(ids)}
         own = self.segments["utterance_id"].map(positions)

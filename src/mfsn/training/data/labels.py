@@ -57,7 +57,7 @@ def training_labels(
 
 
 def main_class(label: Label) -> int:
-    """The index of the class; of a soft label the class with the largest share."""
+    """The index of the class; for a soft label, of the class with the largest share."""
     return label if isinstance(label, int) else label.index(max(label))
 
 

@@ -1,4 +1,4 @@
-"""Making rows for a network: from the store, or from arrays in memory, by the same rules.
+"""Make rows for a network from the store or from arrays in memory, by the same rules.
 
 Shapes: N segments.
 """
@@ -29,7 +29,7 @@ from mfsn.training.experiment import Experiment
 Arrays = Mapping[str, Mapping[str, npt.NDArray[Any]]]
 """Extractor name to array name to rows."""
 Read = Mapping[Source, Tensor | StoredArray]
-"""Arrays as an extractor made them: a tensor, or what reads it from the store."""
+"""Arrays as an extractor made them: tensors, or columns that read them from the store."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,8 @@ def load_data(experiment: Experiment, device: str, streaming: bool = False) -> T
         experiment: names the digests.
         device: where batches go, as torch names it.
         streaming: leave the large arrays in the store, and read each batch while the network
-            computes on the one before it. Else all rows are read into the device's memory once.
+            computes on the one before it. Otherwise, all rows are read into the device's memory
+            once.
 
     Raises:
         CacheError: if a row is missing or damaged, or a digest cannot be read.
@@ -120,7 +121,7 @@ class _Loader:
     streaming: bool
 
     def rows(self, extractors: Collection[str], fold: str | None = None) -> Rows:
-        """The rows of some extractors: those of a fold, where they have rows per fold."""
+        """The rows of some extractors; those of a fold, if they have rows per fold."""
         segments, segment = self.experiment.segments, self.experiment.segment
         audible_N = segment.audible(segments["valid_samples"].to_numpy())
         cut = Cut(segments["utterance_id"].tolist(), audible_N, segment.samples)
@@ -138,14 +139,14 @@ class _Loader:
     def _read(
         self, reader: FeatureReader, array: ArraySpec, ids: Sequence[str]
     ) -> Tensor | StoredArray:
-        """An array in memory; while rows are streamed, only one that has one number per row."""
+        """An array in memory. Streamed rows of more than one number stay in the store."""
         if self.streaming and array.shape:
             return StoredArray(reader, array.name, ids, self.device)
         return StoredArray(reader, array.name, ids, "cpu" if self.streaming else self.device).load()
 
 
 def _rows(read: Read, cut: Cut, empty: Rows, whole: Collection[str] = ()) -> Rows:
-    """Rows of what was read.
+    """Make rows of the arrays that were read.
 
     Args:
         read: rows in the order of the segments.

@@ -1,4 +1,4 @@
-"""How training fits into memory: how many units run at once, and where they have their features.
+"""How training fits into memory: how many units run at once, and where their features are.
 
 Units that run at the same time each hold all rows of the experiment. If that does not fit, rows
 stay in the store, and batches are read while the network computes. Many of these reads come from
@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class MemoryPlan:
-    """What `plan_memory` decided."""
+    """The decision of `plan_memory`."""
 
     jobs: int
     """Units at once."""
@@ -50,10 +50,10 @@ def plan_memory(
 ) -> MemoryPlan:
     """Decide how units run, and say it in the log.
 
-    Where rows cannot stay in the store and do not fit into memory, fewer units run.
+    If rows cannot stay in the store and do not fit into memory, fewer units run at once.
 
     Args:
-        experiment: whose rows are to be read.
+        experiment: the rows of its system are to be read.
         fits: how its units are fitted.
         units: how many there are to compute.
         jobs: units at once; by default one on a GPU, else `mfsn.runtime.jobs`, but no more than

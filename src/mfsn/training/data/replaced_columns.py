@@ -1,7 +1,7 @@
 """Columns that give other values than the cached ones in some rows.
 
 Each takes the place of the column that it is made from, whether that is in memory or in the store.
-The store stays as it is, and the same row is given whenever it is asked for.
+The store does not change, and the same row always has the same values.
 
 Shapes: N segments, B batch, T frames, D width, P frames of a pool.
 """
@@ -42,9 +42,9 @@ class Noise:
     pool_PD: Tensor
     """In the storage dtype of the column. It consists of stretches of `stretch` frames each."""
     stretch: int
-    """A power of two, so that an odd pace reaches all frames before it comes back to the first."""
+    """A power of two, so that an odd pace visits all frames before it returns to the first one."""
     start_N: Tensor
-    """The frame of the pool that a row begins with; all its frames are of that stretch."""
+    """The frame of the pool with which a row begins; all its frames are from the same stretch."""
     pace_N: Tensor
     """How many frames of the pool lie between one frame of a row and the next; odd."""
 
@@ -64,10 +64,10 @@ class Exchanged:
 
     column: Column
     source_N: Tensor
-    """The row to read; that of the segment itself where nothing is replaced."""
+    """The row to read; that of the segment itself if nothing is replaced."""
     frames_N: Tensor
-    """How many frames of that row are read, from the first on. They are repeated once they are used
-    up. All T where nothing is replaced."""
+    """How many frames of that row are read, from the first on. If they are too few, they
+    are repeated. All T if nothing is replaced."""
 
     def take(self, rows_B: Tensor) -> Tensor:
         """Rows in their storage dtype, [B, T, D]."""

@@ -23,7 +23,7 @@ from mfsn.runs.unit import Unit
 from mfsn.training.data.columns import Column, Stopwatch, take
 
 BATCHES_AHEAD = 2
-"""Batches that are read while the network computes on an earlier one, each by a thread."""
+"""How many batches are read, each by a thread, while the network computes on an earlier one."""
 
 Request = tuple[Tensor, Collection[Source] | None]
 """Indices of a batch's rows, and the inputs that it must have; None for all."""
@@ -40,8 +40,8 @@ class Rows:
     device: str
     """Where batches go."""
     streams: bool = False
-    """Whether rows are read from the store while the network computes. Tensors, and the indices of
-    rows, are on the CPU then; else they are on the device."""
+    """Whether rows are read from the store while the network computes. Then tensors and indices of
+    rows are on the CPU; otherwise they are on the device."""
     reading: Stopwatch = field(default_factory=Stopwatch, compare=False, repr=False)
     """The time for which the computation waited for rows."""
 
@@ -63,7 +63,7 @@ class Rows:
         """The `features` of requests in their order; rows in the store are read ahead.
 
         Args:
-            requests: all of them are looked at before the first batch is given.
+            requests: all of them are collected before the first batch is given.
 
         Raises:
             MissingRowError: if a row is gone from the store.
@@ -114,7 +114,7 @@ class Rows:
 
 
 def saying_share(do: Do, rows: Rows) -> Do:
-    """Add to a unit's line how long it took, and which share of that it waited for `rows`.
+    """Add to a unit's line how long it took, and the share of time in which it waited for `rows`.
 
     The time of an earlier run that was stopped is not known, and does not count.
     """
