@@ -26,12 +26,7 @@ from mfsn.config import Config
 from mfsn.corpora.config import CorpusConfig, LabelsConfig, PrepareConfig
 from mfsn.errors import ConfigError, UndeclaredParameterError
 from mfsn.evaluation.config import EvaluateConfig
-from mfsn.features.config import (
-    EncoderConfig,
-    FunctionalsConfig,
-    MfccConfig,
-    SpectrogramConfig,
-)
+from mfsn.features.config import EncoderConfig, FunctionalsConfig, MfccConfig, SpectrogramConfig
 from mfsn.features.extraction.config import ExtractConfig
 from mfsn.features.registry import config_type
 from mfsn.models.config import ModelConfig
@@ -195,25 +190,27 @@ def _sections_of_plugins(values: Any) -> dict[str, type[Config]]:
     """
     if not isinstance(values, Mapping):
         return {}
-    found: dict[str, type[Config]] = {}
     extract = values.get("extract")
     named = extract.get("extractors") if isinstance(extract, Mapping) else None
-    for name in named if isinstance(named, list) else ():
-        if not isinstance(name, str) or name not in plugins.names("extractors"):
-            continue
-        if name not in Params.model_fields or plugins.origin("extractors", name):
-            found[_free(name, "extractors")] = config_type(name)
-    chosen = values.get("system")
-    if isinstance(chosen, str) and chosen in plugins.names("systems"):
-        config = get_system(chosen).config
-        if config is not None and chosen in found:
+    found: dict[str, type[Config]] = {
+        _free(name, "extractors"): config_type(name)
+        for name in (_known(named, "extractors") if isinstance(named, list) else ())
+        if name not in Params.model_fields or plugins.origin("extractors", name)
+    }
+    for name in _known([values.get("system")], "systems"):
+        config = get_system(name).config
+        if config is not None and name in found:
             raise ConfigError(
-                f"an extractor and a system are both called {chosen} and have a section of "
+                f"an extractor and a system are both called {name} and have a section of "
                 "params.yaml each; rename one of them in its plug-in"
             )
         if config is not None:
-            found[_free(chosen, "systems")] = config
+            found[_free(name, "systems")] = config
     return found
+
+
+def _known(named: list[Any], kind: plugins.Kind) -> list[str]:
+    return [name for name in named if isinstance(name, str) and name in plugins.names(kind)]
 
 
 def _free(name: str, kind: plugins.Kind) -> str:

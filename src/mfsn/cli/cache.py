@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import typer
 
 from mfsn.cli.console import cache_app, show
+
+if TYPE_CHECKING:
+    from mfsn.store.upkeep.listing import Entry
 
 
 @cache_app.command("ls")
@@ -15,17 +20,17 @@ def cache_ls() -> None:
 
     header = ("directory", "model", "weights", "levels", "rows", "MB", "used by")
     entries = list_store(store_root())
-    rows = [
-        (
-            entry.directory,
-            entry.about.get("config", {}).get("model", "-"),
-            entry.about.get("weights", "-"),
-            entry.levels,
-            entry.rows,
-            f"{entry.bytes / 1e6:.1f}",
-            ", ".join(entry.users) or "nobody",
-        )
-        for entry in entries
-    ]
-    show([header, *rows])
+    show([header, *map(_row, entries)])
     typer.echo(f"{sum(e.rows for e in entries)} rows, {sum(e.bytes for e in entries) / 1e6:.1f} MB")
+
+
+def _row(entry: Entry) -> tuple[object, ...]:
+    return (
+        entry.directory,
+        entry.about.get("config", {}).get("model", "-"),
+        entry.about.get("weights", "-"),
+        entry.levels,
+        entry.rows,
+        f"{entry.bytes / 1e6:.1f}",
+        ", ".join(entry.users) or "nobody",
+    )

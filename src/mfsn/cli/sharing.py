@@ -141,8 +141,7 @@ def cache_pull(
     address: _Address = None,
     waves: _Waves = False,
     everything: Annotated[
-        bool,
-        typer.Option("--all", help="Copy all that is there, not only this corpus's features."),
+        bool, typer.Option("--all", help="Copy all that is there, not only this corpus's features.")
     ] = False,
 ) -> None:
     """Copy features from an address into the store, except those that are there already.

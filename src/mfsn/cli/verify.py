@@ -19,8 +19,7 @@ if TYPE_CHECKING:
 @cache_app.command("verify")
 def cache_verify(
     repair: Annotated[
-        bool,
-        typer.Option("--repair", help="Remove damaged rows; `dvc repro` computes them."),
+        bool, typer.Option("--repair", help="Remove damaged rows; `dvc repro` computes them.")
     ] = False,
     extractor: Annotated[
         str | None, typer.Option(help="Check the rows of this extractor only.")

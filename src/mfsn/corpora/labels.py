@@ -58,13 +58,12 @@ def rating_problems(
         The sentence, or nothing if there is no such class.
     """
     without = sorted({u.emotion for u in utterances} - {u.emotion for u in rated})
-    if not without:
-        return []
-    return [
+    said = (
         f"labels.target is dimensions, and no utterance of {', '.join(without)} has "
         f"{' and '.join(labels.rated)}; set it to classes, or choose other labels.dimensions or "
         "labels.classes"
-    ]
+    )
+    return [said] if without else []
 
 
 def soften(

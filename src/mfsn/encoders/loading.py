@@ -180,11 +180,7 @@ def _load_model(folder: Path) -> PreTrainedModel:
 
 
 def _load_preprocessor(folder: Path) -> Wav2Vec2FeatureExtractor | WhisperFeatureExtractor:
-    from transformers import (
-        AutoFeatureExtractor,
-        Wav2Vec2FeatureExtractor,
-        WhisperFeatureExtractor,
-    )
+    from transformers import AutoFeatureExtractor, Wav2Vec2FeatureExtractor, WhisperFeatureExtractor
 
     preprocessor = AutoFeatureExtractor.from_pretrained(
         folder, trust_remote_code=False, local_files_only=True

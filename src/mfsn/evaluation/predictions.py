@@ -13,14 +13,7 @@ import pandas as pd
 from mfsn.errors import PredictionError
 from mfsn.evaluation.aggregation import decide, mean_values
 from mfsn.evaluation.config import EvaluateConfig
-from mfsn.manifest import (
-    LABEL,
-    MEAN,
-    PREDICTED,
-    predictions_schema,
-    value_columns,
-    values_schema,
-)
+from mfsn.manifest import LABEL, MEAN, PREDICTED, predictions_schema, value_columns, values_schema
 
 LOG_POSTERIOR = "log_posterior_"
 POSTERIOR = "posterior_"
@@ -98,10 +91,7 @@ def mean_over_segments(
 
 
 def check_coverage(
-    predictions: pd.DataFrame,
-    manifest: pd.DataFrame,
-    protocol: str,
-    dimensions: Sequence[str] = (),
+    predictions: pd.DataFrame, manifest: pd.DataFrame, protocol: str, dimensions: Sequence[str] = ()
 ) -> None:
     """Check that every utterance is tested exactly once per seed and selection rule.
 

@@ -136,11 +136,7 @@ class Fusion(nn.Module):
     """
 
     def __init__(
-        self,
-        config: ModelConfig,
-        tec_width: int,
-        sec_width: int,
-        alpha_init_std: float,
+        self, config: ModelConfig, tec_width: int, sec_width: int, alpha_init_std: float
     ) -> None:
         super().__init__()
         self.choice = ChoiceCell()

@@ -26,14 +26,7 @@ from mfsn.models.base import Network
 from mfsn.models.cells import Fusion, FusionCell
 from mfsn.models.config import ModelConfig, NetworkParts
 from mfsn.models.frames import refuse_unlike_frames
-from mfsn.models.inputs import (
-    ACOUSTIC,
-    LEVEL_DB,
-    UTTERANCE_MAX_DB,
-    Features,
-    InputShapes,
-    Source,
-)
+from mfsn.models.inputs import ACOUSTIC, LEVEL_DB, UTTERANCE_MAX_DB, Features, InputShapes, Source
 from mfsn.models.parts import AcousticPart, OneEncoderPart, TwoEncoderPart, last_of
 from mfsn.models.readout import Posteriors, Readout, Values
 
@@ -227,10 +220,7 @@ def build_network(
 
 
 def _encoders(
-    parts: NetworkParts,
-    config: ModelConfig,
-    shapes: InputShapes,
-    alpha_init_std: float,
+    parts: NetworkParts, config: ModelConfig, shapes: InputShapes, alpha_init_std: float
 ) -> OneEncoderPart | TwoEncoderPart | None:
     if not parts.encoders:
         return None

@@ -23,13 +23,7 @@ from mfsn.errors import AudioError, PredictionError
 from mfsn.evaluation.aggregation import decide, mean_values
 from mfsn.evaluation.config import EvaluateConfig
 from mfsn.features.base import Extractor, store_spec
-from mfsn.features.extraction.in_memory import (
-    Recording,
-    Source,
-    Span,
-    groups,
-    load_recordings,
-)
+from mfsn.features.extraction.in_memory import Recording, Source, Span, groups, load_recordings
 from mfsn.features.registry import remake_extractor
 from mfsn.params import load_params, outputs_of
 from mfsn.prediction.records import Piece, Prediction, Predictions

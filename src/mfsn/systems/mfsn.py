@@ -7,12 +7,7 @@ SYSTEM = System(
     name="mfsn",
     title="MFSN",
     description="searched fusion of SEC and TEC, co-attention with spectrogram and MFCC",
-    reads={
-        "sec": "all",
-        "tec": "last",
-        "spectrogram": ("level_db", "max_db"),
-        "mfcc": ("mfcc",),
-    },
+    reads={"sec": "all", "tec": "last", "spectrogram": ("level_db", "max_db"), "mfcc": ("mfcc",)},
     parameters=("model", "optimisation", "search"),
     after_search=("train",),
     search="mfsn.systems.searching.fits:SearchFits",

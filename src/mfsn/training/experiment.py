@@ -92,6 +92,10 @@ class Experiment:
                 utterance; if an utterance lacks a dimension that is to be predicted.
         """
         table = read_table(self.outputs.manifest, UTTERANCES)
+        self._check_labels(table)
+        return table
+
+    def _check_labels(self, table: pd.DataFrame) -> None:
         differing = sorted(set(table["emotion"]) ^ set(self.labels.classes))
         if differing:
             raise TrainingError(
@@ -104,7 +108,6 @@ class Experiment:
                 f"{counted(len(unrated), 'utterance')} without {' or '.join(self.labels.rated)} "
                 f"({some(unrated)}); run `dvc repro`, which leaves them out"
             )
-        return table
 
     @cached_property
     def segments(self) -> pd.DataFrame:

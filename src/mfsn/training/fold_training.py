@@ -118,11 +118,7 @@ def tidy(unit: Unit) -> None:
 
 
 def _task(
-    unit: Unit,
-    experiment: Experiment,
-    data: TrainingData,
-    fix: Fix | None,
-    levels: tuple[str, ...],
+    unit: Unit, experiment: Experiment, data: TrainingData, fix: Fix | None, levels: tuple[str, ...]
 ) -> Task:
     fold, optimisation = unit.fold, experiment.optimisation
     labels = training_labels(unit, data.labels, optimisation.shuffle_labels)

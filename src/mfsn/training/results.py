@@ -61,7 +61,17 @@ def write_result(unit: Unit, experiment: Experiment, result: Result) -> None:
     Raises:
         TrainingError: if what is predicted is not finite.
     """
-    record = {
+    schema = predictions_schema_of(experiment.labels)
+    write_table(unit.folder / PREDICTIONS, _predictions(unit, experiment, result), schema)
+    write_bytes(unit.folder / WEIGHTS, result.weights)
+    write_json(unit.folder / HISTORY, list(result.history))
+    if result.refit_history:
+        write_json(unit.folder / REFIT_HISTORY, list(result.refit_history))
+    write_json(unit.folder / MODEL, _record(unit, experiment, result))
+
+
+def _record(unit: Unit, experiment: Experiment, result: Result) -> dict[str, Any]:
+    return {
         "schema": SCHEMA,
         "run": unit.run,
         "fold": unit.fold.name,
@@ -75,13 +85,6 @@ def write_result(unit: Unit, experiment: Experiment, result: Result) -> None:
         "segment": experiment.segment.model_dump(mode="json"),
         **result.about,
     }
-    schema = predictions_schema_of(experiment.labels)
-    write_table(unit.folder / PREDICTIONS, _predictions(unit, experiment, result), schema)
-    write_bytes(unit.folder / WEIGHTS, result.weights)
-    write_json(unit.folder / HISTORY, list(result.history))
-    if result.refit_history:
-        write_json(unit.folder / REFIT_HISTORY, list(result.refit_history))
-    write_json(unit.folder / MODEL, record)
 
 
 def predicted_names(labels: LabelsConfig) -> dict[str, list[str]]:

@@ -15,10 +15,10 @@ from pathlib import Path
 from mfsn.corpora.base import Utterance, get_reader
 from mfsn.corpora.config import CorpusConfig, LabelsConfig, PrepareConfig
 from mfsn.corpora.facts import CorpusFacts
-from mfsn.corpora.labels import select_classes, unknown_renamed
+from mfsn.corpora.labels import label_problems, select_classes, unknown_renamed
 from mfsn.corpora.preparing.decoding import Hear, listen
 from mfsn.corpora.preparing.scan import ScannedFile, files_of_part
-from mfsn.corpora.preparing.survey import Survey, examine, same_audio, survey_corpus
+from mfsn.corpora.preparing.survey import Survey, same_audio, survey_corpus
 from mfsn.workspace import corpus_root
 
 
@@ -35,24 +35,22 @@ def survey_any(
 
     It is a problem if a part lacks a class, since no model could be trained or tested on it there.
     """
-    if not config.parts:
-        return survey_corpus(config, labels, prepare, root, files, hear=hear)
-    surveys = {
-        part.name: examine(
-            part,
-            labels,
-            prepare,
-            corpus_root(part.name),
-            files_of_part(part.name, files),
-            hear=hear,
-        )
-        for part in config.members
-    }
-    joined = _join(surveys, labels, files)
     known = [emotion for part in config.members for emotion in facts_of(part).labels.values()]
-    emotions = {*known, *(u.emotion for u in joined.audible)}
-    wrong = [*unknown_renamed(emotions, labels), *_lacking(surveys, labels)]
-    return replace(joined, problems=[*joined.problems, *wrong])
+    if config.parts:
+        surveys = {
+            part.name: survey_corpus(
+                part, labels, prepare, folder, files_of_part(part.name, files), hear=hear
+            )
+            for part in config.members
+            for folder in [corpus_root(part.name)]
+        }
+        survey = _join(surveys, labels, files)
+        emotions = {*known, *(u.emotion for u in survey.audible)}
+        wrong = [*unknown_renamed(emotions, labels), *_lacking(surveys, labels)]
+    else:
+        survey = survey_corpus(config, labels, prepare, root, files, hear=hear)
+        wrong = label_problems(survey.audible, labels, known) if survey.found else []
+    return replace(survey, problems=[*survey.problems, *wrong])
 
 
 def facts_of(config: CorpusConfig) -> CorpusFacts:

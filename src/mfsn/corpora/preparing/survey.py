@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from mfsn.base.quantities import counted
@@ -12,7 +12,6 @@ from mfsn.corpora.base import RatedReader, Reader, Utterance, enumerate_first, g
 from mfsn.corpora.config import CorpusConfig, LabelsConfig, PrepareConfig
 from mfsn.corpora.facts import CorpusFacts
 from mfsn.corpora.labels import (
-    label_problems,
     rating_problems,
     select_classes,
     select_rated,
@@ -77,24 +76,9 @@ def survey_corpus(
         hear: how recordings are examined.
 
     Returns:
-        The survey; its `problems` list everything that is wrong.
+        The survey; its `problems` list everything that is wrong, except for classes that the corpus
+        does not have (see `survey_any`).
     """
-    survey = examine(config, labels, prepare, root, files, hear=hear)
-    known = get_reader(config.reader).facts.labels.values()
-    wrong = label_problems(survey.audible, labels, known) if survey.found else []
-    return replace(survey, problems=[*survey.problems, *wrong])
-
-
-def examine(
-    config: CorpusConfig,
-    labels: LabelsConfig,
-    prepare: PrepareConfig,
-    root: Path,
-    files: Sequence[ScannedFile],
-    *,
-    hear: Hear = listen,
-) -> Survey:
-    """Like `survey_corpus`, but without a check that all requested classes exist."""
     reader = get_reader(config.reader)
     facts = reader.facts
     try:

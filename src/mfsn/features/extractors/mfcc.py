@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import torch
 import torchaudio
 from torch import Tensor
 
-from mfsn import runtime
 from mfsn.base.arrays import Float32, Int64
 from mfsn.config import Config
 from mfsn.features.base import Rows
-from mfsn.features.casting import TOLERANCE, to_storage
+from mfsn.features.casting import to_storage
 from mfsn.features.config import MfccConfig
-from mfsn.features.device import BATCH_ROWS, is_gpu, to_device
+from mfsn.features.device import to_device
+from mfsn.features.extractors.framed import FramedExtractor
 from mfsn.features.framing import cut_frames, require, whole_frames, whole_samples
 from mfsn.store.spec import ArraySpec
 
@@ -78,15 +77,12 @@ def _mel_power(config: MfccConfig, sample_rate_hz: int, hop: int) -> torch.nn.Mo
     return transform
 
 
-class MfccExtractor:
+class MfccExtractor(FramedExtractor[MfccConfig]):
     """MFCC of a segment: 300 frames of 40 coefficients for 3 s."""
 
     name: ClassVar[str] = "mfcc"
     config_type: ClassVar[type[Config]] = MfccConfig
     version: ClassVar[int] = 1
-    scope: ClassVar[Literal["segment"]] = "segment"
-    context: ClassVar[Literal["segment", "utterance"]] = "segment"
-    batch_rows = 16
 
     def __init__(self, config: MfccConfig, sample_rate_hz: int, samples: int) -> None:
         """Prepare the transform for segments of `samples` samples.
@@ -94,11 +90,7 @@ class MfccExtractor:
         Raises:
             ConfigError: as `MfccTransform`, and if the segment is not a whole number of hops.
         """
-        self.tolerance = TOLERANCE[config.dtype]
-        self._config = config
-        self._device = runtime.device()
-        if is_gpu(self._device):
-            self.batch_rows = BATCH_ROWS
+        super().__init__(config)
         self._transform = MfccTransform(config, sample_rate_hz, self._device)
         self._frames = whole_frames(samples, self._transform.hop, "mfcc.hop_ms")
 
@@ -106,16 +98,6 @@ class MfccExtractor:
     def as_published(cls) -> type[MfccExtractor]:
         """The class to use when `segment.reading` is as_published."""
         return PublishedMfccExtractor
-
-    @property
-    def parameters(self) -> Mapping[str, Any]:
-        """The configuration."""
-        return self._config.model_dump(mode="json")
-
-    @property
-    def about(self) -> Mapping[str, Any]:
-        """The configuration; there are no weights."""
-        return {"config": self._config.model_dump(mode="json"), "weights": "none"}
 
     @property
     def arrays(self) -> tuple[ArraySpec, ...]:
@@ -142,11 +124,6 @@ class PublishedMfccExtractor(MfccExtractor):
     """
 
     context: ClassVar[Literal["segment", "utterance"]] = "utterance"
-
-    def __init__(self, config: MfccConfig, sample_rate_hz: int, samples: int) -> None:
-        """Prepare the transform; raises as `MfccExtractor`."""
-        super().__init__(config, sample_rate_hz, samples)
-        self.batch_rows = 1
 
     @torch.inference_mode()
     def extract(self, waves_BT: Float32, valid_B: Int64) -> Rows:  # noqa: ARG002

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import torch
 import torchaudio
 from torch import Tensor
 
-from mfsn import runtime
 from mfsn.base.arrays import Float32, Int64
 from mfsn.config import Config
 from mfsn.features.base import Rows
-from mfsn.features.casting import TOLERANCE, to_storage
+from mfsn.features.casting import to_storage
 from mfsn.features.config import SpectrogramConfig
-from mfsn.features.device import BATCH_ROWS, is_gpu, to_device
+from mfsn.features.device import to_device
+from mfsn.features.extractors.framed import FramedExtractor
 from mfsn.features.framing import cut_frames, require, whole_frames, whole_samples
 from mfsn.store.spec import ArraySpec
 
@@ -25,7 +24,7 @@ PUBLISHED_RANGE_DB = 80.0
 """`top_db` of librosa: levels further below the utterance's maximum are clipped, as published."""
 
 
-class SpectrogramExtractor:
+class SpectrogramExtractor(FramedExtractor[SpectrogramConfig]):
     """|STFT| in dB: 300 frames of 200 bins for a segment of 3 s.
 
     The window is a periodic Hamming window, frames are centred, and there are zeros beyond both
@@ -39,9 +38,6 @@ class SpectrogramExtractor:
     name: ClassVar[str] = "spectrogram"
     config_type: ClassVar[type[Config]] = SpectrogramConfig
     version: ClassVar[int] = 1
-    scope: ClassVar[Literal["segment"]] = "segment"
-    context: ClassVar[Literal["segment", "utterance"]] = "segment"
-    batch_rows = 16
 
     def __init__(self, config: SpectrogramConfig, sample_rate_hz: int, samples: int) -> None:
         """Prepare the transform for segments of `samples` samples.
@@ -50,6 +46,7 @@ class SpectrogramExtractor:
             ConfigError: if window or hop is not a whole number of samples, the segment is not a
                 whole number of hops, the window exceeds `n_fft`, or there are fewer bins.
         """
+        super().__init__(config)
         window = whole_samples(config.window_ms, sample_rate_hz, "spectrogram.window_ms")
         hop = whole_samples(config.hop_ms, sample_rate_hz, "spectrogram.hop_ms")
         available = config.n_fft // 2 + 1
@@ -61,12 +58,7 @@ class SpectrogramExtractor:
             config.bins <= available,
             f"spectrogram.bins {config.bins}: n_fft {config.n_fft} gives {available} bins",
         )
-        self.tolerance = TOLERANCE[config.dtype]
-        self._config = config
         self._frames = whole_frames(samples, hop, "spectrogram.hop_ms")
-        self._device = runtime.device()
-        if is_gpu(self._device):
-            self.batch_rows = BATCH_ROWS
         self._magnitude = torchaudio.transforms.Spectrogram(
             n_fft=config.n_fft,
             win_length=window,
@@ -80,16 +72,6 @@ class SpectrogramExtractor:
     def as_published(cls) -> type[SpectrogramExtractor]:
         """The class to use when `segment.reading` is as_published."""
         return PublishedSpectrogramExtractor
-
-    @property
-    def parameters(self) -> Mapping[str, Any]:
-        """The configuration."""
-        return self._config.model_dump(mode="json")
-
-    @property
-    def about(self) -> Mapping[str, Any]:
-        """The configuration; there are no weights."""
-        return {"config": self._config.model_dump(mode="json"), "weights": "none"}
 
     @property
     def arrays(self) -> tuple[ArraySpec, ...]:
@@ -132,11 +114,6 @@ class PublishedSpectrogramExtractor(SpectrogramExtractor):
     """
 
     context: ClassVar[Literal["segment", "utterance"]] = "utterance"
-
-    def __init__(self, config: SpectrogramConfig, sample_rate_hz: int, samples: int) -> None:
-        """Prepare the transform; raises as `SpectrogramExtractor`."""
-        super().__init__(config, sample_rate_hz, samples)
-        self.batch_rows = 1
 
     @torch.inference_mode()
     def extract(self, waves_BT: Float32, valid_B: Int64) -> Rows:  # noqa: ARG002

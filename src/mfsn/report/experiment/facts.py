@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mfsn.report.experiment.run import Run
@@ -88,14 +88,7 @@ def warnings(run: Run) -> list[str]:
     found = []
     if run.is_demo:
         found.append("This is the demo: its scores mean nothing beyond the demo.")
-    encoders = run.about["encoders"].items()
-    random = [name.upper() for name, e in encoders if e["weights"] == "random weights"]
-    if random:
-        come = "comes" if len(random) == 1 else "come"
-        found.append(
-            f"{' and '.join(random)} {come} from random weights, which have learnt nothing about "
-            "speech."
-        )
+    found += _of_random_weights(run)
     if not run.about["protocol"]["speaker_independent"]:
         found.append("Training and test share speakers: the scores do not hold for new speakers.")
     if run.scores["selection"] == "oracle_test":
@@ -141,3 +134,14 @@ def _encoder(encoder: Mapping[str, Any]) -> str:
     revision = f" @ {encoder['revision']}" if encoder.get("revision") else ""
     state = "trained here" if encoder.get("trained") else "frozen"
     return f"{encoder['model']}{revision}; {encoder['weights']}; {state}"
+
+
+def _of_random_weights(run: Run) -> Iterator[str]:
+    encoders = run.about["encoders"].items()
+    random = [name.upper() for name, e in encoders if e["weights"] == "random weights"]
+    if random:
+        come = "comes" if len(random) == 1 else "come"
+        yield (
+            f"{' and '.join(random)} {come} from random weights, which have learnt nothing about "
+            "speech."
+        )

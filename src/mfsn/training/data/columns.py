@@ -82,17 +82,16 @@ class StoredArray:
         one = self._read(self.ids[:1])
         rows = torch.empty((len(self.ids), *one.shape[1:]), dtype=one.dtype, device=self.device)
 
-        def fill(first: int) -> None:
-            """Read rows from this one on."""
-            piece = slice(first, first + LOADED_ROWS)
-            rows[piece] = self._read(self.ids[piece]).to(self.device)
-
-        starts = range(0, len(self.ids), LOADED_ROWS)
+        pieces = [slice(i, i + LOADED_ROWS) for i in range(0, len(self.ids), LOADED_ROWS)]
         title = f"reading {self.reader.digest.extractor} {self.name}"
         with ThreadPoolExecutor(LOADERS) as pool:
-            for _ in tqdm(pool.map(fill, starts), title, len(starts), disable=None, leave=False):
+            read = pool.map(lambda piece: self._fill(rows, piece), pieces)
+            for _ in tqdm(read, title, len(pieces), disable=None, leave=False):
                 pass
         return rows
+
+    def _fill(self, rows: Tensor, piece: slice) -> None:
+        rows[piece] = self._read(self.ids[piece]).to(self.device)
 
     def _read(self, ids: Sequence[str]) -> Tensor:
         return torch.from_numpy(self.reader.read(ids, [self.name])[self.name])

@@ -45,19 +45,13 @@ class Cut:
 
 
 def make_rows(
-    arrays: Arrays,
-    utterances: Sequence[str],
-    audible_N: Int64,
-    samples: int,
-    device: str = "cpu",
+    arrays: Arrays, utterances: Sequence[str], audible_N: Int64, samples: int, device: str = "cpu"
 ) -> Rows:
     """Bring arrays in memory to a device, as prediction does.
 
     Args:
         arrays: rows in the order of the segments.
-        utterances: as `Cut`.
-        audible_N: as `Cut`.
-        samples: as `Cut`.
+        utterances, audible_N, samples: as in `Cut`.
         device: as torch names it.
     """
     read = {
