@@ -6,10 +6,10 @@ from pathlib import Path
 
 from _start import run
 from mfsn.base.files import read_json, write_text
+from mfsn.cluster.connection import ray_address
 from mfsn.doctor.encoder_pair import extract_both, refuse_unlike_encoders
 from mfsn.features.extraction.extraction import extract
 from mfsn.features.extraction.notes import Check
-from mfsn.features.ray.cluster import ray_address
 from mfsn.features.ray.engine import RayEngine
 from mfsn.features.registry import make_extractor
 from mfsn.manifest import SEGMENTS, read_table

@@ -17,6 +17,9 @@ THREADS_VARIABLE = "MFSN_THREADS"
 JOBS_VARIABLE = "MFSN_JOBS"
 MEMORY_VARIABLE = "MFSN_MEMORY"
 
+MOST = 1024
+"""The most threads or jobs: far more only make the system refuse further threads."""
+
 _OWN_GROUPS = Path("/proc/self/cgroup")
 _GROUPS = Path("/sys/fs/cgroup")
 _GROUP_FILES = {
@@ -52,12 +55,19 @@ def threads() -> int:
     """The threads of extraction: `$MFSN_THREADS`, else the processors that this process may use.
 
     It is fixed per machine, since another number of threads rounds differently.
+
+    Raises:
+        ConfigError: if the variable is not a whole number from 1 to `MOST`.
     """
     return _positive(THREADS_VARIABLE) or processors()
 
 
 def jobs() -> int:
-    """How many fits run at once: `$MFSN_JOBS`, else the processors that this process may use."""
+    """How many fits run at once: `$MFSN_JOBS`, else the processors that this process may use.
+
+    Raises:
+        ConfigError: if the variable is not a whole number from 1 to `MOST`.
+    """
     return _positive(JOBS_VARIABLE) or processors()
 
 
@@ -80,7 +90,7 @@ def feature_memory_bytes(device: str) -> int:
     if text is None:
         return free_memory_bytes(device) // 2
     if not text.replace(".", "", 1).isdecimal() or float(text) <= 0:
-        raise ConfigError(f"{MEMORY_VARIABLE}={text}: it takes a number of GB above 0")
+        raise ConfigError(f"{MEMORY_VARIABLE}={text}: it takes a number of GB above 0, such as 8")
     return int(float(text) * 1e9)
 
 
@@ -122,6 +132,10 @@ def _positive(variable: str) -> int | None:
     text = os.environ.get(variable)
     if text is None:
         return None
-    if not text.isdecimal() or int(text) < 1:
-        raise ConfigError(f"{variable}={text}: it takes a whole number from 1")
+    # Looks at the length first, because Python refuses to read a number of thousands of digits.
+    if not text.isdecimal() or len(text) > len(str(MOST)) or not 1 <= int(text) <= MOST:
+        raise ConfigError(
+            f"{variable}={text[:40]}: it takes a whole number from 1 to {MOST}; set it to one, or "
+            "unset it to use all processors"
+        )
     return int(text)

@@ -1,16 +1,18 @@
-"""Extraction on a Ray cluster whose actors are killed: rows and digests as on one machine."""
+"""Extraction on a Ray cluster whose workers are killed: rows and digests as on one machine."""
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import random
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,26 +26,16 @@ pytestmark = pytest.mark.xdist_group("ray")
 CHECKOUT = Path(__file__).parents[2]
 ROWS, ROWS_PER_SHARD, COMPARED = 40, 4, 2
 IN_FLIGHT = 2 * ROWS_PER_SHARD
-"""Rows that an actor may have in hand."""
+"""Rows that a worker may have in hand."""
+LONG_S = 600.0
+"""A ceiling for the end of a program, however busy the machine is."""
 
 
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[str]:
-    """The address of a cluster of two processors."""
-    program = [sys.executable, str(Path(__file__).with_name("ray_cluster_here.py"))]
-    with subprocess.Popen(
-        program,
-        env={**os.environ, "RAY_USAGE_STATS_ENABLED": "0"},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    ) as process:
-        assert process.stdout is not None
-        address = process.stdout.readline().strip()
-        assert address, "the cluster did not start"
-        yield address
-        process.communicate()
+PROGRAM = [sys.executable, "-W", "error", "-m"]
+ENVIRONMENT = {**os.environ, "MFSN_THREADS": "1", "OMP_NUM_THREADS": "1"}
+
+Ended = tuple[int, str]
+"""Exit status, and what was said on standard error."""
 
 
 @pytest.fixture(scope="module")
@@ -54,27 +46,39 @@ def local(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def start(root: Path, program: str, *arguments: str) -> subprocess.Popen[str]:
-    module = ["-m", f"tests.pipeline.{program}"]
-    command = [sys.executable, "-W", "error", *module, str(root), *arguments]
-    environment = {**os.environ, "MFSN_THREADS": "1", "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(
-        command, cwd=CHECKOUT, env=environment, stderr=subprocess.PIPE, text=True
+@pytest.fixture
+def start(tmp_path: Path, cluster: str, start_group: Any) -> Callable[[], subprocess.Popen[str]]:
+    """Starts the extraction on the cluster, into the folder of the test."""
+    command = [*PROGRAM, "tests.pipeline.toy_on_ray", str(tmp_path), cluster]
+    return functools.partial(
+        start_group, command, cwd=CHECKOUT, env=ENVIRONMENT, stderr=subprocess.PIPE
     )
 
 
-def on_ray(root: Path, cluster: str) -> tuple[int, str]:
-    """Exit status and what was said on stderr."""
-    return ended(start(root, "toy_on_ray", cluster))
+@pytest.fixture
+def on_ray(start: Callable[[], subprocess.Popen[str]]) -> Callable[[], Ended]:
+    """Runs the extraction on the cluster, into the folder of the test."""
+
+    def run() -> Ended:
+        process = start()
+        _, said = process.communicate(timeout=LONG_S)
+        return process.returncode, said
+
+    return run
 
 
-def on_one_machine(root: Path) -> tuple[int, str]:
-    return ended(start(root, "toy_extraction"))
-
-
-def ended(process: subprocess.Popen[str]) -> tuple[int, str]:
-    _, said = process.communicate(timeout=120)
-    return process.returncode, said
+def on_one_machine(root: Path) -> Ended:
+    command = [*PROGRAM, "tests.pipeline.toy_extraction", str(root)]
+    done = subprocess.run(
+        command,
+        check=False,
+        cwd=CHECKOUT,
+        env=ENVIRONMENT,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=LONG_S,
+    )
+    return done.returncode, done.stderr
 
 
 def lay_fuses(root: Path, *moments: str) -> None:
@@ -87,17 +91,10 @@ def computed(root: Path) -> int:
     return (root / "computed").stat().st_size if (root / "computed").exists() else 0
 
 
-def actors(root: Path) -> list[int]:
-    """Processes of actors that are alive."""
-    numbers = [int(path.name) for path in (root / "actors").glob("*")]
+def workers(root: Path) -> list[int]:
+    """The processes of workers that are alive."""
+    numbers = [int(path.name) for path in (root / "workers").glob("*")]
     return [number for number in numbers if Path("/proc", str(number)).exists()]
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def committed(root: Path) -> int:
@@ -125,35 +122,35 @@ def assert_nothing_left_over(root: Path, local: Path) -> None:
     assert not list(root.rglob("*.partial"))
 
 
-def test_rows_are_those_of_one_machine(tmp_path: Path, cluster: str, local: Path) -> None:
-    status, said = on_ray(tmp_path, cluster)
+def test_rows_are_those_of_one_machine(tmp_path: Path, on_ray: Any, local: Path) -> None:
+    status, said = on_ray()
     assert status == 0, said
     assert computed(tmp_path) == ROWS
-    assert len(list((tmp_path / "actors").glob("*"))) == 2
+    assert len(list((tmp_path / "workers").glob("*"))) == 2
     assert_same(tmp_path, local)
 
 
-def test_the_shards_of_killed_actors_are_computed_again(
-    tmp_path: Path, cluster: str, local: Path
+def test_the_shards_of_killed_workers_are_computed_again(
+    tmp_path: Path, on_ray: Any, local: Path
 ) -> None:
     moments = ("starting", "computing", "sums", "peak", "written")
     lay_fuses(tmp_path, *moments)
-    status, said = on_ray(tmp_path, cluster)
+    status, said = on_ray()
     assert status == 0, said
-    assert said.count("an actor died; another one takes its place") == len(moments)
+    assert said.count("a Ray worker died; another one takes its place") == len(moments)
     assert not list((tmp_path / "fuses").iterdir())
     assert computed(tmp_path) <= ROWS + len(moments) * IN_FLIGHT
     assert_same(tmp_path, local)
 
 
-def test_actors_killed_at_random_moments(tmp_path: Path, cluster: str, local: Path) -> None:
+def test_workers_killed_at_random_moments(tmp_path: Path, start: Any, local: Path) -> None:
     moments, kills = random.Random(0), 0
-    process = start(tmp_path, "toy_on_ray", cluster)
+    process = start()
     while process.poll() is None:
         time.sleep(moments.uniform(0, 0.2))
-        for actor in actors(tmp_path)[:1] if kills < 2 else []:
+        for worker in workers(tmp_path)[:1] if kills < 2 else []:
             with contextlib.suppress(ProcessLookupError):
-                os.kill(actor, signal.SIGKILL)
+                os.kill(worker, signal.SIGKILL)
                 kills += 1
     _, said = process.communicate()
     assert process.returncode == 0, said
@@ -161,33 +158,33 @@ def test_actors_killed_at_random_moments(tmp_path: Path, cluster: str, local: Pa
     assert_same(tmp_path, local)
 
 
-def test_rows_that_kill_every_actor_end_in_one_sentence(
-    tmp_path: Path, cluster: str, local: Path
+def test_rows_that_kill_every_worker_end_in_one_sentence(
+    tmp_path: Path, on_ray: Any, local: Path
 ) -> None:
     (tmp_path / "poison").touch()
-    status, said = on_ray(tmp_path, cluster)
+    status, said = on_ray()
     assert status == 1
     last = said.splitlines()[-1]
-    assert last.startswith("3 Ray actors died at the same rows"), said
+    assert last.startswith("3 Ray workers died at the same rows"), said
     assert "Traceback" not in said
     assert committed(tmp_path) == ROWS - ROWS_PER_SHARD
     assert_nothing_left_over(tmp_path, local)
 
 
-def test_an_error_in_an_actor_is_that_of_one_machine(
-    tmp_path: Path, cluster: str, local: Path
+def test_an_error_in_a_worker_is_that_of_one_machine(
+    tmp_path: Path, on_ray: Any, local: Path
 ) -> None:
     lay_fuses(tmp_path, "disk")
-    status, said = on_ray(tmp_path, cluster)
+    status, said = on_ray()
     assert status == 1
     assert said.splitlines()[-1] == "the disk of the test is full; free some space"
     assert "Traceback" not in said
     assert_nothing_left_over(tmp_path, local)
 
 
-def test_a_mistake_in_an_actor_shows_where_it_is(tmp_path: Path, cluster: str) -> None:
+def test_a_mistake_in_a_worker_shows_where_it_is(tmp_path: Path, on_ray: Any) -> None:
     lay_fuses(tmp_path, "bug")
-    status, said = on_ray(tmp_path, cluster)
+    status, said = on_ray()
     assert status == 1
     assert "ZeroDivisionError" in said
     assert "toy_on_ray.py" in said
@@ -195,17 +192,17 @@ def test_a_mistake_in_an_actor_shows_where_it_is(tmp_path: Path, cluster: str) -
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGKILL])
 def test_an_interrupted_driver_keeps_finished_shards(
-    tmp_path: Path, cluster: str, local: Path, sent: signal.Signals
+    tmp_path: Path, start: Any, wait_until: Any, local: Path, sent: signal.Signals
 ) -> None:
     (tmp_path / "held").touch()
-    process = start(tmp_path, "toy_on_ray", cluster)
+    process = start()
     wait_until(lambda: process.poll() is not None or committed(tmp_path) > 0)
     process.send_signal(sent)
     process.communicate()
     assert process.returncode == (130 if sent == signal.SIGINT else -sent)
     kept = committed(tmp_path)
     assert 0 < kept < ROWS
-    wait_until(lambda: not actors(tmp_path))
+    wait_until(lambda: not workers(tmp_path))
     before = computed(tmp_path)
     assert on_one_machine(tmp_path) == (0, "")
     assert computed(tmp_path) - before == ROWS - kept + min(kept, COMPARED)

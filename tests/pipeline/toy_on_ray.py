@@ -1,13 +1,13 @@
-"""Program of the Ray tests: the toy extraction on a cluster, whose actors can die or fail.
+"""Program of the Ray tests: the toy extraction on a cluster, whose workers can die or fail.
 
 Usage: python -m tests.pipeline.toy_on_ray ROOT ADDRESS, in the checkout
 
-A file ROOT/fuses/<moment>-<n> is burnt by the first actor that passes the moment, and kills it:
+A file ROOT/fuses/<moment>-<n> is burnt by the first worker that passes the moment, and kills it:
 `starting`, `computing`, `sums` (before the shard of the first array gets its name), `peak` (the
 first array's shard is written, the second's is not), `written` (all is written, the driver does not
 know). The moments `disk` and `bug` raise an error instead. Where there is a file ROOT/poison, the
-first segment kills every actor. Where there is a file ROOT/held, actors stop once a shard is
-committed. An actor leaves its process number in ROOT/actors.
+first segment kills every worker. Where there is a file ROOT/held, workers stop once a shard is
+committed. A worker leaves its process number in ROOT/workers.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from tests.pipeline import toy_extraction as toy
 
 from mfsn.audio.decoding import to_float32
 from mfsn.base.arrays import Float32, Int64
+from mfsn.cluster.connection import import_ray
 from mfsn.errors import MfsnError, StorageFullError
 from mfsn.features.extraction.extraction import extract
-from mfsn.features.ray.cluster import import_ray
 from mfsn.features.ray.engine import RayEngine
 from mfsn.segments.waves import waveform_store
 from mfsn.store import layout
@@ -45,7 +45,7 @@ class Mortal(toy.Toy):
         self._poison = poison
         self._is_driver = os.getpid() == driver
         if not self._is_driver:
-            (root / "actors" / str(os.getpid())).touch()
+            (root / "workers" / str(os.getpid())).touch()
             self._pass("starting")
             self._die_at_renames()
 
@@ -72,7 +72,7 @@ class Mortal(toy.Toy):
         for fuse in sorted((self._root / "fuses").glob(f"{moment}-*")):
             try:
                 fuse.unlink()
-            except FileNotFoundError:  # another actor was faster
+            except FileNotFoundError:  # another worker was faster
                 continue
             return True
         return False
@@ -105,7 +105,7 @@ def main(root: Path, address: str) -> None:
     layout.MOST_ROWS_PER_SHARD = toy.ROWS_PER_SHARD
     # The cluster has no copy of the tests.
     import_ray().cloudpickle.register_pickle_by_value(toy)
-    (root / "actors").mkdir(parents=True, exist_ok=True)
+    (root / "workers").mkdir(parents=True, exist_ok=True)
     segments = toy.segment(root)
     make = functools.partial(Mortal, root, os.getpid(), poison(root, segments))
     try:

@@ -29,15 +29,18 @@ def test_a_gpu_is_used_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> No
     assert runtime.device() == "cuda"
 
 
-@pytest.mark.parametrize("text", ["0", "-1", "two", "²", ""])
+@pytest.mark.parametrize(
+    "text", ["0", "-1", "two", "²", "", "1.5", "1e3", "1025", "1000000", "9" * 5000]
+)
 @pytest.mark.parametrize("variable", ["MFSN_THREADS", "MFSN_JOBS"])
 def test_counts_are_whole_numbers_from_one(
     monkeypatch: pytest.MonkeyPatch, variable: str, text: str
 ) -> None:
     monkeypatch.setenv(variable, text)
     function = runtime.threads if variable == "MFSN_THREADS" else runtime.jobs
-    with pytest.raises(ConfigError, match=f"{variable}=.*whole number from 1"):
+    with pytest.raises(ConfigError, match=f"{variable}=.*whole number from 1") as raised:
         function()
+    assert len(str(raised.value)) < 200
 
 
 def test_counts_default_to_the_processors(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,9 +10,9 @@ from typing import Any
 
 from mfsn import runtime, workspace
 from mfsn.base.quantities import parse_bytes
+from mfsn.cluster.connection import RAY_VARIABLE, check_address
 from mfsn.doctor.checks import Finding
 from mfsn.errors import MfsnError
-from mfsn.features.ray.cluster import RAY_VARIABLE, check_address
 from mfsn.store.lock import WAIT_VARIABLE, wait_s
 
 

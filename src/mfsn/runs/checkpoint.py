@@ -1,8 +1,8 @@
 """Weights as safetensors, and the state of an unfinished training.
 
-After each epoch the state is written whole or not at all; a training that was killed goes on from
-it and ends with the bytes that it would have ended with. Weights of an epoch that a rule chose are
-files of their own, so that they are written once.
+After each epoch the state is written, whole or not at all. A training that was killed goes on from
+it, and its result has the same bytes as without the kill. The weights of an epoch that a rule chose
+are separate files, so that they are written once.
 """
 
 from __future__ import annotations
@@ -25,42 +25,45 @@ STATE = "state.pt"
 
 
 def save_weights(path: Path, network: nn.Module) -> None:
-    """Write parameters and buffers as safetensors: the same values give the same bytes."""
+    """Write parameters and buffers as safetensors; the same values give the same bytes."""
     tensors = {name: value.cpu().clone() for name, value in network.state_dict().items()}
     write_bytes(path, save(tensors))
 
 
 def load_weights(path: Path, network: nn.Module) -> None:
-    """Read what `save_weights` wrote into a network of the same shape.
+    """Read the weights that `save_weights` wrote into a network of the same shapes.
 
     Raises:
-        TrainingError: if the file is missing, damaged, or of another network.
+        TrainingError: if the file is missing or damaged, or belongs to another network.
     """
     try:
         network.load_state_dict(load(path.read_bytes()))
     except (OSError, SafetensorError, RuntimeError) as error:
         raise TrainingError(
-            f"{path}: these weights cannot be read into this network; run `dvc repro` to make them "
-            "again"
+            f"{path}: these weights cannot be read into this network; run `dvc repro` to compute "
+            "them again"
         ) from error
 
 
 def epoch_weights(folder: Path, epoch: int) -> Path:
-    """The weights of an epoch of an unfinished training."""
+    """The file for the weights of one epoch of an unfinished training."""
     return folder / f"epoch-{epoch:04d}.safetensors"
 
 
 def save_state(folder: Path, state: dict[str, Any], device: str, keep: Collection[int]) -> None:
-    """Write the state after an epoch, then drop the weights of epochs no longer chosen.
+    """Write the state after an epoch, then remove the weights of epochs that are not needed now.
 
     Args:
-        folder: of the training.
-        state: tensors and plain values; torch's own random state is added.
-        device: what the training runs on.
-        keep: epochs whose weights are still needed.
+        folder: the working folder of the training.
+        state: tensors and plain values; the random state of torch is added.
+        device: the device on which the training runs.
+        keep: the epochs whose weights are still needed.
+
+    Raises:
+        StorageFullError: if the disk is full; the state from before is kept.
     """
     added = {"device": torch.device(device).type, "random": _random_state(device)}
-    content = io.BytesIO()  # torch's own writer does not say when the disk is full
+    content = io.BytesIO()  # because torch does not report a full disk when it writes a file
     torch.save(state | added, content)
     write_bytes(folder / STATE, content.getvalue())
     needed = {epoch_weights(folder, epoch) for epoch in keep}
@@ -69,9 +72,11 @@ def save_state(folder: Path, state: dict[str, Any], device: str, keep: Collectio
 
 
 def load_state(folder: Path, device: str) -> dict[str, Any] | None:
-    """The state to go on from, torch's random state restored; None where there is none.
+    """Read the state to go on from, and restore the random state of torch.
 
-    The state of another kind of device counts as none, since it rounds differently.
+    Returns:
+        The state, or None if there is none. The state of another kind of device counts as none,
+        because that device rounds differently.
 
     Raises:
         TrainingError: if the state is damaged.

@@ -1,4 +1,4 @@
-"""Writing stage outputs: folders that are whole or absent."""
+"""Writing the outputs of stages: folders that are complete or absent."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from mfsn.base.files import explain_full_disk
 
 @contextlib.contextmanager
 def replacing_folder(path: Path) -> Iterator[Path]:
-    """Give an empty folder beside `path`; on success it takes its place.
+    """Give an empty folder beside `path`, which replaces `path` if the body succeeds.
 
     Raises:
-        StorageFullError: if the disk is full; nothing half-written is left.
+        StorageFullError: if the disk is full; the folder from before is kept.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
@@ -30,7 +30,7 @@ def replacing_folder(path: Path) -> Iterator[Path]:
 
 
 def copy_files(source: Path, target: Path, leave: Collection[str] = ()) -> None:
-    """Copy the visible files of a folder into a new one, but for those to `leave`."""
+    """Copy the visible files of a folder into a new folder, except those named in `leave`."""
     target.mkdir(parents=True)
     for path in sorted(source.iterdir()):
         if path.is_file() and path.name not in leave and not path.name.startswith("."):

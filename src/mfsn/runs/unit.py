@@ -1,4 +1,4 @@
-"""A unit: one fold with one seed, the grain in which stages run, resume and are reused."""
+"""A unit: one fold with one seed. Stages run, resume and reuse whole units."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from mfsn.protocols.fold import Fold
 
 @dataclass(frozen=True)
 class Unit:
-    """One fold and seed of a stage."""
+    """One fold with one seed, in one stage."""
 
     fold: Fold
     seed: int
     run: str
     """Its identity: 16 hexadecimal digits."""
     folder: Path
-    """Where it works and leaves what it made."""
+    """The folder in which it works and leaves its results."""
     result: str
-    """The file that is written last: a unit that has it is finished."""
+    """The file that it writes last: a unit that has this file is finished."""
 
     @property
     def name(self) -> str:
-        """Its folder in the outputs, such as `Ses01-seed0`."""
+        """The name of its folder in the outputs, such as `Ses01-seed0`."""
         return f"{self.fold.name}-seed{self.seed}"
 
     @property
     def label(self) -> str:
-        """Fold and seed, for messages."""
+        """The fold and the seed, as messages name them."""
         return f"{self.fold.title}, seed {self.seed}"
 
     @property
@@ -38,11 +38,11 @@ class Unit:
         return (self.folder / self.result).is_file()
 
     def with_development_data(self) -> Unit:
-        """The unit whose fold trains on its development data too: for refitting."""
+        """The same unit, but its fold trains on the development data too; used for refitting."""
         fold = replace(self.fold, train=self.fold.train + self.fold.dev, dev=())
         return replace(self, fold=fold)
 
     def random_seed(self, purpose: str) -> int:
-        """A 63-bit seed for one purpose, from the unit's seed and the fold's name alone."""
+        """A 63-bit seed for one purpose; it depends on the unit's seed and the fold's name only."""
         text = f"{self.seed}/{self.fold.name}/{purpose}"
         return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8]) >> 1

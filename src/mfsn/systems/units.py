@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from mfsn.base.quantities import counted
 from mfsn.runs.parallel import run_units
 from mfsn.runs.unit import Unit
+from mfsn.runs.work import Needs
 from mfsn.training.data.memory import plan_memory
 from mfsn.training.experiment import Experiment
 from mfsn.training.system import Fits
@@ -33,7 +34,13 @@ def run_waiting(
     """
     waiting = [unit for unit in units if not unit.finished]
     plan = plan_memory(experiment, fits, len(waiting), jobs or fits.jobs(experiment))
-    for unit, line in run_units(waiting, fits(experiment, plan.streaming), plan.jobs):
+    needs = Needs(
+        threads=fits.threads,
+        device=fits.device,
+        memory_bytes=0 if plan.streaming else plan.feature_bytes,
+        folders=(experiment.outputs.workspace / "data",),
+    )
+    for unit, line in run_units(waiting, fits(experiment, plan.streaming), plan.jobs, needs):
         say(f"{unit.label}: {line}")
     return len(waiting)
 

@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from mfsn.models.base import Network
 from mfsn.runs import checkpoint
+from mfsn.runs.work import in_worker
 from mfsn.store.messages import unreachable
 from mfsn.training.config import OptimisationConfig, Rule, SearchConfig, SelectionConfig
 from mfsn.training.data.fold_data import Part
@@ -80,7 +81,7 @@ def fit(task: Task, rows: Rows, device: str, folder: Path) -> Fitted:
     training = _Training(task, rows, device, folder)
     with tqdm(
         total=task.optimisation.epochs, initial=len(training.history), desc=task.who,
-        unit="epoch", disable=None, leave=False,
+        unit="epoch", disable=in_worker() or None, leave=False,
     ) as bar:  # fmt: skip
         while not training.finished:
             training.epoch()

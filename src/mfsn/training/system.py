@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from mfsn.features.base import Extractor
     from mfsn.features.extraction.in_memory import Recording, Span
     from mfsn.models.base import Network
-    from mfsn.runs.parallel import Do
+    from mfsn.runs.work import Device, Do
     from mfsn.store.spec import ArraySpec
     from mfsn.training.experiment import Experiment
 
@@ -140,6 +140,11 @@ class Fits(Protocol):
 
     streams: ClassVar[bool]
     """Whether rows may stay in the store while units are fitted."""
+    threads: ClassVar[int | None]
+    """The threads of one unit: see `mfsn.runs.work.Needs`. 1 for all but the training of encoders.
+    Another number rounds differently."""
+    device: ClassVar[Device]
+    """`cpu` for what never uses a GPU, `auto` for what uses one if there is one."""
 
     def __init__(self, experiment: Experiment, streaming: bool) -> None: ...
 

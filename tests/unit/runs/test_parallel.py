@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import logging
 import multiprocessing
 import os
 import pty
+import select
 import signal
 import subprocess
 import sys
-import time
+import termios
+import traceback
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,12 +22,15 @@ from typing import Any
 import pytest
 import torch
 
-from mfsn.errors import StoreBusyError, TrainingError
+from mfsn.errors import ConfigError, StoreBusyError, TrainingError
 from mfsn.runs.parallel import run_units
+from mfsn.runs.work import Needs
 from mfsn.store.lock import exclusive
 from mfsn.systems.search import run_search
 from mfsn.training.config import OptimisationConfig
 
+LONG_S = 600.0
+"""A ceiling for the end of a process that is sure to come, however busy the machine is."""
 QUICK = OptimisationConfig(epochs=2, batch_size=16, lr=0.01)
 
 
@@ -48,17 +55,32 @@ def work(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 def gone(pid: int) -> bool:
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
         return True
-    return Path(f"/proc/{pid}/stat").read_text().split()[2] == "Z"
+    return state == "Z"
 
 
-def wait_until(condition: Any, seconds: float = 40) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it took too long"
-        time.sleep(0.02)
+def started(folder: Path) -> list[int]:
+    """The processes in which units of toy_work have begun."""
+    return [int(path.read_text()) for path in folder.glob("*/pid")]
+
+
+@pytest.fixture
+def start_toy(start_group: Any, tmp_path: Path) -> Any:
+    """Starts a function of toy_work with the test's folder, in a process group of its own."""
+
+    def start(function: str) -> subprocess.Popen[str]:
+        script = f"import toy_work, pathlib; toy_work.{function}(pathlib.Path({str(tmp_path)!r}))"
+        path = os.pathsep.join([str(Path(__file__).parent), *sys.path])
+        process: subprocess.Popen[str] = start_group(
+            [sys.executable, "-c", script],
+            stderr=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": path},
+        )
+        return process
+
+    return start
 
 
 def test_two_at_once_write_the_same_bytes_as_one_after_the_other(toy: Any) -> None:
@@ -73,64 +95,68 @@ def test_two_at_once_write_the_same_bytes_as_one_after_the_other(toy: Any) -> No
     assert len(content(one.outputs.search)) == 10
 
 
-def test_a_failing_unit_stops_with_its_sentence(tmp_path: Path, work: Any) -> None:
+def test_a_failing_unit_stops_with_its_sentence(tmp_path: Path, work: Any, wait_until: Any) -> None:
     with pytest.raises(TrainingError, match=r"^fold f: a sentence$"):
         list(run_units(work.units(tmp_path, "fw"), work.ToyWork(), 2))
-    started = [int(path.read_text()) for path in tmp_path.glob("*/pid")]
-    wait_until(lambda: all(gone(pid) for pid in started))
+    wait_until(lambda: all(map(gone, started(tmp_path))))
 
 
-def test_a_killed_worker_is_reported(tmp_path: Path, work: Any) -> None:
+def test_a_killed_worker_is_reported_and_the_others_leave(
+    tmp_path: Path, work: Any, wait_until: Any
+) -> None:
     with pytest.raises(TrainingError, match=r"a worker process was killed, .* fewer --jobs"):
         list(run_units(work.units(tmp_path, "kw"), work.ToyWork(), 2))
     assert (tmp_path / "k0" / "pid").exists()
+    wait_until(lambda: all(map(gone, started(tmp_path))))
 
 
-def test_workers_leave_when_their_parent_is_killed(tmp_path: Path, work: Any) -> None:
-    spawn = multiprocessing.get_context("spawn")
-    parent = spawn.Process(target=work.run_for_ever, args=(tmp_path,))
-    parent.start()
-    wait_until(lambda: len(list(tmp_path.glob("*/pid"))) == 2)
-    started = [int(path.read_text()) for path in tmp_path.glob("*/pid")]
-    parent.kill()
-    parent.join()
-    wait_until(lambda: all(gone(pid) for pid in started))
+def test_workers_leave_when_nobody_asks_for_further_units(
+    tmp_path: Path, work: Any, wait_until: Any
+) -> None:
+    finished = run_units(work.units(tmp_path, "dw"), work.ToyWork(), 2)
+    unit, _ = next(finished)
+    assert unit.folder.name == "d0"
+    finished.close()  # type: ignore[attr-defined]
+    wait_until(lambda: all(map(gone, started(tmp_path))))
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_nothing_is_said_beside_the_interrupt(
-    tmp_path: Path, work: Any, number: signal.Signals
+def test_an_interrupt_ends_the_workers_and_nothing_else_is_said(
+    tmp_path: Path, start_toy: Any, wait_until: Any, number: signal.Signals
 ) -> None:
-    """Of Python's resource tracker, that is, which outlives a killed process and counts."""
-    script = f"import toy_work, pathlib; toy_work.run_interrupted(pathlib.Path({str(tmp_path)!r}))"
-    search = Path(__file__).parent
-    parent = subprocess.Popen(
-        [sys.executable, "-c", script], stderr=subprocess.PIPE, text=True, process_group=0,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(search), *sys.path])},
-    )  # fmt: skip
-    wait_until(lambda: len(list(tmp_path.glob("*/pid"))) == 2)
+    """Python's resource tracker outlives a killed process, and would count what it left."""
+    parent = start_toy("run_interrupted")
+    wait_until(lambda: len(started(tmp_path)) == 2)
     if number == signal.SIGKILL:
         parent.kill()
     else:
         os.killpg(parent.pid, number)  # as a terminal does, and Slurm
-    _, said = parent.communicate(timeout=40)  # the pipe is open until the last process leaves
+    _, said = parent.communicate(timeout=LONG_S)  # the pipe is open until the last process leaves
     assert said == ("" if number == signal.SIGKILL else "interrupted\n")
+    assert all(map(gone, started(tmp_path)))
 
 
-def test_nothing_is_said_at_the_end(tmp_path: Path) -> None:
-    script = f"import toy_work, pathlib; toy_work.run_to_the_end(pathlib.Path({str(tmp_path)!r}))"
-    path = os.pathsep.join([str(Path(__file__).parent), *sys.path])
-    ended = subprocess.run(
-        [sys.executable, "-c", script], env={**os.environ, "PYTHONPATH": path},
-        stderr=subprocess.PIPE, text=True, check=True, timeout=60,
-    )  # fmt: skip
-    assert ended.stderr == ""
+def test_an_interrupt_of_the_parent_alone_ends_the_workers(
+    tmp_path: Path, start_toy: Any, wait_until: Any
+) -> None:
+    parent = start_toy("run_interrupted")
+    wait_until(lambda: len(started(tmp_path)) == 2)
+    parent.send_signal(signal.SIGTERM)
+    _, said = parent.communicate(timeout=LONG_S)
+    assert said == "interrupted\n"
+    assert all(map(gone, started(tmp_path)))
+
+
+def test_nothing_is_said_at_the_end(tmp_path: Path, start_toy: Any) -> None:
+    parent = start_toy("run_to_the_end")
+    _, said = parent.communicate(timeout=LONG_S)
+    assert (parent.returncode, said) == (0, "")
 
 
 def test_what_went_wrong_in_a_worker_is_shown_with_its_place(tmp_path: Path, work: Any) -> None:
     with pytest.raises(ZeroDivisionError) as raised:
         list(run_units(work.units(tmp_path, "zw"), work.ToyWork(), 2))
-    assert "in _compute" in "".join(raised.value.__notes__)
+    assert "in _compute" in "".join(traceback.format_exception(raised.value))
 
 
 def test_a_unit_that_another_process_computes_is_left_to_it(tmp_path: Path, work: Any) -> None:
@@ -147,29 +173,85 @@ def test_a_unit_that_another_process_has_finished_meanwhile_is_taken(
     assert list(run_units([unit], work.ToyWork(), 1)) == [(unit, "computed by another process")]
 
 
+@contextlib.contextmanager
+def terminal() -> Iterator[Callable[[], str]]:
+    """A terminal in place of standard error; the function gives what was written to it."""
+    leader, follower = pty.openpty()
+    termios.tcsetwinsize(follower, (24, 80))
+    before = os.dup(2)
+    os.dup2(follower, 2)
+
+    def written() -> str:
+        text = b""
+        while select.select([leader], [], [], 0)[0]:
+            text += os.read(leader, 4096)
+        return text.decode()
+
+    try:
+        yield written
+    finally:
+        os.dup2(before, 2)
+        for descriptor in (before, follower, leader):
+            os.close(descriptor)
+
+
 def test_workers_write_to_the_log_and_draw_no_bars(
     tmp_path: Path, work: Any, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "mfsn")
-    leader, terminal = pty.openpty()
-    before = os.dup(2)
-    os.dup2(terminal, 2)
-    try:
+    with terminal() as written:
         found = list(run_units(work.units(tmp_path, "ll"), work.ToyWork(), 2))
-    finally:
-        os.dup2(before, 2)
-        for descriptor in (before, terminal, leader):
-            os.close(descriptor)
-    assert [line for _, line in found] == ["terminal True, for bars False"] * 2
+        assert written() == ""
+    assert [line for _, line in found] == ["terminal True, device auto"] * 2
     assert {"l0: going on", "l1: going on"} <= set(capfd.readouterr().out.splitlines())
+
+
+def test_fits_in_workers_draw_no_bars(toy: Any, capfd: pytest.CaptureFixture[str]) -> None:
+    with terminal() as written:
+        run_search(toy(optimisation=QUICK), 2, quiet)
+        assert written() == ""
 
 
 def test_one_job_computes_in_this_process(tmp_path: Path, work: Any) -> None:
     torch.set_num_threads(2)
     ((_, line),) = run_units(work.units(tmp_path, "d"), work.ToyWork(), 1)
-    assert line == "threads 1"
-    assert int((tmp_path / "d0" / "pid").read_text()) == os.getpid()
+    assert line.startswith("threads 1, of other libraries [1]")
+    assert started(tmp_path) == [os.getpid()]
     assert torch.get_num_threads() == 2
+    assert os.environ["OMP_NUM_THREADS"] == "1"  # as tests/conftest.py has set it
+
+
+@pytest.mark.parametrize(
+    ("asked", "jobs", "line"),
+    [
+        (Needs(), 2, "threads 1, of other libraries [1], device auto"),
+        (Needs(threads=3), 1, "threads 3, of other libraries [3], device auto"),
+        (Needs(threads=None, device="cpu"), 1, "threads 5, of other libraries [5], device cpu"),
+        (Needs(threads=None, device="cpu"), 2, "threads 2, of other libraries [2], device cpu"),
+    ],
+)
+def test_the_work_chooses_threads_and_device(
+    tmp_path: Path,
+    work: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    asked: Needs,
+    jobs: int,
+    line: str,
+) -> None:
+    monkeypatch.setenv("MFSN_THREADS", "5")
+    monkeypatch.delenv("MFSN_DEVICE", raising=False)
+    found = list(run_units(work.units(tmp_path, "dd"), work.ToyWork(), jobs, asked))
+    assert [said for _, said in found] == [line] * 2
+    assert "MFSN_DEVICE" not in os.environ
+
+
+def test_threads_that_are_no_number_are_told_before_anything_runs(
+    tmp_path: Path, work: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MFSN_THREADS", "many")
+    with pytest.raises(ConfigError, match="MFSN_THREADS=many"):
+        list(run_units(work.units(tmp_path, "dd"), work.ToyWork(), 2, Needs(threads=None)))
+    assert not started(tmp_path)
 
 
 def test_an_operation_without_a_deterministic_algorithm_is_refused(
@@ -177,11 +259,11 @@ def test_an_operation_without_a_deterministic_algorithm_is_refused(
 ) -> None:
     assert not torch.are_deterministic_algorithms_enabled()
     ((_, line),) = run_units(work.units(tmp_path, "r"), work.ToyWork(), 1)
-    assert line == "refuses"
+    assert line == "refuses, device auto"
     assert not torch.are_deterministic_algorithms_enabled()
 
 
-def test_a_search_killed_by_the_system_goes_on_to_the_same_bytes(toy: Any) -> None:
+def test_a_search_killed_by_the_system_goes_on_to_the_same_bytes(toy: Any, wait_until: Any) -> None:
     longer = QUICK.model_copy(update={"epochs": 6, "patience": 6})
     whole = toy(optimisation=longer, folder="whole")
     halved = toy(optimisation=longer, folder="halved")
@@ -191,9 +273,11 @@ def test_a_search_killed_by_the_system_goes_on_to_the_same_bytes(toy: Any) -> No
     spawn = multiprocessing.get_context("spawn")
     search = spawn.Process(target=run_search, args=(halved, 1, print))
     search.start()
-    wait_until(lambda: list(runs.rglob("state.pt")))
-    search.kill()
-    search.join()
+    try:
+        wait_until(lambda: list(runs.rglob("state.pt")))
+    finally:
+        search.kill()
+        search.join()
     assert not halved.outputs.search.exists()
     finished = list(runs.glob("*/*/genotype.json"))
     assert len(finished) < 3

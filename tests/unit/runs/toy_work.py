@@ -11,41 +11,46 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from threadpoolctl import threadpool_info
 from tqdm import tqdm
 
+from mfsn import runtime
 from mfsn.base.files import write_text
 from mfsn.errors import TrainingError
 from mfsn.protocols.make import Fold
-from mfsn.runs.parallel import Do, run_units
+from mfsn.runs.parallel import run_units
 from mfsn.runs.unit import Unit
+from mfsn.runs.work import Do, in_worker
 
 
 def units(folder: Path, names: str) -> list[Unit]:
-    """One unit a letter; the fold's name says what becomes of it."""
+    """One unit per letter; the fold's name says what happens to it."""
     return [Unit(Fold(n, (), (), (), True), i, n, folder / f"{n}{i}", "done")
             for i, n in enumerate(names)]  # fmt: skip
 
 
 @dataclass(frozen=True)
 class ToyWork:
-    """d: is done. f: fails. k: is killed. l: writes to the log and says whether it has a terminal.
+    """d: is done. f: fails. k: is killed. l: writes to the log and draws a progress bar.
 
     r: says what torch refuses. w: waits for ever. z: has a bug.
     """
 
     def open(self) -> Do:
         """Nothing to read."""
-        return _compute
+        device = os.environ.get(runtime.DEVICE_VARIABLE, "auto")
+        return lambda unit: f"{_compute(unit)}, device {device}"
 
 
 def _compute(unit: Unit) -> str:
     write_text(unit.folder / "pid", str(os.getpid()))
-    tqdm(disable=True).close()
+    for _ in tqdm(range(3), "a bar of a worker", disable=in_worker() or None):
+        pass
     if unit.fold.name == "f":
         raise TrainingError("fold f: a sentence")
     if unit.fold.name == "l":
         logging.getLogger("mfsn.toy").info("%s: going on", unit.folder.name)
-        return f"terminal {os.isatty(2)}, for bars {sys.stderr.isatty()}"
+        return f"terminal {sys.stderr.isatty()}"
     if unit.fold.name == "r":
         return {2: "refuses", 1: "warns", 0: "allows"}[torch.get_deterministic_debug_mode()]
     if unit.fold.name == "k":
@@ -54,7 +59,8 @@ def _compute(unit: Unit) -> str:
         raise ZeroDivisionError
     while unit.fold.name == "w":
         time.sleep(0.05)
-    return f"threads {torch.get_num_threads()}"
+    others = {pool["num_threads"] for pool in threadpool_info()}
+    return f"threads {torch.get_num_threads()}, of other libraries {sorted(others)}"
 
 
 def run_interrupted(folder: Path) -> None:

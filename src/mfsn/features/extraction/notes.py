@@ -24,10 +24,10 @@ import pandas as pd
 
 from mfsn import runtime
 from mfsn.base import files
+from mfsn.base.environment import code_sha256, library_versions, processor
 from mfsn.config import Config, sha256_of
 from mfsn.errors import MfsnError
 from mfsn.features.base import AnyExtractor, Reach, reach_of
-from mfsn.features.extraction.environment import code_sha256, library_versions, processor
 from mfsn.features.extraction.items import Transcripts, items_of
 from mfsn.segments.config import SegmentConfig
 from mfsn.store import layout as layouts

@@ -1,8 +1,8 @@
-"""Extraction on a Ray cluster: actors compute and write whole shards, the driver commits them.
+"""Extraction on a Ray cluster: workers compute and write whole shards, the driver commits them.
 
-The driver holds the store's lock. It makes a staging folder inside the store directory, into which
-actors write; what they finish is renamed into place and committed, what a dead one left goes away
-with the folder. So an actor that outlives its driver cannot touch a shard.
+The driver holds the store's lock. It makes a staging folder inside the store directory, and the
+workers write there. The driver renames what they finish into its place and commits it. What a dead
+worker left goes away with the folder. So a worker that outlives its driver cannot touch a shard.
 """
 
 from __future__ import annotations
@@ -14,12 +14,15 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from mfsn import runtime
 from mfsn.base import files
+from mfsn.cluster.connection import connected
+from mfsn.cluster.node import premises
+from mfsn.cluster.pool import Pool
+from mfsn.cluster.slots import slots
 from mfsn.features.base import Extractor
 from mfsn.features.extraction.items import Item
-from mfsn.features.ray.actor import Job, premises
-from mfsn.features.ray.cluster import connected, slots
-from mfsn.features.ray.pool import Piece, Pool
+from mfsn.features.ray.job import ExtractionJob
 from mfsn.segments.config import SegmentConfig
 from mfsn.store.layout import Layout
 from mfsn.store.marker import Marker
@@ -29,12 +32,12 @@ from mfsn.store.writer import Writer
 
 @dataclass(frozen=True)
 class RayEngine:
-    """Computes rows on a cluster, the same to the bit as this machine would."""
+    """Computes rows on a cluster, with the same bits as on this machine."""
 
     address: str
-    """As `mfsn.features.ray.cluster.ray_address` gives it."""
+    """As `mfsn.cluster.connection.ray_address` gives it."""
     make: Callable[[], Extractor]
-    """Makes the extractor, once an actor."""
+    """Makes the extractor, once per worker."""
     segment: SegmentConfig
     store_root: Path
 
@@ -45,32 +48,33 @@ class RayEngine:
         batch_rows: int,
         progress: Callable[[int], object],
     ) -> None:
-        """Compute and commit rows, shard by shard, in whatever order they end.
+        """Compute and commit rows, shard by shard, in the order in which they are finished.
 
         Args:
             writer: of the store directory, which this process holds.
             items: the rows that are missing.
-            batch_rows: rows a call of the extractor.
-            progress: told how many rows have just been committed.
+            batch_rows: rows per call of the extractor.
+            progress: takes the number of rows that have just been committed.
 
         Raises:
-            ClusterError: if the cluster cannot be reached or used, or actors keep dying.
-            MfsnError: as an actor raises it.
+            ClusterError: if the cluster cannot be reached or used, or workers keep dying.
+            ConfigError: as `mfsn.runtime.threads`.
+            MfsnError: as a worker raises it.
         """
         with connected(self.address), _staging(writer.layout) as staging:
-            place = slots()
-            pieces = _pieces(items, place.count, batch_rows, staging.rows_per_shard)
-            job = Job(self.make, self.segment, self.store_root.absolute(), staging)
-            pool = Pool(place, job, premises(staging.path), pieces)
+            place = slots(runtime.threads())
+            shards = _shards(items, place.count, batch_rows, staging.rows_per_shard)
+            job = ExtractionJob(self.make, self.segment, self.store_root.absolute(), staging)
+            pool = Pool(place, job, premises([staging.path]), shards, what="rows", at_once=2)
             with contextlib.closing(pool):
-                for marker in pool.run():
+                for _, marker in pool.run():
                     writer.commit(_moved_in(staging, writer.layout, marker, writer.reserve()))
                     progress(len(marker.keys))
 
 
 @contextlib.contextmanager
 def _staging(layout: Layout) -> Iterator[Layout]:
-    """A folder inside the store directory that nobody else knows, gone at the end."""
+    """A new folder inside the store directory that nobody else knows; it is removed at the end."""
     folder = layout.staging.absolute() / uuid.uuid4().hex
     with explaining(layout.path):
         folder.mkdir(parents=True)
@@ -80,15 +84,17 @@ def _staging(layout: Layout) -> Iterator[Layout]:
         shutil.rmtree(folder.parent, ignore_errors=True)
 
 
-def _pieces(items: Sequence[Item], actors: int, batch_rows: int, largest: int) -> list[Piece]:
-    """Whole shards, or less where some actors would have nothing to do; batches stay whole."""
-    fair = -(-len(items) // actors)
+def _shards(
+    items: Sequence[Item], workers: int, batch_rows: int, largest: int
+) -> list[Sequence[Item]]:
+    """The rows of whole shards, or fewer if some workers would get nothing; batches stay whole."""
+    fair = -(-len(items) // workers)
     size = min(-(-fair // batch_rows) * batch_rows, largest)
-    return [Piece(items[first : first + size]) for first in range(0, len(items), size)]
+    return [items[first : first + size] for first in range(0, len(items), size)]
 
 
 def _moved_in(staging: Layout, layout: Layout, marker: Marker, shard: int) -> Marker:
-    """Rename what an actor wrote to the names of a shard; no marker names it yet."""
+    """Give what a worker wrote the file names of a shard, which no marker names yet."""
     with explaining(layout.path):
         for array in layout.spec.arrays:
             files.move(staging.shard(array, marker.shard), layout.shard(array, shard))

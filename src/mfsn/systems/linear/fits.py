@@ -19,8 +19,8 @@ import pandas as pd
 
 from mfsn.base.arrays import Float64
 from mfsn.errors import TrainingError
-from mfsn.runs.parallel import Do
 from mfsn.runs.unit import Unit
+from mfsn.runs.work import Device, Do
 from mfsn.systems.linear.model import LinearModel
 from mfsn.training.config import Rule
 from mfsn.training.data.labels import Label, training_labels
@@ -101,6 +101,8 @@ class LinearFits(ABC):
     streams: ClassVar[bool] = False
     names_level: ClassVar[bool]
     """Whether what was chosen includes a level."""
+    threads: ClassVar[int | None] = 1
+    device: ClassVar[Device] = "cpu"
     solver: ClassVar[str]
     """The solver that may fail to converge."""
     experiment: Experiment

@@ -10,8 +10,8 @@ from mfsn import runtime
 from mfsn.base.arrays import Float64
 from mfsn.models.base import Network
 from mfsn.runs.checkpoint import load_weights
-from mfsn.runs.parallel import Do
 from mfsn.runs.unit import Unit
+from mfsn.runs.work import Device, Do
 from mfsn.training.config import Rule
 from mfsn.training.data.corruption import corrupted_rows
 from mfsn.training.data.fold_data import Part, TrainingData
@@ -42,6 +42,8 @@ class NetworkFits:
     """Networks trained on the cached rows of their fold."""
 
     streams: ClassVar[bool] = True
+    threads: ClassVar[int | None] = 1
+    device: ClassVar[Device] = "auto"
     experiment: Experiment
     streaming: bool
 

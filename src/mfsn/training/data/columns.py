@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from mfsn.runs.work import in_worker
 from mfsn.store.reader import FeatureReader
 
 LOADERS = 4
@@ -86,7 +87,8 @@ class StoredArray:
         title = f"reading {self.reader.digest.extractor} {self.name}"
         with ThreadPoolExecutor(LOADERS) as pool:
             read = pool.map(lambda piece: self._fill(rows, piece), pieces)
-            for _ in tqdm(read, title, len(pieces), disable=None, leave=False):
+            hidden = in_worker() or None
+            for _ in tqdm(read, title, len(pieces), disable=hidden, leave=False):
                 pass
         return rows
 

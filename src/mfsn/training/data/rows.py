@@ -18,8 +18,8 @@ from torch import Tensor
 
 from mfsn.models.inputs import Features, Source
 from mfsn.runs.checkpoint import STATE
-from mfsn.runs.parallel import Do
 from mfsn.runs.unit import Unit
+from mfsn.runs.work import Do
 from mfsn.training.data.columns import Column, Stopwatch, take
 
 BATCHES_AHEAD = 2

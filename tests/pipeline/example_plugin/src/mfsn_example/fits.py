@@ -14,8 +14,8 @@ from safetensors.numpy import load_file, save
 from mfsn.base.arrays import Float64
 from mfsn.features.base import Extractor
 from mfsn.features.extraction.in_memory import Recording, Span, extract_recordings
-from mfsn.runs.parallel import Do
 from mfsn.runs.unit import Unit
+from mfsn.runs.work import Device, Do
 from mfsn.training.experiment import Experiment
 from mfsn.training.results import WEIGHTS, Result, write_result
 from mfsn.training.scoring import score_classes
@@ -35,6 +35,8 @@ class CentroidFits:
     """One mean per class."""
 
     streams: ClassVar[bool] = False
+    threads: ClassVar[int | None] = 1
+    device: ClassVar[Device] = "cpu"
     experiment: Experiment
     streaming: bool
 
