@@ -345,6 +345,64 @@ def test_a_digest_that_dvcs_cache_lacks_is_told_and_its_rows_go_by_age(
     assert there(store, spec(30)) == keys(spec(30), range(8))
 
 
+def test_a_digest_that_one_dvc_cache_lacks_is_read_from_the_cache_of_another_checkout(
+    here: Checkout, store: Path, tmp_path: Path
+) -> None:
+    fill(store, spec(20), range(8))
+    other = new_checkout(tmp_path / "z-later", store)
+    for checkout in (here, other):
+        digest = checkout.name_rows(spec(20), range(8))
+        make_ref(checkout, "branch")
+        digest.unlink()
+    shutil.rmtree(here.root / ".dvc" / "cache")
+    (remark,) = collect(store, here).remarks
+    assert f"{here.root}: DVC's cache lacks {FEATURES}/mfcc.json" in remark
+    assert there(store, spec(20)) == keys(spec(20), range(8))
+
+
+@pytest.mark.parametrize("ref", [True, False])
+def test_a_dvc_cache_that_may_not_be_read_keeps_what_the_checkout_registered(
+    here: Checkout, store: Path, ref: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for coefficients in (20, 30):
+        fill(store, spec(coefficients), range(8))
+    digest = here.name_rows(spec(20), range(8))
+    hidden = here.cached(hashlib.md5(digest.read_bytes()).hexdigest())
+    digest.unlink()
+    if ref:
+        make_ref(here, "branch")
+    hide(hidden, monkeypatch)
+    (remark,) = collect(store, here).remarks
+    assert "in DVC's cache, which cannot be read" in remark
+    assert "all rows that it registered are kept" in remark
+    assert there(store, spec(20)) == keys(spec(20), range(8))
+    assert there(store, spec(30)) == set()
+
+
+def test_a_digest_that_may_not_be_read_keeps_what_the_checkout_registered(
+    here: Checkout, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """DVC may link it to a cache that belongs to somebody else."""
+    fill(store, spec(20), range(8))
+    hide(here.name_rows(spec(20), range(8)), monkeypatch)
+    (here.root / "dvc.lock").unlink()
+    (remark,) = collect(store, here).remarks
+    assert "has files that cannot be read" in remark
+    assert there(store, spec(20)) == keys(spec(20), range(8))
+
+
+def hide(hidden: Path, patch: pytest.MonkeyPatch) -> None:
+    """Let nobody look at a file; tests may run as root, who may look at all of them."""
+    stat = Path.stat
+
+    def refuse(path: Path, **options: bool) -> os.stat_result:
+        if path == hidden:
+            raise PermissionError(13, "Permission denied", str(path))
+        return stat(path, **options)
+
+    patch.setattr(Path, "stat", refuse)
+
+
 def test_a_history_that_cannot_be_read_keeps_what_the_checkout_registered(
     here: Checkout, store: Path
 ) -> None:

@@ -1,6 +1,8 @@
 """Which rows the digests of all registered checkouts name: of working trees and of git's refs.
 
-What cannot be read names nothing here. A remark says so, and its rows go by age.
+A digest that DVC's cache lacks, or that is damaged in a working tree, names nothing here. A remark
+says so, and its rows go by age. Where this user may not look, everything that the checkout has
+registered counts as named.
 """
 
 from __future__ import annotations
@@ -74,6 +76,7 @@ class Namings:
         self._checkouts = sorted(name for name in presence if presence[name] == "there")
         self._away = sorted(name for name in presence if presence[name] == "unreachable")
         self._read: dict[str, Rows] = {}
+        self._lacking, self._kept = set[tuple[str, str]](), set[str]()
         self._caches = {name: cache_folder(Path(name)) for name in self._checkouts}
 
     def __iter__(self) -> Iterator[Naming]:
@@ -87,27 +90,42 @@ class Namings:
             else:
                 yield from self._registered(name, "cannot be read by this user")
 
-    def _registered(self, checkout: str, why: str) -> Iterator[Naming]:
-        """Every row of the directories that a checkout has registered."""
+    def _registered(
+        self, checkout: str, why: str, rank: Rank = Rank.WORKING_TREE
+    ) -> Iterator[Naming]:
+        """Every row of the directories that a checkout has registered; once per checkout."""
+        if checkout in self._kept:
+            return
+        self._kept.add(checkout)
         self.remarks.append(f"{checkout} {why}; all rows that it registered are kept")
         for store in sorted({o.store for o in self._owners if o.checkout == checkout}):
-            with contextlib.suppress(CacheError):  # gc leaves such a directory alone
-                keys = frozenset(committed_keys(self._root / store))
-                yield Naming(checkout, "registration", Rank.WORKING_TREE, store, keys)
+            yield from self._whole(checkout, "registration", rank, store)
+
+    def _whole(self, checkout: str, source: str, rank: Rank, store: str) -> Iterator[Naming]:
+        """Every row of a directory."""
+        with contextlib.suppress(CacheError):  # gc leaves such a directory alone
+            keys = frozenset(committed_keys(self._root / store))
+            yield Naming(checkout, source, rank, store, keys)
 
     def _of_working_tree(self, checkout: str) -> Iterator[Naming]:
         """Its digests, and those in its dvc.lock: DVC removes a digest while its stage runs."""
-        place, source = Path(checkout), "working tree"
-        for path in digests_of(place):
-            try:
-                extractor = extractor_named_by(path.relative_to(place).as_posix())
-                store, keys = rows_named(path, extractor, self._root)
-                yield Naming(checkout, source, Rank.WORKING_TREE, store, frozenset(keys))
-            except (MfsnError, OSError) as error:
-                self.remarks.append(f"{error}; rows that only this file names go by age")
-        with contextlib.suppress(FileNotFoundError):
-            lock = (place / "dvc.lock").read_bytes()
-            yield from self._of_lock(checkout, source, Rank.WORKING_TREE, lock)
+        place, source, lock = Path(checkout), "working tree", b""
+        try:
+            with contextlib.suppress(FileNotFoundError):
+                lock = (place / "dvc.lock").read_bytes()
+            for path in digests_of(place):
+                yield from self._of_digest(checkout, source, path)
+        except OSError as error:
+            yield from self._registered(checkout, f"has files that cannot be read ({error})")
+        yield from self._of_lock(checkout, source, Rank.WORKING_TREE, lock)
+
+    def _of_digest(self, checkout: str, source: str, path: Path) -> Iterator[Naming]:
+        try:
+            extractor = extractor_named_by(path.relative_to(checkout).as_posix())
+            store, keys = rows_named(path, extractor, self._root)
+            yield Naming(checkout, source, Rank.WORKING_TREE, store, frozenset(keys))
+        except MfsnError as error:
+            self.remarks.append(f"{error}; rows that only this file names go by age")
 
     def _of_refs(self, checkout: str) -> Iterator[Naming]:
         try:
@@ -126,23 +144,30 @@ class Namings:
             self.remarks.append(f"{checkout}, {source}: {error}; rows that it names go by age")
             return
         for output in named:
-            store, keys = self._content(checkout, source, output)
-            yield Naming(checkout, source, rank, store, keys)
+            try:
+                yield Naming(checkout, source, rank, *self._content(checkout, output))
+            except FileNotFoundError:
+                self._tell_lacking(checkout, source, output)
+            except (MfsnError, OSError) as error:
+                why = f"has {output.path} in DVC's cache, which cannot be read ({error})"
+                yield from self._registered(checkout, why, rank)
 
-    def _content(self, checkout: str, source: str, output: Output) -> Rows:
-        """The rows that a digest names; none if DVC's cache lacks it."""
+    def _content(self, checkout: str, output: Output) -> Rows:
+        """The rows that a digest in DVC's cache names; FileNotFoundError where it is not there."""
         if output.md5 not in self._read:
             path = content(self._caches[checkout], output.md5)
-            try:
-                store, keys = rows_named(path, output.extractor, self._root)
-            except (MfsnError, OSError):
-                store, keys = output.extractor, set()
-                self.remarks.append(
-                    f"{checkout}: DVC's cache lacks {output.path} of {source}. Nobody knows which "
-                    "rows it names, so these go by age; `dvc fetch -aT` brings it back"
-                )
+            path.stat()
+            store, keys = rows_named(path, output.extractor, self._root)
             self._read[output.md5] = store, frozenset(keys)
         return self._read[output.md5]
+
+    def _tell_lacking(self, checkout: str, source: str, output: Output) -> None:
+        if (checkout, output.md5) not in self._lacking:
+            self._lacking.add((checkout, output.md5))
+            self.remarks.append(
+                f"{checkout}: DVC's cache lacks {output.path} of {source}. Nobody knows which "
+                "rows it names, so these go by age; `dvc fetch -aT` brings it back"
+            )
 
 
 def _is_readable(checkout: Path) -> bool:
