@@ -114,6 +114,7 @@ def segment_corpus(
     if len(undecoded):
         _decode_all(manifest, corpus_root, config, store)
     table = _segment_table(manifest, store, config)
+    store.note_use(list(table["row_key"]))  # `mfsn cache gc` spares them until they are named
     log.info(
         "segment: %d utterances, %d decoded, %d cached; %d segments, %d samples clipped",
         len(manifest), len(undecoded), len(manifest) - len(undecoded),

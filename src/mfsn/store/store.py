@@ -67,6 +67,17 @@ class Store:
         places = self.committed().places(once)
         return [key for key, place in zip(once, places.tolist(), strict=True) if place < 0]
 
+    def claim(self, keys: Sequence[str]) -> list[str]:
+        """The keys that have no row, as `missing`; use is noted on the shards of all others.
+
+        Without the note, `mfsn cache gc` could delete old rows before a digest names them.
+        """
+        missing = self.missing(keys)
+        self.note_use(keys)
+        if all(self._layout.marker(shard).is_file() for shard in self._shards_of(keys)):
+            return missing
+        return self.missing(keys)  # some were deleted before the note was there
+
     def why_lost(self, keys: Collection[str]) -> str:
         """Why rows that `missing` has just named are not there, and how they come back.
 
@@ -139,8 +150,7 @@ class Store:
         Args:
             keys: keys of rows that `missing` or `committed` has found.
         """
-        places = self._known.places(keys)
-        for shard in np.unique(self._known.shard[places[places >= 0]]).tolist():
+        for shard in self._shards_of(keys):
             path = self._layout.used(shard)
             with contextlib.suppress(OSError):
                 path.parent.mkdir(exist_ok=True)
@@ -148,6 +158,12 @@ class Store:
                     path.touch()
                 except PermissionError:  # another user's, which can be replaced
                     files.write_bytes(path, b"")
+
+    def _shards_of(self, keys: Sequence[str]) -> list[int]:
+        """The shards of the rows that were found."""
+        places = self._known.places(keys)
+        found: list[int] = np.unique(self._known.shard[places[places >= 0]]).tolist()
+        return found
 
     def _read_known(
         self, keys: Sequence[str], arrays: Sequence[str] | None

@@ -90,6 +90,15 @@ def test_the_digest_is_that_of_the_extraction(root: Path, extractor: Mean) -> No
         )
 
 
+def test_rows_that_are_found_are_in_use(root: Path) -> None:
+    """Garbage collection that is running must not delete them before the digest is written."""
+    segments = segmented(root)
+    check(root).note(Mean(), extract(Mean(), segments, SEGMENT, root))
+    assert not list(root.glob("mfcc/*/.used/*"))
+    assert check(root).digest(segments[:3]) is not None
+    assert sorted(path.name for path in root.glob("mfcc/*/.used/*")) == ["000000", "000001"]
+
+
 def newer_code(root: Path, patch: pytest.MonkeyPatch) -> None:
     patch.setattr("mfsn.features.extraction.notes.code_sha256", lambda: "another")
 

@@ -182,6 +182,15 @@ def test_only_what_is_missing_is_computed(root: Path, caplog: pytest.LogCaptureF
     assert "mfcc: 11 rows, 5 new, 6 cached" in caplog.text
 
 
+def test_rows_that_are_found_are_in_use(root: Path) -> None:
+    """Garbage collection that is running must not delete them before the digest is written."""
+    segments = segmented(root)
+    extract(Toy(), segments, CONFIG, root)
+    assert not list(root.glob("mfcc/*/.used/*"))
+    extract(Toy(), segments[3:6], CONFIG, root)
+    assert [path.name for path in root.glob("mfcc/*/.used/*")] == ["000001"]
+
+
 def test_the_same_audio_under_two_names_is_computed_once(root: Path) -> None:
     toy = Toy(batch_rows=1)
     digest = extract(toy, segmented(root, ["a", "aa"]), CONFIG, root)

@@ -118,6 +118,18 @@ def test_nothing_is_decoded_twice(corpus: Corpus) -> None:
     pd.testing.assert_frame_equal(first, second)
 
 
+def test_waves_that_are_found_are_in_use(corpus: Corpus) -> None:
+    """Garbage collection that is running must not delete them before the table is written."""
+    corpus.segment(*LENGTHS)
+    shards = {path.stem for path in corpus.store.glob("waveform/*/commits/*")}
+    used = list(corpus.store.glob("waveform/*/.used/*"))
+    assert {path.name for path in used} == shards
+    for path in used:
+        path.unlink()
+    corpus.segment("short")
+    assert [path.name for path in corpus.store.glob("waveform/*/.used/*")] == ["000000"]
+
+
 def test_the_same_audio_under_two_names_is_decoded_once(corpus: Corpus) -> None:
     (corpus.root / "copy.wav").write_bytes((corpus.root / "long.wav").read_bytes())
     table = corpus.segment("long", "copy")

@@ -20,9 +20,11 @@ from mfsn.base.files import read_json, write_json
 from mfsn.cli import main
 from mfsn.errors import MissingRowError, StoreBusyError
 from mfsn.manifest import SEGMENTS, write_table
+from mfsn.store import marker
 from mfsn.store.digest import Digest
 from mfsn.store.gc.gc import carry_out, make_plan
 from mfsn.store.gc.plan import DirectoryPlan, Plan, Wish
+from mfsn.store.layout import Layout
 from mfsn.store.lock import exclusive
 from mfsn.store.owners import owners, register_owner
 from mfsn.store.reader import FeatureReader
@@ -30,6 +32,7 @@ from mfsn.store.spec import ArraySpec, StoreSpec
 from mfsn.store.store import Store
 from mfsn.store.upkeep.listing import list_store
 from mfsn.store.upkeep.verify import verify
+from mfsn.store.writer import add_shard
 from mfsn.workspace import NOTHING
 
 LONG_AGO = time.time() - 100 * 86400
@@ -583,6 +586,63 @@ def test_rows_that_came_or_were_read_after_the_plan_stay(here: Checkout, store: 
     FeatureReader.open(moved, store)
     assert carry_out(plan) == []
     assert there(store, spec(20)) == keys(spec(20), range(8)) | keys(spec(20), range(16, 20))
+
+
+def test_rows_that_an_extraction_found_after_the_plan_stay(here: Checkout, store: Path) -> None:
+    """No digest names them yet, and only the shards that it found are in use."""
+    for rows in (range(8), range(8, 16)):
+        fill(store, spec(20), rows)
+    plan = make_plan(store, here.root, Wish())
+    assert Store(store, spec(20)).claim([key(spec(20), row) for row in (3, 99)]) == [
+        key(spec(20), 99)
+    ]
+    assert carry_out(plan) == []
+    assert there(store, spec(20)) == keys(spec(20), range(8))
+
+
+def test_an_extraction_sees_what_was_deleted_before_it_noted_use(
+    here: Checkout, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(store, spec(20), range(8))
+    wanted, note_use = list(keys(spec(20), range(8))), Store.note_use
+
+    def collect_first(asked: Store, found: list[str]) -> None:
+        collect(store, here)
+        note_use(asked, found)
+
+    monkeypatch.setattr(Store, "note_use", collect_first)
+    assert Store(store, spec(20)).claim(wanted) == wanted
+
+
+def test_use_is_looked_at_again_before_each_shard_is_deleted(
+    here: Checkout, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for rows in (range(8), range(8, 16)):
+        fill(store, spec(20), rows)
+    drop = marker.drop
+
+    def note_use_of_the_second(layout: Layout, shard: int) -> None:
+        Store(store, spec(20)).claim([key(spec(20), 8)])
+        drop(layout, shard)
+
+    monkeypatch.setattr(marker, "drop", note_use_of_the_second)
+    collect(store, here)
+    assert there(store, spec(20)) == keys(spec(20), range(8, 16))
+
+
+def test_a_shard_that_is_used_while_it_is_written_anew_stays(
+    here: Checkout, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(store, spec(), range(8))
+    here.name_rows(spec(), range(3))
+
+    def note_use_first(layout: Layout, some: list[str], rows: Any) -> None:
+        Store(store, spec()).claim([key(spec(), 7)])
+        add_shard(layout, some, rows)
+
+    monkeypatch.setattr("mfsn.store.gc.compaction.add_shard", note_use_first)
+    collect(store, here)
+    assert there(store, spec()) == keys(spec(), range(8))
 
 
 def test_what_a_killed_writer_left_goes_with_the_rows(here: Checkout, store: Path) -> None:

@@ -133,7 +133,7 @@ class Wanted:
         return self.store.missing(self.items.keys)
 
     def compare(self, maker: RowMaker) -> list[str]:
-        """Compute a batch of cached rows again and compare them.
+        """Compute a batch of cached rows again and compare them; use of all of them is noted.
 
         Args:
             maker: runs the extractor.
@@ -144,7 +144,7 @@ class Wanted:
         Raises:
             ExtractorVersionError: if a row differs by more than the extractor's tolerance.
         """
-        missing = self.missing()
+        missing = self.store.claim(self.items.keys)
         cached = set(self.items.keys).difference(missing)
         lowest = heapq.nsmallest(max(2, self.extractor.batch_rows), cached)
         for keys, rows in maker.batches(self.items.only(lowest)):

@@ -122,7 +122,7 @@ class Check:
     ) -> Digest | None:
         reach = Reach(noted["scope"], noted["context"])
         ids, items = items_of(segments, reach, self.segment, found.spec, transcripts)
-        if Store(self.store_root, found.spec).missing(items.keys):
+        if Store(self.store_root, found.spec).claim(items.keys):
             return None
         rows = len(set(items.keys))
         log.info("%s: %d rows, 0 new, %d cached", self.extractor, rows, rows)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from mfsn.store import layout as layouts
 from mfsn.store import marker as markers
-from mfsn.store.gc.plan import DirectoryPlan, Shard, shards_of
+from mfsn.store.gc.plan import DirectoryPlan, Shard, last_use
 from mfsn.store.layout import Layout
 from mfsn.store.lock import exclusive
 from mfsn.store.messages import explaining
@@ -40,13 +40,12 @@ def carry_out(store_root: Path, plan: DirectoryPlan) -> None:
         if layout is None:
             return
         remove_leftovers(layout)
-        used = {shard.number: shard.used for shard in shards_of(layout, {})}
-        same = [shard for shard in plan.shards if used.get(shard.number) == shard.used]
-        for shard in same:
+        for shard in plan.shards:
             if shard.number in plan.deleted:
-                markers.drop(layout, shard.number)
-        rewritten = [s for s in same if s.number in plan.rewritten - plan.deleted]
-        _rewrite(Store(store_root, layout.spec), layout, rewritten)
+                _drop(layout, shard)
+        rewritten = [s for s in plan.shards if s.number in plan.rewritten - plan.deleted]
+        unused = [shard for shard in rewritten if _is_unused(layout, shard)]
+        _rewrite(Store(store_root, layout.spec), layout, unused)
         if not any(layout.commits.iterdir()):
             _remove(layout)
 
@@ -54,15 +53,25 @@ def carry_out(store_root: Path, plan: DirectoryPlan) -> None:
 def _rewrite(store: Store, layout: Layout, chosen: Sequence[Shard]) -> None:
     """Write named rows into new shards; an old shard goes as soon as all of its rows are there."""
     keys = [key for shard in chosen for key in shard.named]
-    waiting = {shard.number: set(shard.named) for shard in chosen}
+    waiting = {shard: set(shard.named) for shard in chosen}
     for first in range(0, len(keys), layout.rows_per_shard):
         some = keys[first : first + layout.rows_per_shard]
         add_shard(layout, some, store.read(some))
-        for number, missing in list(waiting.items()):
+        for shard, missing in list(waiting.items()):
             missing.difference_update(some)
             if not missing:
-                markers.drop(layout, number)
-                del waiting[number]
+                _drop(layout, shard)
+                del waiting[shard]
+
+
+def _drop(layout: Layout, shard: Shard) -> None:
+    """Delete a shard, unless somebody used it since the plan was made."""
+    if _is_unused(layout, shard):
+        markers.drop(layout, shard.number)
+
+
+def _is_unused(layout: Layout, shard: Shard) -> bool:
+    return last_use(layout, shard.number) == shard.used
 
 
 def _remove(layout: Layout) -> None:

@@ -69,13 +69,26 @@ def shards_of(layout: Layout, named: Mapping[str, Rank]) -> list[Shard]:
         home = {key: marker.shard for marker in sound for key in marker.keys}
         found = []
         for marker in sound:
-            paths = (layout.marker(marker.shard), layout.used(marker.shard))
-            used = max((status.st_mtime for _, status in files.stats(paths)), default=0.0)
             keys = [key for key in marker.keys if key in named and home[key] == marker.shard]
             rank = max((named[key] for key in keys), default=Rank.NOTHING)
             size = sum(marker.sizes.values())
-            found.append(Shard(marker.shard, len(marker.keys), tuple(keys), rank, size, used))
+            found.append(
+                Shard(
+                    marker.shard,
+                    len(marker.keys),
+                    tuple(keys),
+                    rank,
+                    size,
+                    last_use(layout, marker.shard),
+                )
+            )
     return found
+
+
+def last_use(layout: Layout, shard: int) -> float:
+    """When a shard was committed or last read, whichever is later (seconds since the epoch)."""
+    paths = (layout.marker(shard), layout.used(shard))
+    return max((status.st_mtime for _, status in files.stats(paths)), default=0.0)
 
 
 @dataclass(frozen=True)
