@@ -2,7 +2,8 @@
 
 Notes lie in `<root>/owners/`, one small file per digest and store directory. So checkouts that
 register at the same time do not disturb each other, and a parameter that is changed and changed
-back leaves both notes. They describe this machine and are never an output of a stage.
+back leaves both notes; the time of a note says when the digest last named that directory. They
+describe this machine and are never an output of a stage.
 
 A note says where a digest lies, not which rows it names: DVC restores digests of earlier runs
 without running the stage, so that the digest must be read for that.
@@ -169,6 +170,8 @@ def _register(store_root: Path, checkout: Path, digest: Path, store: str) -> Non
     note = store_root / "owners" / owner.note
     with contextlib.suppress(OSError, ValueError):
         if files.read_json(note) == asdict(owner):
+            with contextlib.suppress(PermissionError):  # another user's
+                note.touch()
             return
     files.write_json(note, asdict(owner))
 
@@ -191,7 +194,10 @@ def forget(store_root: Path, checkout: str) -> int:
 
 
 def owners(store_root: Path) -> Iterator[Owner]:
-    """All notes; the log names those that cannot be read, and they are left out."""
+    """All notes, in the order in which they were last registered.
+
+    The log names those that cannot be read, and they are left out.
+    """
     for _, owner in _notes(store_root):
         yield owner
 
@@ -199,7 +205,8 @@ def owners(store_root: Path) -> Iterator[Owner]:
 def _notes(store_root: Path) -> Iterator[tuple[Path, Owner]]:
     """Each note that is there, and what it says."""
     with explaining(store_root):
-        for note in sorted((store_root / "owners").glob("*.json")):
+        found = files.stats((store_root / "owners").glob("*.json"))
+        for note, _ in sorted(found, key=lambda each: (each[1].st_mtime_ns, each[0])):
             try:
                 yield note, _parse(files.read_json(note))
             except FileNotFoundError:  # forgotten at this moment

@@ -484,6 +484,57 @@ def test_a_digest_that_names_nothing_keeps_nothing_but_what_dvc_lock_names(
     assert there(store, spec(30)) == set()
 
 
+def unread(here: Checkout, store: Path) -> Path:
+    """Rows of 20 coefficients, then of 30, of which a system reads nothing any more; its digest."""
+    for coefficients, days in ((20, 2), (30, 1)):
+        fill(store, spec(coefficients), range(8))
+        digest = here.name_rows(spec(coefficients), range(8))
+        for note in (store / "owners").iterdir():
+            if read_json(note)["store"] == spec(coefficients).directory:
+                age(note, days)
+    digest.write_text(NOTHING)
+    (here.root / "dvc.lock").unlink()
+    return digest
+
+
+def test_rows_of_an_earlier_system_stay(here: Checkout, store: Path) -> None:
+    unread(here, store)
+    plan = collect(store, here)
+    assert plan.remarks == ()
+    assert there(store, spec(30)) == keys(spec(30), range(8))
+    assert there(store, spec(20)) == set()
+
+
+def test_of_an_earlier_system_those_stay_that_were_read_last(here: Checkout, store: Path) -> None:
+    """Their note is older, as the coefficients were changed and changed back."""
+    digest = unread(here, store)
+    FeatureReader.open(here.name_rows(spec(20), range(8), registered=False), store)
+    digest.write_text(NOTHING)
+    (here.root / "dvc.lock").unlink()
+    for path in store.glob("mfcc/*/.used/*"):
+        age(path, 100)
+    collect(store, here)
+    assert there(store, spec(20)) == keys(spec(20), range(8))
+    assert there(store, spec(30)) == set()
+
+
+def test_a_budget_deletes_rows_of_an_earlier_system_and_says_so(
+    here: Checkout, store: Path
+) -> None:
+    unread(here, store)
+    plan = collect(store, here, budget=1)
+    assert plan.is_within_budget
+    (loss,) = plan.losses()
+    assert f"8 rows named by an earlier system of {here.root}; `dvc repro` there" in loss
+    assert there(store, spec(30)) == set()
+
+
+def test_a_digest_that_is_gone_has_no_earlier_system(here: Checkout, store: Path) -> None:
+    unread(here, store).unlink()
+    collect(store, here)
+    assert there(store, spec(30)) == set()
+
+
 def test_a_dvc_lock_of_another_layout_is_told(here: Checkout, store: Path) -> None:
     fill(store, spec(), range(4))
     here.name_rows(spec(), range(4))

@@ -26,6 +26,10 @@ from mfsn.store.checkouts.dvc import (
 from mfsn.store.checkouts.git_history import locks
 from mfsn.store.marker import committed_keys
 from mfsn.store.owners import owners, rows_named
+from mfsn.workspace import names_rows
+
+UNREAD = "earlier system"
+"""What names rows that the system of params.yaml does not read, and an earlier one did."""
 
 Rows = tuple[str, frozenset[str]]
 """A directory below the store root, and keys of its rows."""
@@ -45,7 +49,7 @@ class Naming:
 
     checkout: str
     source: str
-    """What holds the digest, for people: `working tree`, `refs/heads/main`."""
+    """What holds the digest, for people: `working tree`, `refs/heads/main`, `UNREAD`."""
     rank: Rank
     store: str
     """The directory below the store root."""
@@ -115,6 +119,7 @@ class Namings:
                 lock = (place / "dvc.lock").read_bytes()
             for path in digests_of(place):
                 yield from self._of_digest(checkout, source, path)
+            yield from self._of_earlier_system(checkout)
         except OSError as error:
             yield from self._registered(checkout, f"has files that cannot be read ({error})")
         yield from self._of_lock(checkout, source, Rank.WORKING_TREE, lock)
@@ -126,6 +131,16 @@ class Namings:
             yield Naming(checkout, source, Rank.WORKING_TREE, store, frozenset(keys))
         except MfsnError as error:
             self.remarks.append(f"{error}; rows that only this file names go by age")
+
+    def _of_earlier_system(self, checkout: str) -> Iterator[Naming]:
+        """Whole directories, the last ones of digests that name nothing now: a ref's rank.
+
+        A note does not say which rows it was. Going back to the earlier system is to cost nothing.
+        """
+        last = {owner.path: owner.store for owner in self._owners if owner.checkout == checkout}
+        for path, store in sorted(last.items()):
+            if path.is_file() and not names_rows(path):
+                yield from self._whole(checkout, UNREAD, Rank.REF, store)
 
     def _of_refs(self, checkout: str) -> Iterator[Naming]:
         try:

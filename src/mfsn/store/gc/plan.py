@@ -11,7 +11,7 @@ from mfsn.base import files
 from mfsn.base.quantities import counted
 from mfsn.store import marker as markers
 from mfsn.store.gc.fit_folders import FitFolder
-from mfsn.store.gc.naming import Naming, Rank
+from mfsn.store.gc.naming import UNREAD, Naming, Rank
 from mfsn.store.layout import Layout, row_bytes
 from mfsn.store.messages import explaining
 from mfsn.store.shard import CHECKSUM_BYTES
@@ -178,12 +178,19 @@ class Plan:
             plan.name: {key for s in plan.shards if s.number in plan.evicted for key in s.named}
             for plan in self.directories
         }
-        lost: dict[tuple[str, str, Rank], set[str]] = defaultdict(set)
+        lost: dict[tuple[str, str, str, str], set[str]] = defaultdict(set)
         for each in self.namings:
-            lost[each.store, each.checkout, each.rank] |= each.keys & evicted.get(each.store, set())
-        for (store, checkout, rank), keys in lost.items():
-            by = "refs of" if rank is Rank.REF else "the working tree of"
-            when = " once such a ref is checked out" if rank is Rank.REF else ""
+            held = (each.store, each.checkout, *_HOLDERS[each.rank, each.source == UNREAD])
+            lost[held] |= each.keys & evicted.get(each.store, set())
+        for (store, checkout, by, when), keys in lost.items():
             if keys:
                 named = f"{counted(len(keys), 'row')} named by {by} {checkout}"
                 yield f"{store}: {named}; `dvc repro` there computes them again{when}"
+
+
+_HOLDERS = {
+    (Rank.WORKING_TREE, False): ("the working tree of", ""),
+    (Rank.REF, False): ("refs of", " once such a ref is checked out"),
+    (Rank.REF, True): ("an earlier system of", " once a system reads them"),
+}
+"""What names rows, and when `dvc repro` computes them: by rank, and whether it is `UNREAD`."""
