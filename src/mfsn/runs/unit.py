@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -36,6 +38,15 @@ class Unit:
     def finished(self) -> bool:
         """Whether there is nothing left to compute."""
         return (self.folder / self.result).is_file()
+
+    def note_use(self) -> None:
+        """Note that the stage of this unit still runs, so that `mfsn cache gc` spares its folder.
+
+        It matters once the unit is finished, since nothing is written there any more. A folder that
+        cannot be written takes no note.
+        """
+        with contextlib.suppress(OSError):
+            os.utime(self.folder / self.result)
 
     def with_development_data(self) -> Unit:
         """The same unit, but its fold trains on the development data too; used for refitting."""

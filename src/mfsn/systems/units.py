@@ -22,6 +22,9 @@ def run_waiting(
 ) -> int:
     """Compute the units that are not finished, and say one line about each.
 
+    All of them count as used now, and again whenever one is finished: their stage copies what they
+    made when the last one is finished.
+
     Args:
         units: all of a stage.
         experiment: what they belong to.
@@ -33,6 +36,7 @@ def run_waiting(
         How many were computed.
     """
     waiting = [unit for unit in units if not unit.finished]
+    _note_use(units)
     plan = plan_memory(experiment, fits, len(waiting), jobs or fits.jobs(experiment))
     needs = Needs(
         threads=fits.threads,
@@ -42,7 +46,13 @@ def run_waiting(
     )
     for unit, line in run_units(waiting, fits(experiment, plan.streaming), plan.jobs, needs):
         say(f"{unit.label}: {line}")
+        _note_use(units)
     return len(waiting)
+
+
+def _note_use(units: Sequence[Unit]) -> None:
+    for unit in units:
+        unit.note_use()
 
 
 def closing_line(stage: str, units: int, computed: int) -> str:

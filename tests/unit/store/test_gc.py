@@ -764,6 +764,19 @@ def test_old_working_folders_go_and_busy_ones_stay(here: Checkout, store: Path) 
     assert sorted(path.name for path in (store / "runs" / "train").iterdir()) == ["busy", "young"]
 
 
+def test_a_working_folder_that_is_used_after_the_plan_stays(here: Checkout, store: Path) -> None:
+    """Its unit was finished before a stage that runs now found it."""
+    result = store / "runs" / "train" / "found" / "model.json"
+    result.parent.mkdir(parents=True)
+    result.write_text("{}")
+    age(result, 100)
+    plan = make_plan(store, here.root, Wish())
+    assert [folder.path for folder in plan.fits] == [result.parent]
+    os.utime(result)
+    assert carry_out(plan) == []
+    assert result.is_file()
+
+
 @pytest.fixture
 def four(here: Checkout, store: Path) -> Checkout:
     """Of 8 rows each: the working tree's, two of branches, and one that nothing names.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from mfsn.errors import CacheError, ConfigError, TrainingError
 from mfsn.manifest import UTTERANCES, write_table
 from mfsn.models.inputs import MFCC
 from mfsn.runs.unit import Unit
+from mfsn.store.gc.fit_folders import fit_folders
 from mfsn.systems.search import RESULT, run_search
 from mfsn.systems.searching.architecture import architecture_of
 from mfsn.training import fit
@@ -159,6 +161,25 @@ def test_a_space_that_is_not_there_is_refused(
 def test_contradicting_parameters_of_the_search_are_refused(values: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match=r"operations|levels"):
         SearchConfig.parse(values, where="test")
+
+
+def test_folders_of_finished_units_are_in_use_until_their_stage_ends(toy: Any) -> None:
+    """It copies what they hold when the last unit is finished, maybe weeks after the first one."""
+    experiment = toy(optimisation=QUICK)
+    run_search(experiment, 1, quiet)
+    first, *others = (unit.folder for unit in plan_units(experiment, "search", RESULT))
+    for folder in others:
+        (folder / RESULT).unlink()
+    unused = []
+
+    def look_and_age(_: str = "") -> None:
+        unused.append(first in [fit.path for fit in fit_folders(experiment.store, 1000)[0]])
+        for path in first.iterdir():
+            os.utime(path, (1, 1))
+
+    look_and_age()
+    run_search(experiment, 1, look_and_age)
+    assert unused == [False] * 4
 
 
 class Killed(BaseException):

@@ -21,20 +21,26 @@ class FitFolder:
 
     path: Path
     bytes: int
+    used: float
+    """When something was written there for the last time (seconds since the epoch)."""
 
     def remove(self) -> None:
-        """Delete it.
+        """Delete it, unless somebody used it since it was found.
 
         Raises:
             StoreBusyError: if a process computes in it.
             CacheError: if it cannot be deleted.
         """
         with exclusive(self.path), explaining(self.path):
-            shutil.rmtree(self.path)
+            if _found(self.path).used == self.used:
+                shutil.rmtree(self.path)
 
 
 def fit_folders(store_root: Path, before: float) -> tuple[list[FitFolder], int]:
-    """The folders in which nothing was written since a moment, and the bytes of all others.
+    """The folders that nobody used since a moment, and the bytes of all others.
+
+    A stage that runs uses the folders of all its units, also of those that are finished (see
+    `mfsn.systems.units`).
 
     Args:
         store_root: root of the feature cache.
@@ -46,10 +52,15 @@ def fit_folders(store_root: Path, before: float) -> tuple[list[FitFolder], int]:
     old, kept = [], 0
     with explaining(store_root):
         for folder in sorted(path for path in store_root.glob("runs/*/*") if path.is_dir()):
-            found = [status for _, status in files.stats(files.below(folder))]
-            fit = FitFolder(folder, sum(status.st_size for status in found))
-            if max((status.st_mtime for status in found), default=0.0) < before:
+            fit = _found(folder)
+            if fit.used < before:
                 old.append(fit)
             else:
                 kept += fit.bytes
     return old, kept
+
+
+def _found(folder: Path) -> FitFolder:
+    found = list(files.stats(path for path in files.below(folder) if path.name != ".lock"))
+    used = max((status.st_mtime for _, status in found), default=0.0)
+    return FitFolder(folder, sum(status.st_size for _, status in found), used)
