@@ -27,9 +27,10 @@ def scan(stage: Stage) -> None:
             print(f"scan: spoke the demo into {folder}")
     files = scan_corpus(corpus, corpus_root(corpus.name), cache / f"{corpus.name}.json")
     write_files(stage.outputs.files, files)
-    lost = lost_row_notes(stage.outputs, store_root())
+    extractors = stage.params.extract.extractors
+    lost = lost_row_notes(stage.outputs, store_root(), extractors)
     write_code(stage.params, stage.outputs.workspace, cache, lost)
-    tidy_digests(stage.outputs, stage.params.extract.extractors)
+    tidy_digests(stage.outputs, extractors)
     print(f"scan: {len(files)} files, {sum(file.bytes for file in files) / 1e6:.0f} MB")
 
 

@@ -157,7 +157,7 @@ def delete_the_description(project: Project) -> None:
 def repro(project: Project) -> set[str]:
     """Run the stages whose rows `scan` says are missing, as DVC does; returns them."""
     params, outputs = load_params(project.outputs.workspace), project.outputs
-    noted = set(lost_row_notes(outputs, project.store))
+    noted = set(lost_row_notes(outputs, project.store, EXTRACTORS))
     if "segment" in noted:
         manifest = read_table(outputs.manifest, UTTERANCES)
         segment_corpus(manifest, project.recordings, params.segment, project.store)

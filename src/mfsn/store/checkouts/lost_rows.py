@@ -21,7 +21,7 @@ import hashlib
 import logging
 import os
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from mfsn.base import files
@@ -45,26 +45,30 @@ workspace, and the one in DVC's cache that dvc.lock names, where it differs."""
 log = logging.getLogger(__name__)
 
 
-def lost_row_notes(outputs: Outputs, store_root: Path) -> dict[str, dict[str, str]]:
+def lost_row_notes(
+    outputs: Outputs, store_root: Path, extractors: Collection[str]
+) -> dict[str, dict[str, str]]:
     """What to add to files in data/code/ so that DVC runs the stages whose rows are missing.
 
     Args:
         outputs: of the corpus that params.yaml names.
         store_root: root of the feature cache.
+        extractors: those that have a stage; DVC cannot compute rows of others.
 
     Returns:
         Name of the file (`segment`, `extract-NAME`) to a note; each call gives other notes.
     """
-    found = _digests(outputs)
+    present, made = _digests(outputs), {WAVEFORM, *extractors}
+    found = {name: present[name] for name in present if extractor_named_by(name) in made}
     lost = _lost(found, store_root, store_root / "scan" / "rows" / f"{outputs.corpus}.json")
     asked = missed(store_root) & {extractor_named_by(name) for name in found}
     noted = lost if asked or not lost else lost & registered(outputs.workspace, store_root)
-    extractors = {extractor_named_by(name) for name in noted} | asked
-    if extractors:  # they are computed from waves
-        extractors |= {WAVEFORM} & {extractor_named_by(name) for name in lost}
-    for name in sorted(extractors):
+    again = {extractor_named_by(name) for name in noted} | asked
+    if again:  # they are computed from waves
+        again |= {WAVEFORM} & {extractor_named_by(name) for name in lost}
+    for name in sorted(again):
         log.info("scan: the store lacks rows of %s; they are computed again", name)
-    return {_stage(name): {"rows lost": os.urandom(8).hex()} for name in extractors}
+    return {_stage(name): {"rows lost": os.urandom(8).hex()} for name in again}
 
 
 def _stage(extractor: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import shutil
 import subprocess
@@ -28,6 +29,7 @@ from mfsn.store.store import Store
 from mfsn.workspace import NOTHING, Outputs
 
 ROWS = 4
+EXTRACTORS = ("mfcc", "sec")
 
 
 def spec(name: str, version: int = 1) -> StoreSpec:
@@ -88,7 +90,7 @@ class Workspace:
         shutil.rmtree(self.store / of.directory)
 
     def noted(self) -> set[str]:
-        return set(lost_row_notes(self.outputs, self.store))
+        return set(lost_row_notes(self.outputs, self.store, EXTRACTORS))
 
 
 @pytest.fixture
@@ -125,7 +127,7 @@ def test_the_stage_that_makes_lost_rows_is_noted_until_they_are_there(
 def test_every_note_is_different(made: Workspace) -> None:
     """DVC's run-cache must not know it, or it would bring back a digest without rows."""
     made.drop(spec("mfcc"))
-    notes = [str(lost_row_notes(made.outputs, made.store)) for _ in range(9)]
+    notes = [str(lost_row_notes(made.outputs, made.store, EXTRACTORS)) for _ in range(9)]
     assert len(set(notes)) == 9
 
 
@@ -208,6 +210,25 @@ def test_what_a_reader_missed_is_not_noted_where_the_system_does_not_read_it(
     assert made.noted() == set()
 
 
+@pytest.mark.parametrize("is_there", [True, False])
+def test_an_extractor_that_has_no_stage_is_left_alone(
+    made: Workspace, is_there: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It was taken out of params.yaml; dvc.lock and the working tree still name its digest."""
+    path = made.extract(spec("functionals"))
+    made.lock(path)
+    if not is_there:
+        path.unlink()
+    made.drop(spec("functionals"))
+    with pytest.raises(MissingRowError):
+        Store(made.store, spec("functionals")).read(["a key"])
+    with caplog.at_level(logging.INFO):
+        assert made.noted() == set()
+    assert "the store lacks rows" not in caplog.text
+    made.drop(spec("mfcc"))
+    assert made.noted() == {"extract-mfcc"}
+
+
 def test_other_corpora_are_left_to_their_own_runs(made: Workspace) -> None:
     other = made.outputs.workspace / "data" / "prepared" / "other" / "features" / "mfcc.json"
     other.parent.mkdir(parents=True)
@@ -281,7 +302,8 @@ def test_the_second_look_reads_no_row_keys_and_loads_nothing_heavy(
     code = (
         "import sys; from pathlib import Path; from mfsn.workspace import Outputs;"
         "from mfsn.store.checkouts.lost_rows import lost_row_notes;"
-        "lost_row_notes(Outputs(Path(sys.argv[1]), 'toy', 'any'), Path(sys.argv[2]));"
+        "outputs = Outputs(Path(sys.argv[1]), 'toy', 'any');"
+        "lost_row_notes(outputs, Path(sys.argv[2]), ['mfcc', 'sec']);"
         "print({'numpy', 'pandas', 'pyarrow', 'torch', 'dvc'} & set(sys.modules))"
     )
     command = [sys.executable, "-c", code, str(made.outputs.workspace), str(made.store)]
