@@ -4,6 +4,8 @@ import sys
 from functools import partial
 from pathlib import Path
 
+import pandas as pd
+
 from _start import run
 from mfsn.base.files import read_json, write_text
 from mfsn.cluster.connection import ray_address
@@ -15,6 +17,7 @@ from mfsn.features.registry import make_extractor
 from mfsn.manifest import SEGMENTS, read_table
 from mfsn.params import Stage, load_params
 from mfsn.segments.waves import waveform_store
+from mfsn.store.digest import Digest
 from mfsn.store.owners import note_use, register_owner
 from mfsn.workspace import NOTHING, main_checkout, store_root
 
@@ -29,21 +32,10 @@ def extract_one(stage: Stage) -> None:
         write_text(path, NOTHING)
         print(f"extract: the system does not read {name}; nothing is extracted")
         return
-    config = stage.params.section(name)
-    cut = (segment.sample_rate_hz, segment.samples, segment.reading)
-    make = partial(make_extractor, name, config, *cut)
-    address = ray_address()
-    engine = RayEngine(address, make, segment, root) if address else None
-    check = Check.of(name, config, segment, root)
+    check = Check.of(name, stage.params.section(name), segment, root)
     digest = check.digest(segments)
     if digest is None:
-        extractor = make()
-        if engine is None:
-            digest = extract_both(outputs.workspace, extractor, segments, root)
-    if digest is None:
-        refuse_unlike_encoders(outputs.workspace, extractor)
-        digest = extract(extractor, segments, segment, root, engine)
-        check.note(extractor, digest)
+        digest = _extracted(stage, name, segments, check)
     digest.write(path)
     register_owner(root, main_checkout(), path.relative_to(outputs.workspace), digest.store)
     note_use(root, outputs.segments, waveform_store(segment, root).spec.directory)
@@ -59,6 +51,21 @@ def is_read(name: str, workspace: Path) -> bool:
     return (
         bool(read_json(noted)["read"]) if noted.is_file() else name in load_params(workspace).read
     )
+
+
+def _extracted(stage: Stage, name: str, segments: pd.DataFrame, check: Check) -> Digest:
+    """Compute the rows, together with those of another extractor if one pass gives both."""
+    workspace, segment, root = stage.outputs.workspace, stage.params.segment, store_root()
+    cut = (segment.sample_rate_hz, segment.samples, segment.reading)
+    make = partial(make_extractor, name, stage.params.section(name), *cut)
+    address, extractor = ray_address(), make()
+    engine = RayEngine(address, make, segment, root) if address else None
+    digest = None if engine else extract_both(workspace, extractor, segments, root)
+    if digest is None:
+        refuse_unlike_encoders(workspace, extractor)
+        digest = extract(extractor, segments, segment, root, engine)
+        check.note(extractor, digest)
+    return digest
 
 
 if __name__ == "__main__":

@@ -191,11 +191,6 @@ def read_table(path: Path, schema: pa.Schema | None = None) -> pd.DataFrame:
     return table
 
 
-def classes_of(columns: Sequence[str], prefix: str) -> list[str]:
-    """The names of the classes, from the columns of a prediction table that begin with `prefix`."""
-    return [name.removeprefix(prefix) for name in columns if name.startswith(prefix)]
-
-
 def _values(dimensions: Sequence[str]) -> list[pa.Field]:
     names = [kind + name for kind in (LABEL, PREDICTED, MEAN) for name in dimensions]
     return [pa.field(name, pa.float64(), nullable=False) for name in names]

@@ -63,6 +63,15 @@ def decode_mp4(path: AudioFile) -> tuple[Float64, int]:
     return np.concatenate(pieces, axis=1).T.astype(np.float64), rate
 
 
+def _refuse_truncated(path: AudioFile) -> None:
+    missing = _bytes_missing(path)
+    if missing:
+        raise AudioError(
+            f"{path} is truncated: it is {missing} bytes shorter than its boxes say; copy it "
+            "again from its source"
+        )
+
+
 @contextlib.contextmanager
 def _opened(path: AudioFile) -> Iterator[tuple[InputContainer, AudioStream]]:
     try:
@@ -71,12 +80,7 @@ def _opened(path: AudioFile) -> Iterator[tuple[InputContainer, AudioStream]]:
         raise AudioError(
             f"{path} is an MP4 file, which needs PyAV; install it with `pip install 'mfsn[meld]'`"
         ) from None
-    missing = _bytes_missing(path)
-    if missing:
-        raise AudioError(
-            f"{path} is truncated: it is {missing} bytes shorter than its boxes say; copy it "
-            "again from its source"
-        )
+    _refuse_truncated(path)
     try:
         with av.open(for_library(path), mode="r") as container:
             if not container.streams.audio:

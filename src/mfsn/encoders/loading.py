@@ -170,13 +170,19 @@ def _load_model(folder: Path) -> PreTrainedModel:
     missing = sorted(key for key in report["missing_keys"] if not key.endswith(_IDLE_WEIGHT))
     if missing:
         raise ModelLoadError(f"{len(missing)} of its weights are missing, first {missing[0]}")
-    encoder: PreTrainedModel = model
-    if model.config.model_type == "whisper":
-        encoder = model.get_encoder()
-    elif model.main_input_name != "input_values" or model.config.is_encoder_decoder:
-        raise ModelLoadError(f"{type(model).__name__} is not an encoder of waveforms, nor Whisper")
+    encoder = _encoder_of(model)
     encoder.eval()
     return encoder
+
+
+def _encoder_of(model: Any) -> PreTrainedModel:
+    if model.config.model_type == "whisper":
+        encoder: PreTrainedModel = model.get_encoder()
+        return encoder
+    if model.main_input_name != "input_values" or model.config.is_encoder_decoder:
+        raise ModelLoadError(f"{type(model).__name__} is not an encoder of waveforms, nor Whisper")
+    found: PreTrainedModel = model
+    return found
 
 
 def _load_preprocessor(folder: Path) -> Wav2Vec2FeatureExtractor | WhisperFeatureExtractor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from typing import Any
 
 import pandas as pd
 
@@ -52,21 +53,20 @@ def describe(folds: Sequence[Fold], manifest: pd.DataFrame) -> pd.DataFrame:
         separated by commas), `classes` (such as "angry 24, sad 23").
     """
     by_id = manifest.set_index("utterance_id")
-    rows = []
-    for fold in folds:
-        for split in SPLITS:
-            part = by_id.loc[list(fold.split(split))]
-            counts = part["emotion"].value_counts().sort_index()
-            rows.append(
-                {
-                    "fold": fold.name,
-                    "split": split,
-                    "utterances": len(part),
-                    "speakers": ", ".join(sorted(part["speaker"].dropna().unique())),
-                    "classes": ", ".join(f"{name} {count}" for name, count in counts.items()),
-                }
-            )
-    return pd.DataFrame(rows)
+    return pd.DataFrame(
+        {"fold": fold.name, "split": split, **_counted(by_id.loc[list(fold.split(split))])}
+        for fold in folds
+        for split in SPLITS
+    )
+
+
+def _counted(part: pd.DataFrame) -> dict[str, Any]:
+    counts = part["emotion"].value_counts().sort_index()
+    return {
+        "utterances": len(part),
+        "speakers": ", ".join(sorted(part["speaker"].dropna().unique())),
+        "classes": ", ".join(f"{name} {count}" for name, count in counts.items()),
+    }
 
 
 def check_fold(fold: Fold, manifest: pd.DataFrame) -> None:

@@ -43,7 +43,8 @@ def collect(
     records = []
     for row in table.rows:
         experiment = experiments.get(row.name)
-        ours = _ours(workspace, experiment, outputs) if experiment else {}
+        results = results_of(workspace, experiment, outputs) if experiment else None
+        ours = _scores(results[0]) | facts(results[1], results[0]) if results else {}
         records.append({"row": row.label, **ours, **_published(row, table)})
     return as_table(records)
 
@@ -53,10 +54,15 @@ def as_table(records: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     return pd.DataFrame(records, columns=COLUMNS).astype({"utterances": "Int64"})
 
 
-def _ours(workspace: Path, experiment: str, outputs: Outputs) -> dict[str, Any]:
-    scores = read_result(workspace, experiment, outputs.scores)
-    about = read_result(workspace, experiment, outputs.models / "run.json")
-    return _scores(scores) | facts(about, scores)
+def results_of(workspace: Path, experiment: str, outputs: Outputs) -> tuple[Any, Any]:
+    """The content of scores.json and of run.json of an experiment.
+
+    Raises:
+        ReproduceError: if one is missing.
+    """
+    paths = (outputs.scores, outputs.models / "run.json")
+    scores, about = (read_result(workspace, experiment, path) for path in paths)
+    return scores, about
 
 
 def _scores(scores: Mapping[str, Any]) -> dict[str, Any]:

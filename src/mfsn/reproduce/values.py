@@ -10,10 +10,9 @@ import pandas as pd
 
 from mfsn.errors import ReproduceError
 from mfsn.params import Params
-from mfsn.reproduce.collect import facts
+from mfsn.reproduce.collect import facts, results_of
 from mfsn.reproduce.page import fill_in
 from mfsn.reproduce.plan import Table, overrides
-from mfsn.reproduce.run import read_result
 from mfsn.workspace import Outputs
 
 DECIMALS = 3
@@ -48,14 +47,11 @@ def collect_values(
     records: list[dict[str, Any]] = []
     without: dict[str, Any] = {}
     for row in table.runs:
-        experiment = experiments[row.name]
-        scores = read_result(workspace, experiment, outputs.scores)
-        about = read_result(workspace, experiment, outputs.models / "run.json")
+        scores, about = results_of(workspace, experiments[row.name], outputs)
         spread = {"ccc_std": _rounded(scores["std"]["ccc"]) if "std" in scores else None}
         names = scores["dimensions"]
-        records.append(
-            {"row": row.label, **_scores(scores, names), **spread, **facts(about, scores)}
-        )
+        ours = {**_scores(scores, names), **spread, **facts(about, scores)}
+        records.append({"row": row.label, **ours})
         without = {"row": THE_MEAN, **_scores(scores["predict_the_mean"], names)}
     found = pd.DataFrame([*records, without]).astype({"utterances": "Int64"})
     shown = ["row", "ccc", "ccc_std", "mse"]

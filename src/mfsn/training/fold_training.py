@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -16,7 +16,7 @@ from mfsn.training.bilevel import require_every_class, split_for_alpha
 from mfsn.training.config import Rule, SelectionConfig
 from mfsn.training.data.corruption import corrupted_rows
 from mfsn.training.data.fold_data import TrainingData
-from mfsn.training.data.labels import training_labels
+from mfsn.training.data.labels import Label, training_labels
 from mfsn.training.experiment import Experiment
 from mfsn.training.fit import Task, fit
 from mfsn.training.selection import Choice
@@ -117,16 +117,23 @@ def tidy(unit: Unit) -> None:
     shutil.rmtree(unit.folder / WORK, ignore_errors=True)
 
 
+def _halves(
+    unit: Unit, experiment: Experiment, labels: Mapping[str, Label]
+) -> tuple[list[str], list[str]]:
+    """The training utterances for the weights and those for alpha."""
+    weights, alpha = split_for_alpha(unit, experiment.speaker_of, experiment.search.alpha_share)
+    for half, ids in (("the weights", weights), ("alpha", alpha)):
+        require_every_class(unit, half, [labels[name] for name in ids], experiment.labels)
+    return weights, alpha
+
+
 def _task(
     unit: Unit, experiment: Experiment, data: TrainingData, fix: Fix | None, levels: tuple[str, ...]
 ) -> Task:
     fold, optimisation = unit.fold, experiment.optimisation
     labels = training_labels(unit, data.labels, optimisation.shuffle_labels)
-    weights, alpha = list(fold.train), list[str]()
-    if fix is None and experiment.system.search and experiment.search.mode == "bilevel":
-        weights, alpha = split_for_alpha(unit, experiment.speaker_of, experiment.search.alpha_share)
-        for half, ids in (("the weights", weights), ("alpha", alpha)):
-            require_every_class(unit, half, [labels[name] for name in ids], experiment.labels)
+    bilevel = fix is None and experiment.system.search and experiment.search.mode == "bilevel"
+    weights, alpha = _halves(unit, experiment, labels) if bilevel else (list(fold.train), [])
     oracle = "oracle_test" in experiment.selection.rules
     return Task(
         who=unit.label,

@@ -57,7 +57,7 @@ def rows(monkeypatch: pytest.MonkeyPatch) -> pd.DataFrame:
         assert experiment == "dimensions-one"
         return ABOUT if path.name == "run.json" else SCORES
 
-    monkeypatch.setattr("mfsn.reproduce.values.read_result", read)
+    monkeypatch.setattr("mfsn.reproduce.collect.read_result", read)
     outputs = Outputs(Path(), "mine", "mfsn")
     return collect_values(Path(), TABLE, {"one": "dimensions-one"}, outputs)
 

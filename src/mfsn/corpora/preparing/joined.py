@@ -36,20 +36,17 @@ def survey_any(
     It is a problem if a part lacks a class, since no model could be trained or tested on it there.
     """
     known = [emotion for part in config.members for emotion in facts_of(part).labels.values()]
-    if config.parts:
-        surveys = {
-            part.name: survey_corpus(
-                part, labels, prepare, folder, files_of_part(part.name, files), hear=hear
-            )
-            for part in config.members
-            for folder in [corpus_root(part.name)]
-        }
-        survey = _join(surveys, labels, files)
-        emotions = {*known, *(u.emotion for u in survey.audible)}
-        wrong = [*unknown_renamed(emotions, labels), *_lacking(surveys, labels)]
-    else:
+    if not config.parts:
         survey = survey_corpus(config, labels, prepare, root, files, hear=hear)
         wrong = label_problems(survey.audible, labels, known) if survey.found else []
+        return replace(survey, problems=[*survey.problems, *wrong])
+    surveys = {}
+    for part in config.members:
+        own, folder = files_of_part(part.name, files), corpus_root(part.name)
+        surveys[part.name] = survey_corpus(part, labels, prepare, folder, own, hear=hear)
+    survey = _join(surveys, labels, files)
+    emotions = {*known, *(u.emotion for u in survey.audible)}
+    wrong = [*unknown_renamed(emotions, labels), *_lacking(surveys, labels)]
     return replace(survey, problems=[*survey.problems, *wrong])
 
 

@@ -49,15 +49,7 @@ class SpectrogramExtractor(FramedExtractor[SpectrogramConfig]):
         super().__init__(config)
         window = whole_samples(config.window_ms, sample_rate_hz, "spectrogram.window_ms")
         hop = whole_samples(config.hop_ms, sample_rate_hz, "spectrogram.hop_ms")
-        available = config.n_fft // 2 + 1
-        require(
-            window <= config.n_fft,
-            f"spectrogram.window_ms is {window} samples, more than n_fft {config.n_fft}",
-        )
-        require(
-            config.bins <= available,
-            f"spectrogram.bins {config.bins}: n_fft {config.n_fft} gives {available} bins",
-        )
+        _require_fitting(config, window)
         self._frames = whole_frames(samples, hop, "spectrogram.hop_ms")
         self._magnitude = torchaudio.transforms.Spectrogram(
             n_fft=config.n_fft,
@@ -102,6 +94,18 @@ class SpectrogramExtractor(FramedExtractor[SpectrogramConfig]):
         floor = math.pow(10.0, self._config.floor_db / 20)
         level_BFS: Tensor = 20 * magnitude_BFS.clamp(min=floor).log10()
         return level_BFS
+
+
+def _require_fitting(config: SpectrogramConfig, window: int) -> None:
+    available = config.n_fft // 2 + 1
+    require(
+        window <= config.n_fft,
+        f"spectrogram.window_ms is {window} samples, more than n_fft {config.n_fft}",
+    )
+    require(
+        config.bins <= available,
+        f"spectrogram.bins {config.bins}: n_fft {config.n_fft} gives {available} bins",
+    )
 
 
 class PublishedSpectrogramExtractor(SpectrogramExtractor):
