@@ -148,11 +148,7 @@ class SerNetwork(Network):
             )
 
     def fit_scaling(self, batches: Iterable[Features]) -> None:
-        """Set the scaling of the spectrogram; see `SpectrogramScaling.fit`.
-
-        Raises:
-            TrainingError: if there is no row, or a level is not a finite number.
-        """
+        """Set the scaling of the spectrogram; see `SpectrogramScaling.fit`."""
         self.acoustic.spectrogram.scaling.fit(
             (rows[LEVEL_DB], rows[UTTERANCE_MAX_DB], rows.mask(LEVEL_DB)) for rows in batches
         )

@@ -122,11 +122,7 @@ class EncoderExtractor:
 
     @torch.inference_mode()
     def extract(self, waves_BT: Float32, valid_B: Int64) -> Rows:
-        """Compute the levels; see `Extractor.extract`.
-
-        Raises:
-            RangeError: if an activation is not finite or does not fit the storage dtype.
-        """
+        """Compute the levels; see `Extractor.extract`."""
         return self.rows(self._forward.hidden(waves_BT, valid_B), self._forward.valid(valid_B))
 
     def rows(self, hidden: Mapping[int, Tensor], valid_R: Int64) -> Rows:
@@ -221,11 +217,7 @@ class OnePass:
 
     @torch.inference_mode()
     def extract(self, waves_BT: Float32, valid_B: Int64) -> Rows:
-        """Compute the rows of all; see `mfsn.features.base.Together`.
-
-        Raises:
-            RangeError: if an activation is not finite or does not fit the storage dtype.
-        """
+        """Compute the rows of all; see `mfsn.features.base.Together`."""
         hidden, valid_R = self._forward.hidden(waves_BT, valid_B), self._forward.valid(valid_B)
         return {
             f"{each.name}/{array}": rows

@@ -97,11 +97,7 @@ class FunctionalsExtractor:
 
     @torch.inference_mode()
     def extract(self, waves_BT: Float32, valid_B: Int64) -> Rows:
-        """Compute the vector of one utterance of any length; see `Extractor.extract`.
-
-        Raises:
-            RangeError: if a value is not finite (the wave is not).
-        """
+        """Compute the vector of one utterance of any length; see `Extractor.extract`."""
         waves = [wave[: max(int(valid), 1)] for wave, valid in zip(waves_BT, valid_B, strict=True)]
         copies = zip(*map(self._copies, waves), strict=True)
         return {

@@ -107,11 +107,7 @@ class MfccExtractor(FramedExtractor[MfccConfig]):
 
     @torch.inference_mode()
     def extract(self, waves_BT: Float32, valid_B: Int64) -> Rows:  # noqa: ARG002
-        """Compute MFCC; see `Extractor.extract`.
-
-        Raises:
-            RangeError: if a coefficient is not finite (the wave is not).
-        """
+        """Compute MFCC; see `Extractor.extract`."""
         mfcc_BTK = self._transform(to_device(waves_BT, self._device))[:, : self._frames]
         return {"mfcc": to_storage(mfcc_BTK, self._config.dtype, "mfcc")}
 
@@ -127,10 +123,6 @@ class PublishedMfccExtractor(MfccExtractor):
 
     @torch.inference_mode()
     def extract(self, waves_BT: Float32, valid_B: Int64) -> Rows:  # noqa: ARG002
-        """Compute the segments of one utterance; see `Extractor.extract`.
-
-        Raises:
-            RangeError: if a coefficient is not finite (the wave is not).
-        """
+        """Compute the segments of one utterance; see `Extractor.extract`."""
         mfcc_TK = self._transform(to_device(waves_BT, self._device))[0]
         return {"mfcc": to_storage(cut_frames(mfcc_TK, self._frames), self._config.dtype, "mfcc")}

@@ -76,11 +76,7 @@ class SpectrogramExtractor(FramedExtractor[SpectrogramConfig]):
 
     @torch.inference_mode()
     def extract(self, waves_BT: Float32, valid_B: Int64) -> Rows:  # noqa: ARG002
-        """Compute levels in dB; see `Extractor.extract`.
-
-        Raises:
-            RangeError: if a level is not finite (the wave is not).
-        """
+        """Compute levels in dB; see `Extractor.extract`."""
         level_BFS = self._level(to_device(waves_BT, self._device))
         kept_BSF = level_BFS[:, : self._config.bins, : self._frames].transpose(1, 2)
         return {
@@ -121,11 +117,7 @@ class PublishedSpectrogramExtractor(SpectrogramExtractor):
 
     @torch.inference_mode()
     def extract(self, waves_BT: Float32, valid_B: Int64) -> Rows:  # noqa: ARG002
-        """Compute the segments of one utterance; see `Extractor.extract`.
-
-        Raises:
-            RangeError: if a level is not finite (the wave is not).
-        """
+        """Compute the segments of one utterance; see `Extractor.extract`."""
         level_FT = self._level(to_device(waves_BT, self._device))[0]
         relative_FT = (level_FT - level_FT.max()).clamp(min=-PUBLISHED_RANGE_DB)
         level_BSF = cut_frames(relative_FT[: self._config.bins].T, self._frames)
