@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath, PurePosixPath
 from typing import Any, ClassVar
@@ -14,26 +13,16 @@ from mfsn.corpora.facts import CorpusFacts
 
 
 @dataclass(frozen=True)
-class NamedClips(ABC):
-    """Reader of WAV or FLAC clips; a subclass defines the pattern and the meaning of names."""
+class NamedClips:
+    """Reader of WAV or FLAC clips; a subclass defines the pattern of their names."""
 
     facts: CorpusFacts
 
     pattern: ClassVar[re.Pattern[str]]
-    """The pattern that a whole `clip_name` must match."""
+    """The pattern that a whole `clip_name` must match. Its groups are `emotion`, `speaker` and, if
+    the name tells what is said, `sentence`: codes that `facts` explains."""
     example: ClassVar[str]
     """A path of the right form, for messages."""
-
-    @abstractmethod
-    def describe(self, name: re.Match[str]) -> dict[str, Any]:
-        """The fields of `Utterance` that follow from a file name.
-
-        Args:
-            name: a match of `pattern`.
-
-        Raises:
-            KeyError: if the name contains a code that the corpus does not have.
-        """
 
     def clip_name(self, path: PurePath) -> str:
         """The name of a clip, which is also its utterance id: the file name without its ending.
@@ -70,7 +59,19 @@ class NamedClips(ABC):
             strangers.append(file)
             return None
         try:
-            return Utterance(clip, file, licence=self.facts.licence, **self.describe(name))
+            return Utterance(
+                clip, file, licence=self.facts.licence, **self._described(name.groupdict())
+            )
         except KeyError as error:
             strangers.append(f"{file} (unknown code {error})")
             return None
+
+    def _described(self, codes: Mapping[str, str]) -> dict[str, Any]:
+        """The fields of `Utterance` that follow from the codes in a file name."""
+        sentence = codes.get("sentence")
+        return {
+            "emotion": self.facts.labels[codes["emotion"]],
+            "speaker": codes["speaker"],
+            "gender": self.facts.genders[codes["speaker"]],
+            "transcript": None if sentence is None else self.facts.sentences[sentence],
+        }

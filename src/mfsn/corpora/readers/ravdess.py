@@ -7,7 +7,6 @@ contain it twice.
 from __future__ import annotations
 
 import re
-from typing import Any
 
 from mfsn.corpora.readers.named import NamedClips
 
@@ -16,19 +15,8 @@ class Ravdess(NamedClips):
     """Reader of RAVDESS speech (Livingstone and Russo 2018)."""
 
     # Modality 03 (audio only), channel 01 (speech), emotion, intensity, sentence, repetition,
-    # actor. Song and video have other first codes.
-    pattern = re.compile(r"03-01-(?P<emotion>\d\d)-0[12]-(?P<sentence>\d\d)-0[12]-(?P<actor>\d\d)")
+    # speaker. Song and video have other first codes.
+    pattern = re.compile(
+        r"03-01-(?P<emotion>\d\d)-0[12]-(?P<sentence>\d\d)-0[12]-(?P<speaker>\d\d)"
+    )
     example = "Actor_01/03-01-05-02-02-01-01.wav"
-
-    def describe(self, name: re.Match[str]) -> dict[str, Any]:
-        """The emotion, the actor and the sentence.
-
-        Raises:
-            KeyError: if RAVDESS has no such emotion, sentence or actor.
-        """
-        return {
-            "emotion": self.facts.labels[name["emotion"]],
-            "speaker": name["actor"],
-            "gender": self.facts.genders[name["actor"]],
-            "transcript": self.facts.sentences[name["sentence"]],
-        }

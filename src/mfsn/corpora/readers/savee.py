@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from pathlib import PurePath
-from typing import Any
 
 from mfsn.corpora.readers.named import NamedClips
 
@@ -22,15 +21,3 @@ class Savee(NamedClips):
     def clip_name(self, path: PurePath) -> str:
         """DC_a01 in both layouts: if the file name has no speaker, the folder is the speaker."""
         return path.stem if "_" in path.stem else f"{path.parent.name}_{path.stem}"
-
-    def describe(self, name: re.Match[str]) -> dict[str, Any]:
-        """The emotion and the speaker.
-
-        Raises:
-            KeyError: if SAVEE has no such speaker.
-        """
-        return {
-            "emotion": self.facts.labels[name["emotion"]],
-            "speaker": name["speaker"],
-            "gender": self.facts.genders[name["speaker"]],
-        }

@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +22,10 @@ from safetensors.numpy import load, save
 
 from mfsn.base.arrays import Float64, Int64
 from mfsn.errors import TrainingError
+
+if TYPE_CHECKING:
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.svm import LinearSVC
 
 
 @dataclass(frozen=True)
@@ -84,20 +88,42 @@ def fit_linear(
     Returns:
         The model, and whether liblinear converged.
     """
-    from sklearn.exceptions import ConvergenceWarning
-    from sklearn.preprocessing import StandardScaler
     from sklearn.svm import LinearSVC
 
+    weights = "balanced" if balanced else None
+    machine = LinearSVC(C=c, class_weight=weights, max_iter=max_iter, random_state=0)
+    return fit_classifier(machine, functionals_NP, labels_N, share=1)
+
+
+def fit_classifier(
+    machine: LinearSVC | LogisticRegression,
+    rows_NP: npt.NDArray[Any],
+    labels_N: Int64,
+    *,
+    share: float,
+) -> tuple[LinearModel, bool]:
+    """Standardise rows and fit a classifier of scikit-learn.
+
+    Args:
+        machine: not fitted yet.
+        rows_NP: training utterances, finite.
+        labels_N: class indices; every class from 0 to C - 1 occurs.
+        share: two classes share one hyperplane; each gets this part of it, with opposite signs.
+
+    Returns:
+        The model, and whether the solver converged.
+    """
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.preprocessing import StandardScaler
+
     scaler = StandardScaler()
-    machine = LinearSVC(
-        C=c, class_weight="balanced" if balanced else None, max_iter=max_iter, random_state=0
-    )
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", ConvergenceWarning)
-        machine.fit(scaler.fit_transform(functionals_NP.astype(np.float64)), labels_N)
+        machine.fit(scaler.fit_transform(rows_NP.astype(np.float64)), labels_N)
     coef_CP, intercept_C = machine.coef_, machine.intercept_
-    if len(intercept_C) == 1:  # two classes share one hyperplane, with opposite signs
-        coef_CP, intercept_C = np.vstack([-coef_CP, coef_CP]), np.tile(intercept_C, 2) * [-1, 1]
+    if len(intercept_C) == 1:
+        signs = np.array([-share, share])
+        coef_CP, intercept_C = coef_CP * signs[:, None], intercept_C * signs
     model = LinearModel(scaler.mean_, scaler.scale_, coef_CP, intercept_C)
     return model, not any(issubclass(w.category, ConvergenceWarning) for w in caught)
 

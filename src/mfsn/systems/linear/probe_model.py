@@ -8,16 +8,15 @@ Shapes: S segments, T frames, D width, U utterances, C classes.
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
-from mfsn.base.arrays import Float32, Float64, Int64
+from mfsn.base.arrays import Float32, Int64
 from mfsn.features.pooling import mean_over_valid
-from mfsn.systems.linear.model import LinearModel
+from mfsn.systems.linear.model import LinearModel, fit_classifier
 
 
 def segment_means(hidden_STD: npt.NDArray[Any], valid_S: Int64, samples: int) -> Float32:
@@ -62,24 +61,8 @@ def fit_logistic(
         The model, whose decision values give scikit-learn's posteriors by softmax, and whether
         L-BFGS converged.
     """
-    from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
-    from sklearn.preprocessing import StandardScaler
 
-    scaler = StandardScaler()
-    machine = LogisticRegression(
-        C=c, class_weight="balanced" if balanced else None, max_iter=max_iter
-    )
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", ConvergenceWarning)
-        machine.fit(scaler.fit_transform(means_NP.astype(np.float64)), labels_N)
-    coef_CP, intercept_C = _both_sides(machine.coef_, machine.intercept_)
-    model = LinearModel(scaler.mean_, scaler.scale_, coef_CP, intercept_C)
-    return model, not any(issubclass(w.category, ConvergenceWarning) for w in caught)
-
-
-def _both_sides(coef_CP: Float64, intercept_C: Float64) -> tuple[Float64, Float64]:
-    """One hyperplane per class. Two classes share one, as two halves with opposite signs."""
-    if len(intercept_C) > 1:
-        return coef_CP, intercept_C
-    return np.vstack([-coef_CP, coef_CP]) / 2, np.tile(intercept_C, 2) * [-0.5, 0.5]
+    weights = "balanced" if balanced else None
+    machine = LogisticRegression(C=c, class_weight=weights, max_iter=max_iter)
+    return fit_classifier(machine, means_NP, labels_N, share=0.5)  # whose softmax is the sigmoid
