@@ -209,17 +209,19 @@ def _canonical(value: object) -> str:
 
 def _wordless(node: ast.Raise) -> ast.Raise:
     """The same statement without the text in it."""
-
-    class Wordless(ast.NodeTransformer):
-        def visit_JoinedStr(self, text: ast.JoinedStr) -> ast.Constant:
-            return ast.copy_location(ast.Constant(""), text)
-
-        def visit_Constant(self, constant: ast.Constant) -> ast.Constant:
-            is_text = isinstance(constant.value, str)
-            return ast.copy_location(ast.Constant(""), constant) if is_text else constant
-
-    changed: ast.Raise = Wordless().visit(copy.deepcopy(node))
+    changed: ast.Raise = _Wordless().visit(copy.deepcopy(node))
     return changed
+
+
+class _Wordless(ast.NodeTransformer):
+    def visit_JoinedStr(self, text: ast.JoinedStr) -> ast.Constant:
+        """An f-string becomes an empty text."""
+        return ast.copy_location(ast.Constant(""), text)
+
+    def visit_Constant(self, constant: ast.Constant) -> ast.Constant:
+        """A text becomes an empty text."""
+        is_text = isinstance(constant.value, str)
+        return ast.copy_location(ast.Constant(""), constant) if is_text else constant
 
 
 def _body(node: ast.AST, name: str, value: object) -> object:

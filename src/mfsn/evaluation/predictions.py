@@ -6,14 +6,19 @@ Only tables are read here, never a model.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
+from mfsn.base.arrays import Int64
 from mfsn.errors import PredictionError
 from mfsn.evaluation.aggregation import decide, mean_values
 from mfsn.evaluation.config import EvaluateConfig
 from mfsn.manifest import LABEL, MEAN, PREDICTED, predictions_schema, value_columns, values_schema
+
+if TYPE_CHECKING:
+    from pandas.core.groupby import DataFrameGroupBy
 
 LOG_POSTERIOR = "log_posterior_"
 POSTERIOR = "posterior_"
@@ -42,14 +47,8 @@ def decide_utterances(
     log_posteriors = _columns(LOG_POSTERIOR, classes)
     _check_segments(segments, log_posteriors, "a log-posterior")
     _check_normalised(segments, log_posteriors)
-    ordered = segments.sort_values([*KEYS, "segment_id"], kind="stable", ignore_index=True)
-    groups = ordered.groupby(KEYS, sort=True)
-    decisions = decide(
-        ordered[log_posteriors].to_numpy(),
-        np.asarray(groups.ngroup(), dtype=np.int64),
-        ordered["valid_samples"].to_numpy(),
-        config,
-    )
+    groups, inputs = _grouped(segments, log_posteriors)
+    decisions = decide(*inputs, config)
     table: pd.DataFrame = groups[["label", "run"]].first().reset_index()
     table["predicted"] = np.asarray(classes, dtype=object)[decisions.predicted_U]
     table[_columns(POSTERIOR, classes)] = decisions.posterior_UC
@@ -76,16 +75,10 @@ def mean_over_segments(
     """
     predicted = value_columns(PREDICTED, dimensions)
     _check_segments(segments, predicted, "a value")
-    ordered = segments.sort_values([*KEYS, "segment_id"], kind="stable", ignore_index=True)
-    groups = ordered.groupby(KEYS, sort=True)
+    groups, inputs = _grouped(segments, predicted)
     given = value_columns(LABEL, dimensions) + value_columns(MEAN, dimensions)
     table: pd.DataFrame = groups[["label", "run", *given]].first().reset_index()
-    table[predicted] = mean_values(
-        ordered[predicted].to_numpy(),
-        np.asarray(groups.ngroup(), dtype=np.int64),
-        ordered["valid_samples"].to_numpy(),
-        config,
-    )
+    table[predicted] = mean_values(*inputs, config)
     columns: list[str] = values_schema(dimensions).names
     return table[columns]
 
@@ -115,6 +108,16 @@ def check_coverage(
     for column, name in {"label": "emotion", **{LABEL + name: name for name in dimensions}}.items():
         differing = own[name].to_numpy() != predictions[column].to_numpy()
         _refuse(predictions["utterance_id"][differing], "have another label than in the manifest")
+
+
+def _grouped(
+    segments: pd.DataFrame, columns: Sequence[str]
+) -> tuple[DataFrameGroupBy[Any, Any], tuple[Any, Int64, Any]]:
+    """The segments by utterance, fold, seed and rule; and their values, groups and durations."""
+    ordered = segments.sort_values([*KEYS, "segment_id"], kind="stable", ignore_index=True)
+    groups = ordered.groupby(KEYS, sort=True)
+    group_S = np.asarray(groups.ngroup(), dtype=np.int64)
+    return groups, (ordered[list(columns)].to_numpy(), group_S, ordered["valid_samples"].to_numpy())
 
 
 def _check_segments(segments: pd.DataFrame, columns: Sequence[str], what: str) -> None:

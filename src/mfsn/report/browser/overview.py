@@ -29,8 +29,8 @@ def overview(
         is_playable: given a licence, whether the page may contain recordings under it.
     """
     means = mean_levels(source, ids)
-    shown = tqdm(means.items(), "maps", unit="level", disable=None)
-    placed = {level: maps(mean_UD) for level, mean_UD in shown}
+    levels = tqdm(means, "maps", unit="level", disable=None)
+    placed = {level: maps(means[level]) for level in levels}
     return {
         "classes": source.classes,
         "dimensions": source.dimensions,

@@ -37,10 +37,8 @@ def rating_of(
     """The values in an utterance's rows of the prediction table; None if there are none.
 
     Args:
-        rows: the rows of one utterance and one selection rule
-            (`mfsn.manifest.values_schema(dimensions)`).
-        segment_rows: the same for its segments
-            (`mfsn.manifest.segment_values_schema(dimensions)`).
+        rows: those of one utterance and one selection rule (`mfsn.manifest.values_schema`).
+        segment_rows: the same for its segments (`mfsn.manifest.segment_values_schema`).
         dimensions: their names; empty if the experiment predicts classes.
     """
     if rows.empty or not dimensions:

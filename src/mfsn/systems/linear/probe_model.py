@@ -50,12 +50,7 @@ def fit_logistic(
 ) -> tuple[LinearModel, bool]:
     """Fit a probe (scikit-learn: StandardScaler, then LogisticRegression, multinomial).
 
-    Args:
-        means_NP: training utterances, finite.
-        labels_N: class indices; every class from 0 to C - 1 occurs.
-        c: inverse strength of the regularisation.
-        balanced: weigh classes by their inverse frequency.
-        max_iter: of L-BFGS.
+    Arguments are those of `mfsn.systems.linear.model.fit_linear`.
 
     Returns:
         The model, whose decision values give scikit-learn's posteriors by softmax, and whether
