@@ -12,7 +12,7 @@ from mfsn.config import Config
 _NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
 
 JOINED = "joined"
-"""Stands in the place of a reader where several corpora are read as one."""
+"""Takes the place of a reader if several corpora are read as one."""
 
 
 class PartConfig(Config):

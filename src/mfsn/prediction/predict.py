@@ -120,7 +120,7 @@ class Predictor:
             evaluate: how segments become a decision; by default the mean log-posterior.
 
         Raises:
-            MfsnError: as `predict`, but for what concerns audio files.
+            MfsnError: as `predict`, except for errors about audio files.
         """
         self._record = read_record(folder / MODEL, OF_MODEL)
         self._run = read_record(folder.parent / RUN, OF_RUN)
