@@ -75,7 +75,7 @@ class InputShapes:
         return self.shapes[source]
 
     def of(self, extractor: str) -> tuple[str, ...]:
-        """The arrays of an extractor, in their order; empty where there is none."""
+        """The arrays of an extractor, in their order; empty if it has none."""
         return tuple(array for name, array in self.shapes if name == extractor)
 
     def record(self) -> dict[str, Any]:

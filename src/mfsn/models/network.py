@@ -102,7 +102,7 @@ class SerNetwork(Network):
 
     @property
     def cells(self) -> list[FusionCell]:
-        """The Fusion Cells, first to last; none where nothing is searched."""
+        """The Fusion Cells, first to last; empty if nothing is searched."""
         return [module for module in self.modules() if isinstance(module, FusionCell)]
 
     def architecture_parameters(self) -> list[nn.Parameter]:
@@ -192,7 +192,7 @@ def build_network(
         classes: C.
         dimensions: number of values to predict instead of classes; 0 predicts classes.
         alpha_init_std: standard deviation of alpha at the start.
-        pretrained: whether to load what `alexnet_weights` asks for; False where a checkpoint
+        pretrained: whether to load what `alexnet_weights` asks for; False if a checkpoint
             follows, which then needs no network.
 
     Raises:

@@ -88,7 +88,7 @@ class TwoEncoderPart(nn.Module):
         )(config, shapes[self.sec], shapes[self.tec])
 
     def reads(self, levels: Sequence[str]) -> tuple[Source, ...]:
-        """SEC's last level, TEC and, where there is fusion, SEC at these levels."""
+        """SEC's last level, TEC and, if there is fusion, SEC at these levels."""
         fused = [("sec", level) for level in levels] if self.fusion else []
         return tuple(dict.fromkeys([*fused, self.sec, self.tec]))
 

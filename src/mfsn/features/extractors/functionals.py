@@ -163,7 +163,7 @@ class MfccFunctionals:
 
 
 def _skewness(values_KT: Tensor) -> Tensor:
-    """Third standardised moment of each row; 0 where a row does not vary."""
+    """Third standardised moment of each row; 0 if a row does not vary."""
     centred_KT = values_KT - values_KT.mean(dim=1, keepdim=True)
     deviation_K = centred_KT.square().mean(dim=1).sqrt()
     return centred_KT.pow(3).mean(dim=1) / deviation_K.pow(3).clamp(min=1e-6)

@@ -103,7 +103,7 @@ class Takes(Protocol):
     """Something that gives the rows of a column when it is asked for them."""
 
     def take(self, rows_B: Tensor) -> Tensor:
-        """Rows in their storage dtype; indices are where the column is."""
+        """Rows in their storage dtype; indices are on the same device."""
         ...
 
 
@@ -112,7 +112,7 @@ Column = Tensor | Takes
 
 
 def take(column: Column, rows_B: Tensor) -> Tensor:
-    """Rows of a column in their storage dtype; indices are where the column is."""
+    """Rows of a column in their storage dtype; indices are on the same device."""
     if isinstance(column, Tensor):
         return column.index_select(0, rows_B)
     return column.take(rows_B)
