@@ -199,3 +199,9 @@ def test_dimensions_are_predicted_by_ridge_regression(toy: Any) -> None:
     assert set(read(folder, "levels.json")["levels"][0]["test"]) >= {"ccc", "mse"}
     predicted = pd.read_parquet(folder / "predictions.parquet")
     assert np.corrcoef(predicted["predicted_arousal"], predicted["label_arousal"])[0, 1] > 0.8
+
+
+def test_a_probe_of_a_single_level_says_which(probing: Experiment) -> None:
+    data = load_means(probing)
+    folder = made(probing, replace(data, levels={"high": data.levels["high"]}))
+    assert read(folder, "model.json")["level"] == "high"
