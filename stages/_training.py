@@ -3,7 +3,7 @@
 Scripts import it after `_start`, which puts this workspace's own mfsn before the installed one.
 """
 
-from _used_code import system_code
+from _system_code import system_code
 from mfsn.params import Stage, experiment_of
 from mfsn.training.experiment import Experiment
 

@@ -11,10 +11,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from _system_code import system_code
 from mfsn import plugins
-from mfsn.base.fingerprint import PACKAGE, fingerprint, stage_code
+from mfsn.base.fingerprint import PACKAGE, stage_code
 from mfsn.params import Params
-from mfsn.training.system import get_system, modules_of
+from mfsn.training.system import get_system
 
 PLAIN = ("segment", "evaluate", "report")
 """Stages whose scripts import all their code."""
@@ -54,13 +55,6 @@ def code_of(key: str, params: Params, workspace: Path) -> dict[str, Any]:
         readers: Chosen = [("corpora", member.reader) for member in params.corpus.members]
         return _named(workspace, script, [*readers, ("protocols", params.protocol.name)])
     return stage_code(workspace, script)
-
-
-def system_code(name: str, workspace: Path) -> dict[str, str]:
-    """What the code of a system's fits means at this moment: it is part of their identity."""
-    modules = modules_of(get_system(name))
-    packages = {module.partition(".")[0] for module in modules} - {PACKAGE}
-    return fingerprint(workspace / "src", roots=modules, others=plugins.folders_of(packages))
 
 
 def _named(workspace: Path, script: str, chosen: Chosen) -> dict[str, Any]:

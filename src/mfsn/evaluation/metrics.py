@@ -153,8 +153,7 @@ def rates(confusion: Float64) -> dict[str, Float64]:
     """`ua`, `wa` and `macro_f1` of many confusion matrices at once, as in `scores_of`.
 
     Args:
-        confusion: counts of actual class (row) and predicted class (column), (..., C, C); each
-            matrix has at least one count above 0.
+        confusion: counts, actual by predicted class, (..., C, C); no matrix is all zero.
 
     Returns:
         Scores by name, (...).

@@ -5,6 +5,8 @@ Shapes: B batch, M MFCC frames, K coefficients, N features, E output.
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
@@ -26,14 +28,12 @@ class MfccEncoder(nn.Module):
             outputs: E.
         """
         super().__init__()
-        both = 2 * config.mfcc_hidden
+        hidden, both = config.mfcc_hidden, 2 * config.mfcc_hidden
         inputs = [coefficients] + [both] * (config.mfcc_layers - 1)
         # One module per layer, and nn.Dropout between: the dropout inside a stacked nn.LSTM keeps a
         # state of its own on a GPU, which a resumed training could not restore.
-        self.layers = nn.ModuleList(
-            nn.LSTM(size, config.mfcc_hidden, batch_first=True, bidirectional=True)
-            for size in inputs
-        )
+        lstm = partial(nn.LSTM, hidden_size=hidden, batch_first=True, bidirectional=True)
+        self.layers = nn.ModuleList(lstm(size) for size in inputs)
         self.between = nn.Dropout(config.mfcc_dropout)
         self.dropout = nn.Dropout(config.dropout)
         self.project = nn.Linear(frames * both, outputs)

@@ -115,9 +115,8 @@ def check_coverage(tests: Sequence[set[str]], manifest: pd.DataFrame, where: str
     Raises:
         ProtocolError: if an utterance is tested in no fold, or in several.
     """
-    times = manifest["utterance_id"].map(
-        pd.Series([i for test in tests for i in test]).value_counts()
-    )
+    counts = pd.Series([i for test in tests for i in test]).value_counts()
+    times = manifest["utterance_id"].map(counts)
     for wrong, how in ((times.isna(), "tested in no fold"), (times > 1, "tested more than once")):
         ids = manifest.loc[wrong, "utterance_id"]
         if len(ids):

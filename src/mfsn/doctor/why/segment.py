@@ -34,8 +34,8 @@ def explain_ids(asked: str, situation: Situation) -> Iterator[str]:
     before = read_table(kept, SEGMENTS) if kept else None
     for _, segment in chosen.iterrows():
         yield f"{segment['segment_id']}: starts at sample {segment['start_sample']}"
-        no_head = situation.no_head
-        yield from [f"    {no_head}"] if no_head else _since_head(segment, before)
+        missing = [f"    {situation.no_head}"] if situation.no_head else []
+        yield from missing or _since_head(segment, before)
     for extractor in situation.kinds:
         yield from _rows(extractor, chosen, situation)
 

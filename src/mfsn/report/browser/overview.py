@@ -30,14 +30,13 @@ def overview(
     """
     means = mean_levels(source, ids)
     levels = tqdm(means, "maps", unit="level", disable=None)
-    placed = {level: maps(means[level]) for level in levels}
     return {
         "classes": source.classes,
         "dimensions": source.dimensions,
         "utterances": _listed(source, ids),
         "notes": list(notes(source, ids, is_playable)),
         "neighbours": {level: neighbours(mean_UD) for level, mean_UD in means.items()},
-        "maps": {level: places for level, places in placed.items() if places},
+        "maps": {level: places for level in levels if (places := maps(means[level]))},
     }
 
 

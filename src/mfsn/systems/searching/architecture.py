@@ -34,8 +34,7 @@ def architecture_of(
         levels: all SEC levels.
 
     Raises:
-        ConfigError: if the search names a level that does not exist, or a number of operations
-            that is neither 1 nor the number of cells.
+        ConfigError: if a level does not exist, or operations are neither one nor one per cell.
     """
     if search.mode == "random":
         draw = random.Random(unit.random_seed("genotype"))
