@@ -1,7 +1,7 @@
-"""The dvc.lock files that git still holds: of branches, tags, stashes and DVC's experiments.
+"""The dvc.lock files that git's refs hold: of branches, tags, DVC's experiments and the last stash.
 
 They are read with git's own commands, which change nothing. DVC keeps every finished experiment as
-a ref under refs/exps.
+a ref under refs/exps. Of the stashes only the newest one is a ref; the others are not looked at.
 """
 
 from __future__ import annotations
