@@ -11,15 +11,16 @@ from mfsn.base.files import read_json, write_text
 from mfsn.cluster.connection import ray_address
 from mfsn.doctor.encoder_pair import extract_both, refuse_unlike_encoders
 from mfsn.features.extraction.extraction import extract
+from mfsn.features.extraction.items import Transcripts, transcripts_of
 from mfsn.features.extraction.notes import Check
 from mfsn.features.ray.engine import RayEngine
-from mfsn.features.registry import make_extractor
-from mfsn.manifest import SEGMENTS, read_table
+from mfsn.features.registry import make_extractor, scope_of
+from mfsn.manifest import SEGMENTS, UTTERANCES, read_table
 from mfsn.params import Stage, load_params
 from mfsn.segments.waves import waveform_store
 from mfsn.store.digest import Digest
 from mfsn.store.owners import note_use, register_owner
-from mfsn.workspace import NOTHING, main_checkout, store_root
+from mfsn.workspace import NOTHING, Outputs, main_checkout, store_root
 
 
 def extract_one(stage: Stage) -> None:
@@ -33,9 +34,10 @@ def extract_one(stage: Stage) -> None:
         print(f"extract: the system does not read {name}; nothing is extracted")
         return
     check = Check.of(name, stage.params.section(name), segment, root)
-    digest = check.digest(segments)
+    said = transcripts(name, outputs)
+    digest = check.digest(segments, said)
     if digest is None:
-        digest = _extracted(stage, name, segments, check)
+        digest = _extracted(stage, name, segments, said, check)
     digest.write(path)
     register_owner(root, main_checkout(), path.relative_to(outputs.workspace), digest.store)
     note_use(root, outputs.segments, waveform_store(segment, root).spec.directory)
@@ -53,7 +55,16 @@ def is_read(name: str, workspace: Path) -> bool:
     )
 
 
-def _extracted(stage: Stage, name: str, segments: pd.DataFrame, check: Check) -> Digest:
+def transcripts(name: str, outputs: Outputs) -> Transcripts | None:
+    """What is said in each utterance; only extractors of texts ask for it."""
+    if scope_of(name) != "text":
+        return None
+    return transcripts_of(read_table(outputs.manifest, UTTERANCES))
+
+
+def _extracted(
+    stage: Stage, name: str, segments: pd.DataFrame, said: Transcripts | None, check: Check
+) -> Digest:
     """Compute the rows, together with those of another extractor if one pass gives both."""
     workspace, segment, root = stage.outputs.workspace, stage.params.segment, store_root()
     cut = (segment.sample_rate_hz, segment.samples, segment.reading)
@@ -63,7 +74,7 @@ def _extracted(stage: Stage, name: str, segments: pd.DataFrame, check: Check) ->
     digest = None if engine else extract_both(workspace, extractor, segments, root)
     if digest is None:
         refuse_unlike_encoders(workspace, extractor)
-        digest = extract(extractor, segments, segment, root, engine)
+        digest = extract(extractor, segments, segment, root, engine, transcripts=said)
         check.note(extractor, digest)
     return digest
 

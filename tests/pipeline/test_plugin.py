@@ -1,4 +1,4 @@
-"""A distribution from outside adds a corpus, an extractor, a protocol and a system."""
+"""A distribution from outside adds a corpus, two extractors, a protocol and a system."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from typing import Any
 
 import pandas as pd
 import pytest
+
+from mfsn.store.reader import FeatureReader
 
 pytestmark = [pytest.mark.pipeline, pytest.mark.xdist_group("plugin")]
 
@@ -40,13 +42,15 @@ def extended(
     """The toy project after `dvc repro` with everything of the plug-in, in its environment."""
     project = make_project(tmp_path_factory.mktemp("extended"), checkout)
     with pytest.MonkeyPatch.context() as patch:
-        own = os.environ.get("PYTHONPATH", "")
-        patch.setenv("PYTHONPATH", os.pathsep.join([str(installed), own]))
-        extractors = [*project.params["extract"]["extractors"], "loudness"]
+        path = [str(installed), os.environ.get("PYTHONPATH", "")]
+        patch.setenv("PYTHONPATH", os.pathsep.join(path))
+        own = ("loudness", "wordcount")
+        extractors = [*project.params["extract"]["extractors"], *own]
         project.set(
             corpus={"name": "toy", "reader": "tones"},
             extract__extractors=extractors,
             loudness={"stretches": 3},
+            wordcount={"words": 2},
             protocol__name="rotation",
             protocol__folds=3,
             system="centroids",
@@ -114,11 +118,48 @@ def test_a_parameter_of_the_plugin_reruns_what_follows_from_it(extended: Any) ->
     assert extended.rows() == before
     extended.set(loudness={"stretches": 5})
     assert extended.repro() >= {"extract@loudness", "train"}
-    assert rows_of_loudness(extended.rows()) == 2 * rows_of_loudness(before)
+    all_before = sum(n for folder, n in before.items() if folder.startswith("loudness"))
+    assert rows_of(extended, "loudness") == 2 * all_before
 
 
-def rows_of_loudness(rows: dict[str, int]) -> int:
-    return sum(count for folder, count in rows.items() if folder.startswith("loudness"))
+def rows_of(extended: Any, extractor: str) -> int:
+    return sum(n for folder, n in extended.rows().items() if folder.startswith(extractor))
+
+
+def test_an_extractor_of_texts_has_one_row_per_transcript(extended: Any) -> None:
+    before = read_digest(extended, "loudness")
+    extended.set(extract={"extractors": ["loudness", "wordcount"], "unread": True})
+    assert "extract@wordcount" in extended.repro()
+    assert rows_of(extended, "wordcount") == 6  # two words, each said once, twice or three times
+    assert read_digest(extended, "loudness") == before
+    path = extended.root / "data/prepared/toy/features/wordcount.json"
+    reader = FeatureReader.open(path, extended.store)
+    same = ["s0-angry-2", "s4-angry-2", "s0-sad-2", "s0-sad-0"]
+    rows = reader.read(same)
+    assert rows["letters"].tolist() == [[4, 4], [4, 4], [3, 3], [3, 0]]
+    assert rows["letters_valid"].tolist() == [2, 2, 2, 1]
+    keys = [reader.digest.rows[name] for name in same]
+    assert keys[0] == keys[1] and len(set(keys)) == 3
+
+
+def test_other_transcripts_give_new_rows_of_texts_alone(extended: Any) -> None:
+    before, loudness = extended.rows(), read_digest(extended, "loudness")
+    (extended.corpus / "words.json").write_text('{"angry": "high", "sad": "deep"}')
+    assert "extract@wordcount" in extended.repro()
+    assert read_digest(extended, "loudness") == loudness
+    grown = {folder: n - before[folder] for folder, n in extended.rows().items()}
+    assert {folder.partition("/")[0]: n for folder, n in grown.items() if n} == {"wordcount": 3}
+    (extended.corpus / "words.json").write_text('{"angry": "high", "sad": ""}')
+    done = extended.dvc("repro", check=False)
+    assert "wordcount reads transcripts, but 18 of 36 utterances have none" in done.stderr
+    assert "Traceback" not in done.stderr
+    (extended.corpus / "words.json").unlink()
+    extended.repro()
+
+
+def read_digest(extended: Any, extractor: str) -> bytes:
+    path: Path = extended.root / "data/prepared/toy/features" / f"{extractor}.json"
+    return path.read_bytes()
 
 
 def test_without_the_plugin_a_run_says_what_is_missing(

@@ -16,7 +16,7 @@ on the code of its own extractor only.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, cast, get_args
 
 from mfsn import plugins
 from mfsn.config import Config
@@ -24,7 +24,7 @@ from mfsn.errors import ConfigError
 from mfsn.segments.config import Reading
 
 if TYPE_CHECKING:
-    from mfsn.features.base import Extractor
+    from mfsn.features.base import Extractor, Scope
 
 
 def config_type(name: str) -> type[Config]:
@@ -37,6 +37,15 @@ def config_type(name: str) -> type[Config]:
     if not (isinstance(found, type) and issubclass(found, Config)):
         raise _incomplete(name, "has no config_type that is a subclass of mfsn.config.Config")
     return found
+
+
+def scope_of(name: str) -> Scope:
+    """What a row of an extractor belongs to. Its class says it, so no extractor is made.
+
+    Raises:
+        ConfigError: as `mfsn.plugins.load`; or if the extractor does not declare it.
+    """
+    return _scope(name, plugins.load("extractors", name))
 
 
 def make_extractor(
@@ -61,7 +70,9 @@ def make_extractor(
         cls = cls.as_published()
     if getattr(cls, "name", None) != name:  # the identity of its rows names it by its own name
         raise _incomplete(name, f"has the name {getattr(cls, 'name', None)!r}, not {name!r}")
-    given = {"text": (), "utterance": (sample_rate_hz,)}.get(cls.scope, (sample_rate_hz, samples))
+    given = {"text": (), "utterance": (sample_rate_hz,)}.get(
+        _scope(name, cls), (sample_rate_hz, samples)
+    )
     made = cls(config, *given)
     if not hasattr(made, "context"):
         raise _incomplete(name, "has no context, which is segment, utterance or text")
@@ -96,6 +107,15 @@ def remake_extractor(
         values = {"context": "segment"} | values  # see `EncoderExtractor.about`
     config = kind.parse(values, where=f"the model's {name}")
     return make_extractor(name, config, sample_rate_hz, samples, reading)
+
+
+def _scope(name: str, cls: Any) -> Scope:
+    from mfsn.features.base import Scope
+
+    found = getattr(cls, "scope", None)
+    if found not in get_args(Scope):
+        raise _incomplete(name, "has no scope, which is segment, utterance or text")
+    return cast("Scope", found)
 
 
 def _incomplete(name: str, what: str) -> ConfigError:

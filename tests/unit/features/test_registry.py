@@ -16,7 +16,7 @@ from mfsn.errors import ConfigError
 from mfsn.features.base import store_spec
 from mfsn.features.config import EncoderConfig, FunctionalsConfig, MfccConfig, SpectrogramConfig
 from mfsn.features.extraction.config import ExtractConfig
-from mfsn.features.registry import config_type, make_extractor, remake_extractor
+from mfsn.features.registry import config_type, make_extractor, remake_extractor, scope_of
 
 MakePlugin = Callable[..., None]
 CONFIGS = {
@@ -128,6 +128,23 @@ def test_an_extractor_of_mfsn_has_no_origin_in_its_identity() -> None:
 def test_a_plugin_that_does_not_say_what_it_hears_is_named(plugin: MakePlugin) -> None:
     plugin("more-speech", "[mfsn.extractors]\nloudness = outside:Plain", outside=FROM_OUTSIDE)
     with pytest.raises(ConfigError, match="loudness of the distribution more-speech has no contex"):
+        make_extractor("loudness", MfccConfig(), 16_000, 48_000)
+
+
+def test_the_scope_is_known_without_making_the_extractor(plugin: MakePlugin) -> None:
+    plugin("more-speech", "[mfsn.extractors]\nloudness = outside:Plain", outside=FROM_OUTSIDE)
+    scopes = {name: scope_of(name) for name in ("sec", "functionals", "loudness")}
+    assert scopes == {"sec": "segment", "functionals": "utterance", "loudness": "segment"}
+
+
+@pytest.mark.parametrize("given", ["", 'Plain.scope = "word"'])
+def test_a_plugin_without_a_scope_is_named(plugin: MakePlugin, given: str) -> None:
+    outside = FROM_OUTSIDE.replace('    scope = "segment"\n', "") + given
+    plugin("more-speech", "[mfsn.extractors]\nloudness = outside:Plain", outside=outside)
+    expected = "loudness of the distribution more-speech has no scope"
+    with pytest.raises(ConfigError, match=expected):
+        scope_of("loudness")
+    with pytest.raises(ConfigError, match=expected):
         make_extractor("loudness", MfccConfig(), 16_000, 48_000)
 
 

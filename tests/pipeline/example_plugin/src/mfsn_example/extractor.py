@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +11,6 @@ from pydantic import Field
 
 from mfsn.base.arrays import Float32, Int64
 from mfsn.config import Config
-from mfsn.features.base import Scope
 from mfsn.store.spec import ArraySpec
 
 
@@ -28,7 +27,8 @@ class LoudnessExtractor:
     name: ClassVar[str] = "loudness"
     config_type: ClassVar[type[Config]] = LoudnessConfig
     version: ClassVar[int] = 1
-    scope: ClassVar[Scope] = "segment"
+    scope: ClassVar[Literal["segment"]] = "segment"
+    context: ClassVar[Literal["segment"]] = "segment"
     batch_rows = 8
     tolerance = 1e-4
 
