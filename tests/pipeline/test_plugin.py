@@ -142,6 +142,20 @@ def test_an_extractor_of_texts_has_one_row_per_transcript(extended: Any) -> None
     assert keys[0] == keys[1] and len(set(keys)) == 3
 
 
+def test_doctor_verify_and_why_know_rows_of_texts(extended: Any) -> None:
+    said = extended.run("mfsn", "doctor").stdout
+    assert "less than a minute to compute all missing rows; training" in said
+    said = extended.run("mfsn", "cache", "verify", "--recompute", "20").stdout
+    assert said.count("20 rows computed again, all equal to the cached ones") == 3
+    said = extended.run("mfsn", "cache", "why", "s0-angry-0").stdout
+    assert "of s0-angry-0, in wordcount/" in said
+    said = extended.run("mfsn", "cache", "why", "wordcount").stdout
+    assert "all 36 rows are in the store" in said
+    code = "import mfsn; print(int(mfsn.open_features('toy', 'wordcount').letters_valid.sum()))"
+    said = extended.run(sys.executable, "-c", code).stdout
+    assert said == "60\n"  # 12 say one word, 24 say two or more
+
+
 def test_other_transcripts_give_new_rows_of_texts_alone(extended: Any) -> None:
     before, loudness = extended.rows(), read_digest(extended, "loudness")
     (extended.corpus / "words.json").write_text('{"angry": "high", "sad": "deep"}')

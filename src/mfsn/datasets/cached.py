@@ -130,7 +130,7 @@ def _table(outputs: Outputs, reader: FeatureReader) -> tuple[pd.DataFrame, list[
 
 
 def _segment(reader: FeatureReader) -> SegmentConfig:
-    return SegmentConfig.of_recipe(reader.digest.recipe["segment"])
+    return SegmentConfig.of_recipe(reader.digest.recipe.get("segment", {}))
 
 
 def _chosen(table: pd.DataFrame, wanted: Mapping[str, Names], what: str) -> pd.DataFrame:

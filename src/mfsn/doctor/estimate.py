@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import cycle, islice
 from pathlib import Path
 
 import numpy as np
 
 from mfsn import runtime
 from mfsn.audio import decoding as audio
+from mfsn.base.arrays import Float32, Int64
 from mfsn.doctor.size import Size
 from mfsn.doctor.wanted import extractor_of, spec_of
 from mfsn.errors import AudioError
-from mfsn.features.base import Extractor, Scope
+from mfsn.features.base import AnyExtractor, Reach, Rows, reach_of
+from mfsn.features.extraction.items import items_of
 from mfsn.params import Params
 from mfsn.segments.waves import waveform_store
 from mfsn.store.layout import row_bytes
@@ -62,20 +65,25 @@ def waves_work(params: Params, size: Size, store_root: Path) -> Work:
     """Estimate decoding and cutting of the recordings whose waves are missing."""
     spec = waveform_store(params.segment, store_root).spec
     seconds = _decoding(size, params) if size.example else None
-    return Work(spec, size.segments, _there(spec, size, store_root, "segment"), seconds)
+    there = _there(spec, Reach("segment", "segment"), params, size, store_root)
+    return Work(spec, size.segments, there, seconds)
 
 
 def extractor_work(name: str, params: Params, size: Size, store_root: Path) -> Work:
-    """Estimate extraction of missing rows; a few batches of noise are extracted to measure time.
+    """Estimate extraction of missing rows; a few batches are extracted to measure time.
+
+    They are batches of noise, or of the corpus's transcripts.
 
     Raises:
         ConfigError: if the extractor's parameters contradict each other or the segment.
+        ManifestError: if the extractor reads transcripts and an utterance has none.
         ModelLoadError: if its encoder cannot be loaded.
+        RangeError: if a transcript is too long for the extractor.
     """
     extractor = extractor_of(name, params)
     spec = spec_of(extractor, params)
     rows = size.segments if extractor.scope == "segment" else size.utterances
-    there = _there(spec, size, store_root, extractor.scope)
+    there = _there(spec, reach_of(extractor), params, size, store_root)
     seconds = _extracting(extractor, params, size) if there < rows else 0.0
     return Work(spec, rows, there, seconds)
 
@@ -91,13 +99,12 @@ def sizes_of(params: Params, works: Sequence[Work], utterances: int) -> Sizes:
     )
 
 
-def _there(spec: StoreSpec, size: Size, store_root: Path, scope: Scope) -> int:
+def _there(spec: StoreSpec, reach: Reach, params: Params, size: Size, store_root: Path) -> int:
+    """How many rows need not be computed; rows with the same key are computed once."""
     if size.table is None:
         return 0
-    table = size.table[size.table["index"] == 0] if scope == "utterance" else size.table
-    columns = table[["audio_sha256", "start_sample"]].itertuples(index=False, name=None)
-    keys = {spec.row_key(sha, int(start)) for sha, start in columns}
-    return len(table) - len(Store(store_root, spec).missing(sorted(keys)))
+    _, items = items_of(size.table, reach, params.segment, spec, size.transcripts)
+    return len(items) - len(Store(store_root, spec).missing(sorted(set(items.keys))))
 
 
 def _decoding(size: Size, params: Params) -> float | None:
@@ -113,20 +120,36 @@ def _decoding(size: Size, params: Params) -> float | None:
     return taken * size.duration_s / max(size.segments, 1)
 
 
-def _extracting(extractor: Extractor, params: Params, size: Size) -> float:
-    """Seconds per row: the faster of two batches, after a first one to warm up."""
+def _extracting(extractor: AnyExtractor, params: Params, size: Size) -> float | None:
+    """Seconds per row: the faster of two batches, after a first one to warm up.
+
+    None for transcripts that are not known yet.
+    """
+    of_text = extractor.scope == "text"
+    if of_text and not size.transcripts:
+        return None
+    inputs = _texts(extractor, size) if of_text else _noise(extractor, params, size)
+    extract_batch: Callable[..., Rows] = extractor.extract
     torch = sys.modules.get("torch")
     if torch is not None:
         torch.set_num_threads(runtime.threads())
+    taken = []
+    for _ in range(3):
+        start = time.perf_counter()
+        rows = extract_batch(*inputs)
+        taken.append((time.perf_counter() - start) / len(next(iter(rows.values()))))
+    return min(taken[1:])
+
+
+def _texts(extractor: AnyExtractor, size: Size) -> tuple[list[str]]:
+    texts = cycle((size.transcripts or {}).values())
+    return (list(islice(texts, extractor.batch_rows)),)
+
+
+def _noise(extractor: AnyExtractor, params: Params, size: Size) -> tuple[Float32, Int64]:
     samples = params.segment.samples
     if extractor.context == "utterance":
         samples = round(size.duration_s / max(size.utterances, 1) * params.segment.sample_rate_hz)
     noise = np.random.default_rng(0).normal(0, 0.1, (extractor.batch_rows, max(samples, 1)))
     waves_BT = noise.astype(np.float32)
-    valid_B = np.full(extractor.batch_rows, waves_BT.shape[1])
-    taken = []
-    for _ in range(3):
-        start = time.perf_counter()
-        rows = extractor.extract(waves_BT, valid_B)
-        taken.append((time.perf_counter() - start) / len(next(iter(rows.values()))))
-    return min(taken[1:])
+    return waves_BT, np.full(extractor.batch_rows, waves_BT.shape[1], np.int64)

@@ -15,14 +15,16 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 from tqdm import tqdm
 
 from mfsn.audio import decoding as audio
 from mfsn.base.quantities import counted
 from mfsn.doctor.digest_rows import DigestRows, corpus_folder, maker_of
+from mfsn.errors import CacheError
+from mfsn.features.base import reach_of
+from mfsn.features.extraction.batches import RowMaker
 from mfsn.features.extraction.extraction import pin_threads
-from mfsn.features.extraction.in_memory import Recording, extract_recordings
+from mfsn.features.extraction.items import Item, Items, items_of, transcripts_of
 from mfsn.manifest import SEGMENTS, UTTERANCES, read_table
 from mfsn.segments.waves import cut, waveform_store
 from mfsn.store import layout as layouts
@@ -69,7 +71,8 @@ def recompute(store_root: Path, named: DigestRows, rows: int) -> Recomputed:
         rows: how many; rows that the store lacks are not compared.
 
     Raises:
-        CacheError: if the store cannot be read, or the extractor makes other rows now.
+        CacheError: if the store cannot be read, or the extractor or the tables ask for other rows
+            now.
         CorpusError, AudioError: for waves, if the corpus is not there.
         ConfigError, ModelLoadError: if the extractor cannot be made.
     """
@@ -121,6 +124,8 @@ class _Again:
             self._folder = corpus_folder(named, manifest)
         else:
             self._extractor = maker_of(named)
+            self._maker = RowMaker(self._extractor, self._waves, named.segment)
+            self._place, self._items = self._all_items()
             pin_threads()
 
     @property
@@ -132,27 +137,25 @@ class _Again:
         """Array name to rows in the order of `ids`."""
         if self._is_wave:
             return {"wave": np.stack([self._wave(name) for name in ids])}
-        if self._extractor.context == "segment" and not self._named.segment.padding_counts:
-            chosen = self._segments.set_index("segment_id").loc[list(ids)]
-            return extract_recordings(self._extractor, [self._recording(chosen)])
-        return self._of_utterances(ids)
+        return self._maker.whole([self._item(name) for name in ids])[1]
 
-    def _of_utterances(self, ids: Sequence[str]) -> Rows:
-        """As `rows`, for extractors that hear the whole utterance."""
-        names = "utterance_id" if self._extractor.scope == "utterance" else "segment_id"
-        own = set(self._segments.loc[self._segments[names].isin(ids), "utterance_id"])
-        heard = self._segments[self._segments["utterance_id"].isin(own)]
-        ordered = heard.sort_values(["utterance_id", "index"])
-        recordings = [self._recording(one) for _, one in ordered.groupby("utterance_id")]
-        place = {name: row for row, name in enumerate(dict.fromkeys(ordered[names]))}
-        chosen = [place[name] for name in ids]
-        found = extract_recordings(self._extractor, recordings)
-        return {array: rows[chosen] for array, rows in found.items()}
+    def _all_items(self) -> tuple[Mapping[str, int], Items]:
+        """The place of each id among the rows that the tables ask for now, and these rows."""
+        reach, named, said = reach_of(self._extractor), self._named, None
+        if reach.scope == "text":
+            said = transcripts_of(read_table(named.outputs.manifest, UTTERANCES))
+        ids, items = items_of(self._segments, reach, named.segment, named.digest.spec, said)
+        return {name: place for place, name in enumerate(ids)}, items
 
-    def _recording(self, segments: pd.DataFrame) -> Recording:
-        waves = self._waves.read(list(segments["row_key"]), ["wave"])["wave"]
-        valid_S = segments["valid_samples"].to_numpy(np.int64)
-        return Recording("", waves, valid_S, self._named.segment)
+    def _item(self, name: str) -> Item:
+        """The row of an id, as the digest names it."""
+        place = self._place.get(name)
+        if place is None or self._items.keys[place] != self._named.digest.rows[name]:
+            raise CacheError(
+                f"{self._named.path} names another row of {name} than the tables beside it, which "
+                "changed since then; run `dvc repro`"
+            )
+        return self._items[place]
 
     def _wave(self, segment: str) -> npt.NDArray[Any]:
         utterance, _, index = segment.rpartition("#")

@@ -16,6 +16,7 @@ from mfsn.corpora.demo.plan import plan_demo
 from mfsn.corpora.preparing.scan import no_corpus
 from mfsn.corpora.preparing.survey import no_utterances
 from mfsn.errors import AudioError, ManifestError
+from mfsn.features.extraction.items import Transcripts, transcripts_of
 from mfsn.manifest import SEGMENTS, UTTERANCES, read_table
 from mfsn.params import Params
 from mfsn.segments.config import SegmentConfig
@@ -40,6 +41,8 @@ class Size:
     """The segment table, if there is one that fits the parameters."""
     example: Path | None
     """A recording with which decoding can be measured."""
+    transcripts: Transcripts | None = None
+    """What is said, if there is a manifest."""
 
 
 def corpus_size(params: Params, outputs: Outputs) -> Size:
@@ -59,7 +62,8 @@ def corpus_size(params: Params, outputs: Outputs) -> Size:
     table = _segment_table(outputs, params.segment)
     count = len(table) if table is not None else _segments(durations, params.segment)
     source = "segment table" if table is not None else "manifest"
-    return Size(len(manifest), count, float(durations.sum()), source, table, example)
+    duration_s, said = float(durations.sum()), transcripts_of(manifest)
+    return Size(len(manifest), count, duration_s, source, table, example, said)
 
 
 def _segment_table(outputs: Outputs, segment: SegmentConfig) -> pd.DataFrame | None:

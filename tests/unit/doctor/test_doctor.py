@@ -203,6 +203,26 @@ def with_hashes(manifest: pd.DataFrame) -> pd.DataFrame:
     return manifest.assign(audio_sha256=hashes)
 
 
+def test_rows_of_texts_are_counted_once_per_transcript(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch, wordcount: str
+) -> None:
+    extractors = load_params(workspace).extract.extractors
+    set_params(workspace, extract={"extractors": [*extractors, wordcount]})
+    monkeypatch.setattr(Params, "read", (wordcount,))
+    unprepared = examine(workspace, workspace.parent / "store").works[-1]
+    assert (unprepared.rows, unprepared.there, unprepared.seconds) == (4, 0, None)
+    manifest = prepare(workspace)
+    cut(workspace)
+    said, good = found(examine(workspace, workspace.parent / "store"), wordcount)
+    assert "wordcount reads transcripts, but 4 of 4 utterances have none" in said
+    assert not good
+    manifest = manifest.assign(transcript=["oh no", "yes", "oh no", "yes"])
+    write_table(workspace / "data/prepared/toy/manifest.parquet", manifest, UTTERANCES)
+    work = examine(workspace, workspace.parent / "store").works[-1]
+    assert work.bytes == 2 * (4 * 4 + 4 + 8 + 4)
+    assert work.seconds
+
+
 @pytest.mark.usefixtures("no_encoders")
 def test_a_disk_that_is_too_small_is_a_problem(
     workspace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

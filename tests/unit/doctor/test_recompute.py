@@ -18,7 +18,8 @@ import soundfile
 from mfsn import cli
 from mfsn.base.quantities import counted
 from mfsn.features.extraction.extraction import extract
-from mfsn.features.registry import make_extractor
+from mfsn.features.extraction.items import transcripts_of
+from mfsn.features.registry import config_type, make_extractor
 from mfsn.manifest import SEGMENTS, UTTERANCES, read_table, write_table
 from mfsn.params import load_params, outputs_of
 from mfsn.segments.waves import segment_corpus, waveform_store
@@ -260,6 +261,32 @@ def test_waves_that_are_not_the_recordings_show(
     status, said = run(capsys, "--recompute", "5", "--extractor", "waveform")
     assert status == 1
     assert "2 of them differ" in said[-1]
+
+
+def test_rows_of_texts_are_computed_again_while_the_texts_are_the_same(
+    project: Project, capsys: pytest.CaptureFixture[str], wordcount: str
+) -> None:
+    params, manifest = load_params(project.outputs.workspace), record_words(project, "no", "no")
+    made = make_extractor(wordcount, config_type(wordcount)(), 16_000, 48_000)
+    segments, said = read_table(project.outputs.segments, SEGMENTS), transcripts_of(manifest)
+    digest = extract(made, segments, params.segment, project.store, transcripts=said)
+    digest.write(project.outputs.digest(wordcount))
+    status, lines = run(capsys, "--recompute", "5", "--extractor", wordcount)
+    assert (status, lines[-1]) == (
+        0, f"{digest.store}: 3 rows computed again, all equal to the cached ones"
+    )  # fmt: skip
+    record_words(project, "no", "yes")
+    status, lines = run(capsys, "--recompute", "5", "--extractor", wordcount)
+    assert status == 1
+    assert "wordcount.json names another row of c than the tables beside it" in lines[-1]
+
+
+def record_words(project: Project, *last: str) -> pd.DataFrame:
+    """Write transcripts into the manifest; returns it."""
+    manifest = read_table(project.outputs.manifest, UTTERANCES)
+    manifest = manifest.assign(transcript=["oh well", *last])
+    write_table(project.outputs.manifest, manifest, UTTERANCES)
+    return manifest
 
 
 def test_rows_that_cannot_be_computed_are_no_proof(

@@ -11,6 +11,7 @@ import pandas as pd
 
 from mfsn.doctor.why.situation import Named, Situation
 from mfsn.errors import ConfigError
+from mfsn.features.extraction.items import transcripts_of
 from mfsn.manifest import SEGMENTS, UTTERANCES, read_table
 from mfsn.store.messages import fill
 from mfsn.store.store import Store
@@ -102,13 +103,15 @@ def _rows(extractor: str, chosen: pd.DataFrame, situation: Situation) -> Iterato
         yield f"{extractor}: it has no digest yet; run `dvc repro`"
         return
     committed = Store(situation.store, named.spec).committed()
-    for name, sha, start in _items(named, chosen):
+    made_of = "transcript" if named.of_text else "audio"
+    for name, sha, start in _items(named, chosen, situation):
         key = named.rows.get(name)
         if key is None:
             yield f"{extractor}: its digest does not name {name}; run `dvc repro`"
         elif key != named.spec.row_key(sha, start):
             made = named.spec.row_key(sha, start)
-            yield f"{extractor}: key {key[:12]} -> {made[:12]} with this audio; run `dvc repro`"
+            keys = f"{key[:12]} -> {made[:12]}"
+            yield f"{extractor}: key {keys} with this {made_of}; run `dvc repro`"
         elif key in committed:
             shard, row = committed[key]
             where = f"{named.spec.directory}, shard {shard}, row {row}"
@@ -118,8 +121,13 @@ def _rows(extractor: str, chosen: pd.DataFrame, situation: Situation) -> Iterato
     yield from _asked(extractor, named, situation)
 
 
-def _items(named: Named, chosen: pd.DataFrame) -> list[tuple[str, str, int]]:
-    """Id, audio hash and first sample of each row: of the segments, or of their utterance."""
+def _items(named: Named, chosen: pd.DataFrame, situation: Situation) -> list[tuple[str, str, int]]:
+    """Id, hash of audio or text, and first sample of each row: of segments or of the utterance."""
+    if named.of_text:
+        utterance = chosen["utterance_id"].iloc[0]
+        said = transcripts_of(read_table(situation.outputs.manifest, UTTERANCES))
+        text = said.get(utterance, "")
+        return [(utterance, hashlib.sha256(text.encode()).hexdigest(), 0)]
     of_utterance = chosen["utterance_id"].iloc[0] in named.rows
     columns = ["utterance_id" if of_utterance else "segment_id", "audio_sha256", "start_sample"]
     rows = [(i, sha, int(start)) for i, sha, start in chosen[columns].itertuples(index=False)]

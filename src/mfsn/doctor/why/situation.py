@@ -30,6 +30,11 @@ class Named:
     config: Mapping[str, Any]
     """The extractor's section of params.yaml at the time of extraction; empty for waves."""
 
+    @property
+    def of_text(self) -> bool:
+        """Whether the rows are made of transcripts: their identity has no recipe of segments."""
+        return "segment" not in self.spec.recipe
+
 
 @dataclass(frozen=True)
 class Situation:
