@@ -1,5 +1,6 @@
 # make repro      environment, then the embedded demo through the whole pipeline
 # make test       environment, then all tests
+# make quick      the tests of some rooms, between edits
 # make ravdess CORPUS=folder     the same pipeline on RAVDESS
 # make docs       the pages of documentation, in build/docs/docs/index.html
 # make lint       what CI checks before it runs anything
@@ -12,13 +13,19 @@ READY := .venv/.ready
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export DVC_NO_ANALYTICS := true
 
-.PHONY: repro test ravdess docs lint format clean
+# Rooms whose tests load no encoder and train nothing.
+QUICK := base audio protocols evaluation store segments models presets
+
+.PHONY: repro test quick ravdess docs lint format clean
 
 repro: $(READY)
 	dvc repro
 
 test: $(READY)
 	pytest -n auto --dist loadgroup
+
+quick: $(READY)
+	pytest -q -n auto $(addprefix tests/unit/,$(QUICK)) tests/unit/test_*.py tests/unit/systems/test_declarations.py
 
 ravdess: $(READY)
 	@test -n "$(CORPUS)" || { echo 'make ravdess CORPUS=<folder with Actor_01 to Actor_24>'; exit 2; }

@@ -270,10 +270,10 @@ def test_an_extractor_that_breaks_its_promise_is_named(root: Path) -> None:
         extract(Wrong(), segmented(root), CONFIG, root)
 
 
-def test_a_lost_wave_names_the_segment_stage(root: Path) -> None:
+def test_a_lost_wave_names_the_command_that_brings_it_back(root: Path) -> None:
     segments = segmented(root)
     (waveform_store(CONFIG, root).path / "commits/000000.json").unlink()
-    with pytest.raises(MissingRowError, match="--single-item segment"):
+    with pytest.raises(MissingRowError, match=r"waveform.*`dvc repro` computes them"):
         extract(Toy(), segments, CONFIG, root)
 
 
