@@ -152,7 +152,7 @@ class Predictor:
             for group in groups(loaded):
                 files += self._decide(group)
                 progress.update(len(group))
-        warnings = [*doubts(self._run), *(f"{r.path} is silent" for r in loaded if r.silent)]
+        warnings = [*doubts(self._run), *(doubt for r in loaded for doubt in r.doubts)]
         model = describe(self._record, self._run)
         return Predictions(model, tuple(warnings), tuple(files), tuple(failures))
 
