@@ -50,8 +50,7 @@ def predict(
 
     Args:
         recordings: one recording or several, of any length, rate and number of channels. Each is
-            the path of an audio file that libsndfile reads (WAV, FLAC, Ogg, MP3, ...) or of an MP4
-            file; a file that is open in binary mode; or a tuple (wave, rate in Hz), where the wave
+            the path of an audio file (WAV, FLAC, AIFF, Ogg, MP3, MP4, AAC, WebM and others); a file that is open in binary mode; or a tuple (wave, rate in Hz), where the wave
             is an array (samples,) or (channels, samples) of floating-point numbers in [-1, 1] or
             of int16.
         workspace: the checkout; by default the one around the current folder.

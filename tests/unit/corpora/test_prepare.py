@@ -90,6 +90,15 @@ def test_silence_is_what_stays_at_or_below_the_peak(
     assert run(mine, silence_peak=silence_peak)[1]["silent"] == silent
 
 
+def test_pointers_of_git_lfs_name_the_command_and_are_no_copies(mine: Path) -> None:
+    for name in ("a", "b"):
+        text = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n"
+        (mine / f"{name}.wav").write_text(text)
+    with pytest.raises(CorpusError, match="2 recordings in .* run `git lfs pull` there") as raised:
+        run(mine)
+    assert "same recording" not in str(raised.value)
+
+
 def test_clipping_and_offsets_are_told_by_name(mine: Path) -> None:
     noise = np.random.default_rng(0).normal(0, 0.1, 1_000)
     soundfile.write(mine / "a.wav", np.where(np.arange(1_000) < 30, 2.0, noise), 16_000, "FLOAT")

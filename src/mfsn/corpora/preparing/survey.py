@@ -116,7 +116,7 @@ def survey_corpus(
             *repeated_ids(found),
             *([shortage + _WAY_ROUND] if shortage and prepare.require_complete else []),
             *([_name_unusable(root, unusable)] if unusable else []),
-            *contradictions(used, files),
+            *contradictions([u for u in used if u.path in sounds], files),
             *rating_problems(of_classes, used, labels),
         ],
     )
@@ -225,7 +225,9 @@ def _read(
 
 def _name_unusable(root: Path, unusable: Sequence[str]) -> str:
     listed = enumerate_first(unusable)
+    is_unfetched = all("`git lfs pull`" in text for text in unusable)
+    advice = "run `git lfs pull` there" if is_unfetched else "replace or remove them"
     return (
-        f"{counted(len(unusable), 'recording')} in {root} cannot be used: {listed}; replace or "
-        "remove them, then run the same command again"
+        f"{counted(len(unusable), 'recording')} in {root} cannot be used: {listed}; {advice}, then "
+        "run the same command again"
     )
