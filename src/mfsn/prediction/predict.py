@@ -50,9 +50,9 @@ def predict(
 
     Args:
         recordings: one recording or several, of any length, rate and number of channels. Each is
-            the path of an audio file (WAV, FLAC, AIFF, Ogg, MP3, MP4, AAC, WebM and others); a file that is open in binary mode; or a tuple (wave, rate in Hz), where the wave
-            is an array (samples,) or (channels, samples) of floating-point numbers in [-1, 1] or
-            of int16.
+            the path of an audio file (WAV, FLAC, AIFF, Ogg, MP3, MP4, AAC, WebM and others); a file
+            that is open in binary mode; or a tuple (wave, rate in Hz), where the wave is an array
+            (samples,) or (channels, samples) of floating-point numbers in [-1, 1] or of int16.
         workspace: the checkout; by default the one around the current folder.
         model: folder of a trained model below `models` of an experiment's results; by default the
             best one of the experiment in params.yaml, see `best_model`.

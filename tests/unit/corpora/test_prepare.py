@@ -94,7 +94,7 @@ def test_pointers_of_git_lfs_name_the_command_and_are_no_copies(mine: Path) -> N
     for name in ("a", "b"):
         text = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n"
         (mine / f"{name}.wav").write_text(text)
-    with pytest.raises(CorpusError, match="2 recordings in .* run `git lfs pull` there") as raised:
+    with pytest.raises(CorpusError, match=r"2 recordings in .* run `git lfs pull` there") as raised:
         run(mine)
     assert "same recording" not in str(raised.value)
 
