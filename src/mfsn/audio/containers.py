@@ -25,6 +25,9 @@ _LENGTH_UNKNOWN = 0x7FFF_F000
 # the whole file contradicts that of the samples. A file that was cut short has sizes that agree.
 _MISCOUNT = 44
 
+# What follows the samples of a chunked file must be chunks, or be less than this share of the file.
+_UNCOUNTED_SHARE = 0.1
+
 _BEGINS_PAGE, _BEGINS_STREAM, _ENDS_STREAM = b"OggS", 2, 4
 
 
@@ -131,7 +134,27 @@ def _examine_chunks(file: AudioFile, stream: BinaryIO, length: int, chunks: _Chu
     if not is_unknown:
         is_miscounted = is_wav and begin + size > stated
         _refuse_missing(file, begin + size - length, "header", _MISCOUNT if is_miscounted else 0)
+        end = stream.seek(begin + size + -size % chunks.align)
+        if begin and chunks.size_bytes == 4:
+            is_chunk = _is_chunk(stream.read(8), max(length, stated) - end, chunks)
+            _refuse_uncounted(file, end, length, is_chunk)
     return Container("libsndfile")
+
+
+def _is_chunk(head: bytes, rest: int, chunks: _Chunks) -> bool:
+    """Whether what follows the samples is another chunk, or zeros that fill up the file."""
+    is_name = all(32 <= byte < 127 for byte in head[:4])
+    is_whole = int.from_bytes(head[4:], chunks.order) <= rest
+    return (is_name and is_whole) or not head[:4].strip(b"\0")
+
+
+def _refuse_uncounted(file: AudioFile, end: int, length: int, is_chunk: bool) -> None:
+    """A header that was written before the last samples counts too few of them."""
+    if length - end > end * _UNCOUNTED_SHARE and not is_chunk:
+        raise AudioError(
+            f"{file} goes on for {length - end} bytes after the samples that its header counts; "
+            "write it again with the program that recorded it"
+        )
 
 
 def _refuse_missing(file: AudioFile, missing: int, where: str, allowed: int = 0) -> None:

@@ -80,6 +80,23 @@ def test_a_wav_file_with_a_wrong_data_size_is_read_whole(
     assert probe(path).duration_s == 1.5
 
 
+@pytest.mark.parametrize("counted", [2_000, 40_000])
+def test_a_header_that_counts_too_few_samples_is_refused(tmp_path: Path, counted: int) -> None:
+    path = with_sizes(written(tmp_path / "a.wav"), 36 + counted, counted)
+    missed = 48_000 - counted
+    with pytest.raises(AudioError, match=rf"a\.wav goes on for {missed} bytes after the samples"):
+        decode(path)
+
+
+@pytest.mark.parametrize(
+    "behind", [b"LIST" + struct.pack("<I", 9_000) + bytes(9_000), bytes(9_000)]
+)
+def test_notes_and_padding_behind_the_samples_are_no_samples(tmp_path: Path, behind: bytes) -> None:
+    path = written(tmp_path / "a.wav")
+    path.write_bytes(path.read_bytes() + behind)
+    assert len(decode(path)[0]) == len(NOISE)
+
+
 def test_a_closed_file_without_samples_has_none(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "a.wav", np.zeros(0), RATE)
     note = b"LIST" + struct.pack("<I", 4) + b"INFO"
