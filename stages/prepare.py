@@ -19,6 +19,7 @@ def prepare(stage: Stage) -> None:
         params.prepare,
         corpus_root(params.corpus.name),
         read_files(outputs.files),
+        sample_rate_hz=params.segment.sample_rate_hz,
     )
     # Folds that cannot be made are found here, and not after hours of extraction.
     make_folds(manifest, params.protocol, outputs.workspace)

@@ -13,6 +13,19 @@ class MfsnError(Exception):
 
     exit_status = 1
 
+    def __str__(self) -> str:
+        """The message, where the names of files are readable text whatever bytes they have."""
+        return readable(super().__str__())
+
+
+def readable(text: object) -> str:
+    r"""A text that can be printed and written: bytes of a file name that are not UTF-8 become \xe9.
+
+    Args:
+        text: such as a path.
+    """
+    return str(text).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
 
 class ConfigError(MfsnError, ValueError):
     """A parameter is unknown, misspelt, of the wrong type or out of range."""

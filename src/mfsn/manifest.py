@@ -37,10 +37,12 @@ UTTERANCES = pa.schema(
         # Where raters did not agree on an emotion: JSON, class to share of their votes. Such an
         # utterance may be trained on and is never scored.
         pa.field("soft_label", pa.string()),
+        # How the recording becomes a wave: a code of mfsn.audio.decoding; 1 where it is empty.
+        pa.field("decoding", pa.int64()),
     ]
 )
 
-LATER = ("soft_label",)
+LATER = ("soft_label", "decoding")
 """Columns that are newer than the first version. In a table without them they are empty."""
 
 SEGMENTS = pa.schema(
@@ -51,6 +53,7 @@ SEGMENTS = pa.schema(
         pa.field("start_sample", pa.int64(), nullable=False),  # at the segment sample rate
         pa.field("valid_samples", pa.int64(), nullable=False),  # the rest is padding at the end
         pa.field("clipped_samples", pa.int64(), nullable=False),  # clipped to the int16 range
+        # What rows are named after, of the audio file: see mfsn.segments.waves.content_of.
         pa.field("audio_sha256", pa.string(), nullable=False),
         pa.field("row_key", pa.string(), nullable=False),  # of the waveform row in the store
     ]
@@ -180,7 +183,7 @@ def read_table(path: Path, schema: pa.Schema | None = None) -> pd.DataFrame:
         raise ManifestError(f"{path} cannot be read as Parquet ({error}); delete it and run "
                             "`dvc repro`") from error  # fmt: skip
     if schema is not None:
-        arrow = _completed(arrow, schema)
+        arrow = with_later(arrow, schema)
     if schema is not None and not arrow.schema.equals(schema):
         differing = sorted(set(arrow.schema.names) ^ set(schema.names))
         raise ManifestError(
@@ -191,18 +194,19 @@ def read_table(path: Path, schema: pa.Schema | None = None) -> pd.DataFrame:
     return table
 
 
-def _values(dimensions: Sequence[str]) -> list[pa.Field]:
-    names = [kind + name for kind in (LABEL, PREDICTED, MEAN) for name in dimensions]
-    return [pa.field(name, pa.float64(), nullable=False) for name in names]
-
-
-def _completed(arrow: pa.Table, schema: pa.Schema) -> pa.Table:
-    """The table with the columns of `LATER`, which are empty where they were missing."""
+def with_later(arrow: pa.Table, schema: pa.Schema) -> pa.Table:
+    """A table with those columns of a schema that are in `LATER`; new ones are empty."""
     for name in LATER:
         if name in schema.names and name not in arrow.column_names:
             field = schema.field(name)
-            arrow = arrow.append_column(field, pa.nulls(len(arrow), field.type))
+            place = min(schema.names.index(name), arrow.num_columns)
+            arrow = arrow.add_column(place, field, pa.nulls(len(arrow), field.type))
     return arrow
+
+
+def _values(dimensions: Sequence[str]) -> list[pa.Field]:
+    names = [kind + name for kind in (LABEL, PREDICTED, MEAN) for name in dimensions]
+    return [pa.field(name, pa.float64(), nullable=False) for name in names]
 
 
 def _conform(table: pd.DataFrame, schema: pa.Schema, path: Path) -> pa.Table:

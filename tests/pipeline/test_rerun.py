@@ -87,7 +87,7 @@ def declaring(project: Any, path: tuple[str, ...]) -> set[str]:
         for item in project.params["extract"]["extractors"] if "matrix" in entry else [None]:
             filled = yaml.safe_dump(entry).replace("${item.extractor}", str(item))
             declared = yaml.safe_load(filled).get("params", [])
-            if path[0] in declared or f"${{{'.'.join(path)}}}" in filled:
+            if {path[0], ".".join(path)} & set(declared) or f"${{{'.'.join(path)}}}" in filled:
                 found.add(f"{name}@{item}" if item else name)
     return found
 

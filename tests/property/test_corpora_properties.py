@@ -70,7 +70,8 @@ def test_every_utterance_is_in_the_manifest_or_accounted_for(
         lines = [f"{name}.wav,{emotion}" for name, (emotion, _) in clips.items()]
         (root / "table.csv").write_text("\n".join(["path,emotion", *lines]), encoding="utf-8")
         for number, (name, (_, silent)) in enumerate(clips.items(), start=1):
-            soundfile.write(root / f"{name}.wav", [0.0 if silent else 0.05 * number] * 20, 16_000)
+            level = 0.0 if silent else 0.05 * number
+            soundfile.write(root / f"{name}.wav", [level, -level] * 10, 16_000)
         manifest, account = prepare_corpus(
             corpus,
             LabelsConfig(classes=["sad", "happy"]),

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from mfsn.audio.decoding import decode, load, probe, resample
+from mfsn.audio.decoding import decode, load, probe
+from mfsn.audio.resampling import resample
 
 
 def relative_error(ours: np.ndarray, theirs: np.ndarray) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -43,9 +44,9 @@ class FileInMemory:
 AudioFile = Path | FileInMemory
 
 
-def for_library(file: AudioFile) -> str | io.BytesIO:
+def for_library(file: AudioFile) -> bytes | io.BytesIO:
     """The file as a decoding library takes it: its path, or an open stream of its bytes."""
-    return str(file) if isinstance(file, Path) else file.open()
+    return os.fsencode(file) if isinstance(file, Path) else file.open()
 
 
 def samples_of(wave: npt.ArrayLike, name: str) -> Float64:

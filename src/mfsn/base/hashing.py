@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import stat
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,11 @@ def hash_files(root: Path, paths: Iterable[str], cache: Path | None = None) -> d
 def _identify(file: Path, known: Entry | None) -> Entry:
     try:
         status = file.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise CorpusError(
+                f"{file} is no regular file (it may be a pipe, a socket, a device or a folder); "
+                "remove it from the corpus"
+            )
         identity = [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
         if known is not None and known[1:] == identity:
             return known

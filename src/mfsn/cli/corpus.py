@@ -30,7 +30,9 @@ def corpus_check(
     if root is not None:
         _refuse_joined(params.corpus)
     folder = root or corpus_root(params.corpus.name)
-    report = check_corpus(params.corpus, params.labels, params.prepare, folder)
+    report = check_corpus(
+        params.corpus, params.labels, params.prepare, folder, params.segment.sample_rate_hz
+    )
     finish(report.lines(), report.ok)
 
 

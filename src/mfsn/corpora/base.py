@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import os
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Protocol, runtime_checkable
@@ -35,6 +37,9 @@ class Utterance:
     """For the demo only: whether words and prosody express the same emotion."""
     soft_label: Mapping[str, float] | None = None
     """If the raters did not agree: the share of each emotion in their votes; the sum is 1."""
+    stated_s: float | None = None
+    """The duration in seconds that the corpus states, where it does. It is only compared with that
+    of the recording."""
 
 
 @runtime_checkable
@@ -145,9 +150,11 @@ def audio_below(
 ) -> list[str]:
     """List the audio files in a folder and its subfolders, one per name.
 
-    Hidden files are left out, because macOS adds `._*` beside every file. If several files have the
-    same name, the one in the fewest folders is taken (of several such files the first by path),
-    because some copies of RAVDESS contain every file twice.
+    Folders that are links are entered, each folder once. Names are compared in their composed form
+    (NFC), since macOS writes another one. Hidden files are left out, because macOS adds `._*`
+    beside every file. If several files have the same name, the one in the fewest folders is taken
+    (of several such files the first by path), because some copies of RAVDESS contain every file
+    twice.
 
     Args:
         root: the corpus folder.
@@ -158,12 +165,70 @@ def audio_below(
     Returns:
         Paths relative to `root` with forward slashes, sorted.
     """
-    found = (path.relative_to(root) for path in root.rglob("*") if path.suffix.lower() in suffixes)
-    visible = (path for path in found if not any(part.startswith(".") for part in path.parts))
+    found = (path for path in files_below(root) if path.suffix.lower() in suffixes)
     by_name: dict[str, str] = {}
-    for path in sorted(visible, key=lambda path: (len(path.parts), path.parts)):
-        by_name.setdefault(name_of(path), path.as_posix())
+    for path in sorted(found, key=lambda path: (len(path.parts), path.parts)):
+        by_name.setdefault(_composed(name_of(path)), path.as_posix())
     return sorted(by_name.values())
+
+
+def files_below(root: Path) -> Iterator[PurePath]:
+    """Everything in a folder and its subfolders that is neither a folder nor hidden.
+
+    Folders that are links are entered after the others. No folder is entered twice, so a link to a
+    folder that contains it does no harm.
+
+    Args:
+        root: the folder.
+
+    Returns:
+        Paths relative to `root`.
+
+    Raises:
+        CorpusError: if a folder cannot be read.
+    """
+    entered: set[tuple[int, int]] = set()
+    folders, links = [root], list[Path]()
+    while folders or links:
+        folder = folders.pop() if folders else links.pop(0)
+        try:
+            identity = folder.stat()
+            if (identity.st_dev, identity.st_ino) in entered:
+                continue
+            entered.add((identity.st_dev, identity.st_ino))
+            entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+        except OSError as error:
+            raise CorpusError(
+                f"{folder} cannot be read ({error.strerror}); give this user the right to read it"
+            ) from error
+        for entry in entries:
+            if entry.name.startswith("."):
+                continue
+            if entry.is_dir():
+                (links if entry.is_symlink() else folders).append(Path(entry.path))
+            else:
+                yield Path(entry.path).relative_to(root)
+
+
+def on_disk(paths: Iterable[str], there: Iterable[str]) -> dict[str, str]:
+    """The names that files have on disk: those that a table gives, or the same in other Unicode.
+
+    Args:
+        paths: as the table gives them.
+        there: the paths that exist.
+
+    Returns:
+        For each path that exists, its name on disk. Names are compared in the composed form of
+        Unicode (NFC) where none is exactly the same.
+    """
+    exact = set(there)
+    composed = {_composed(path): path for path in sorted(exact, reverse=True)}
+    named = {path: path if path in exact else composed.get(_composed(path)) for path in paths}
+    return {path: name for path, name in named.items() if name is not None}
+
+
+def _composed(name: str) -> str:
+    return unicodedata.normalize("NFC", name)
 
 
 def refuse(problems: Sequence[str], what: str, advice: str, shown: int = 20) -> None:

@@ -126,7 +126,8 @@ class PrepareConfig(Config):
     """What `prepare` leaves out, and whether missing files stop it."""
 
     silence_peak: float = Field(1e-4, ge=0, lt=1)
-    """A recording is silent if its peak amplitude (full scale = 1) is not above this value. Silent
-    recordings are left out; they are counted and listed by name."""
+    """A recording is silent if the peak amplitude of its stored wave (mono; full scale = 1) is not
+    above this value; a constant offset counts as nothing. Silent recordings are left out; they are
+    counted and listed by name."""
     require_complete: bool = True
     """true: stop if the corpus has fewer files of a label than were published. false: only warn."""

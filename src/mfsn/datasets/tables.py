@@ -35,7 +35,9 @@ def load_manifest(workspace_or_path: str | Path | None = None) -> pd.DataFrame:
         - `duration_s` (float64): in seconds;
         - `licence` (str): of the recording;
         - `soft_label` (str): JSON, class to share of the raters' votes, where raters did not agree
-          on one emotion. Such an utterance may be trained on and is never scored.
+          on one emotion. Such an utterance may be trained on and is never scored;
+        - `decoding` (int): a code of how the recording becomes a wave, which decides the names
+          of its rows (`mfsn.audio.decoding.AS_BEFORE`).
 
     Raises:
         ManifestError: if the table is missing, is no Parquet file, or has other columns.

@@ -26,7 +26,7 @@ from mfsn.features.extraction.batches import RowMaker
 from mfsn.features.extraction.extraction import pin_threads
 from mfsn.features.extraction.items import Item, Items, items_of, transcripts_of
 from mfsn.manifest import SEGMENTS, UTTERANCES, read_table
-from mfsn.segments.waves import cut, waveform_store
+from mfsn.segments.waves import codes_of, cut, waveform_store
 from mfsn.store import layout as layouts
 from mfsn.store import marker as markers
 from mfsn.store.lock import exclusive
@@ -121,6 +121,7 @@ class _Again:
         if self._is_wave:
             manifest = read_table(named.outputs.manifest, UTTERANCES)
             self._path = dict(zip(manifest["utterance_id"], manifest["path"], strict=True))
+            self._code = dict(zip(manifest["utterance_id"], codes_of(manifest), strict=True))
             self._folder = corpus_folder(named, manifest)
         else:
             self._extractor = maker_of(named)
@@ -160,8 +161,13 @@ class _Again:
     def _wave(self, segment: str) -> npt.NDArray[Any]:
         utterance, _, index = segment.rpartition("#")
         path = recording(self._folder, self._path[utterance])
-        wave = audio.load(path, self._named.segment.sample_rate_hz)
-        waves, _ = cut(audio.to_int16(wave)[0], self._named.segment)
+        wave = audio.load_wave(path, self._named.segment.sample_rate_hz)
+        if wave.code != self._code[utterance]:
+            raise CacheError(
+                f"{path} is decoded in another way than when its row was made; run `dvc repro`, "
+                "which computes new rows"
+            )
+        waves, _ = cut(wave.samples, self._named.segment)
         row: npt.NDArray[Any] = waves[int(index)]
         return row
 

@@ -50,10 +50,9 @@ def predict(
 
     Args:
         recordings: one recording or several, of any length, rate and number of channels. Each is
-            the path of an audio file that libsndfile reads (WAV, FLAC, Ogg, MP3, ...) or of an MP4
-            file; a file that is open in binary mode; or a tuple (wave, rate in Hz), where the wave
-            is an array (samples,) or (channels, samples) of floating-point numbers in [-1, 1] or
-            of int16.
+            the path of an audio file (WAV, FLAC, AIFF, Ogg, MP3, MP4, AAC, WebM and others); a file
+            that is open in binary mode; or a tuple (wave, rate in Hz), where the wave is an array
+            (samples,) or (channels, samples) of floating-point numbers in [-1, 1] or of int16.
         workspace: the checkout; by default the one around the current folder.
         model: folder of a trained model below `models` of an experiment's results; by default the
             best one of the experiment in params.yaml, see `best_model`.
@@ -152,7 +151,7 @@ class Predictor:
             for group in groups(loaded):
                 files += self._decide(group)
                 progress.update(len(group))
-        warnings = [*doubts(self._run), *(f"{r.path} is silent" for r in loaded if r.silent)]
+        warnings = [*doubts(self._run), *(doubt for r in loaded for doubt in r.doubts)]
         model = describe(self._record, self._run)
         return Predictions(model, tuple(warnings), tuple(files), tuple(failures))
 

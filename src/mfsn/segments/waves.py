@@ -11,7 +11,7 @@ import hashlib
 import logging
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +21,7 @@ from tqdm import tqdm
 from mfsn.audio import decoding as audio
 from mfsn.base.arrays import Float32, Int16, Int64
 from mfsn.base.quantities import counted
+from mfsn.config import sha256_of
 from mfsn.errors import AudioError
 from mfsn.manifest import SEGMENTS, segment_id
 from mfsn.segments.config import SegmentConfig
@@ -31,7 +32,8 @@ from mfsn.store.writer import Writer
 from mfsn.workspace import recording
 
 VERSION = 1
-"""Version of decoding; raise it when audio is decoded, resampled or rounded in another way."""
+"""Version of decoding; raise it when the waves of all recordings change. If they change only for
+some, these take a new code instead; see `content_of`."""
 
 CUT = 1
 """Code of how utterances are cut; a new way takes a new number. 1: segments follow one another
@@ -53,6 +55,33 @@ def segment_recipe(config: SegmentConfig) -> dict[str, Any]:
     }
     # Left out where it is fixed: rows that are older than the other reading keep their keys.
     return recipe if config.reading == "fixed" else recipe | {"reading": config.reading}
+
+
+def content_of(audio_sha256: str, code: int) -> str:
+    """What the rows of a recording are named after (64 hexadecimal digits).
+
+    A recording that is decoded as in the first version is named after its file alone, so its rows
+    keep their keys. Where the wave is made in another way (a better resampler, another decoder),
+    the code of this way belongs to the name, so only these rows have new keys.
+
+    Args:
+        audio_sha256: of the audio file.
+        code: how it becomes a wave; see `mfsn.audio.decoding.AS_BEFORE`.
+    """
+    return audio_sha256 if code == audio.AS_BEFORE else sha256_of([audio_sha256, code])
+
+
+def contents_of(manifest: pd.DataFrame) -> list[str]:
+    """`content_of` each utterance of a manifest (`mfsn.manifest.UTTERANCES`)."""
+    return list(map(content_of, manifest["audio_sha256"], codes_of(manifest)))
+
+
+def codes_of(manifest: pd.DataFrame) -> list[int]:
+    """How each utterance of a manifest becomes a wave; see `mfsn.audio.decoding.AS_BEFORE`."""
+    if "decoding" not in manifest:
+        return [audio.AS_BEFORE] * len(manifest)
+    codes: list[int] = manifest["decoding"].fillna(audio.AS_BEFORE).astype(int).tolist()
+    return codes
 
 
 def cut(wave: Int16, config: SegmentConfig) -> tuple[Int16, Int64]:
@@ -161,23 +190,24 @@ def _undecoded(manifest: pd.DataFrame, store: Store, config: SegmentConfig) -> p
     committed = store.committed()
     once = manifest.drop_duplicates("audio_sha256")
     is_whole = [
-        sha in totals and all(key in committed for key in _keys(store, config, sha, totals[sha]))
-        for sha in once["audio_sha256"]
+        content in totals
+        and all(key in committed for key in _keys(store, config, content, totals[content]))
+        for content in contents_of(once)
     ]
     return once[~np.array(is_whole, dtype=bool)]
 
 
 def _total_samples(manifest: pd.DataFrame, store: Store) -> dict[str, int]:
     """Samples of each audio content whose first segment is in the store."""
-    first = {sha: store.spec.row_key(sha, 0) for sha in manifest["audio_sha256"].unique()}
+    first = {content: store.spec.row_key(content, 0) for content in contents_of(manifest)}
     committed = store.committed()
-    there = [sha for sha, key in first.items() if key in committed]
-    totals = store.read([first[sha] for sha in there], ["total_samples"])["total_samples"]
+    there = [content for content, key in first.items() if key in committed]
+    totals = store.read([first[content] for content in there], ["total_samples"])["total_samples"]
     return dict(zip(there, totals.tolist(), strict=True))
 
 
-def _keys(store: Store, config: SegmentConfig, sha: str, total: int) -> Iterator[str]:
-    return (store.spec.row_key(sha, start) for start in starts(total, config))
+def _keys(store: Store, config: SegmentConfig, content: str, total: int) -> Iterator[str]:
+    return (store.spec.row_key(content, start) for start in starts(total, config))
 
 
 def _decode_all(
@@ -186,10 +216,11 @@ def _decode_all(
     failures = []
     with store.writer() as writer:
         waiting = _undecoded(manifest, store, config)  # once more, now that nobody else writes
-        files = zip(waiting["path"], waiting["audio_sha256"], strict=True)
-        for path, sha in tqdm(files, "segment", len(waiting), unit="file", disable=None):
+        files = zip(waiting["path"], waiting["audio_sha256"], codes_of(waiting), strict=True)
+        for path, sha, code in tqdm(files, "segment", len(waiting), unit="file", disable=None):
+            file = _File(recording(corpus_root, path), sha, code)
             try:
-                _decode(recording(corpus_root, path), sha, config, store.spec, writer)
+                _decode(file, config, store.spec, writer)
             except AudioError as error:
                 failures.append(str(error))
     if failures:
@@ -198,31 +229,47 @@ def _decode_all(
         )
 
 
-def _decode(path: Path, sha: str, config: SegmentConfig, spec: StoreSpec, writer: Writer) -> None:
-    wave = audio.load(path, config.sample_rate_hz)
-    if hashlib.sha256(path.read_bytes()).hexdigest() != sha:
-        raise AudioError(f"{path} has changed since `prepare` read it; run `dvc repro` again")
-    waves, valid = cut(audio.to_int16(wave)[0], config)
-    firsts = starts(len(wave), config)
-    clipped = [audio.to_int16(wave[start : start + config.samples])[1] for start in firsts]
+class _File(NamedTuple):
+    """A recording as the manifest describes it."""
+
+    path: Path
+    sha256: str
+    code: int
+
+
+def _decode(file: _File, config: SegmentConfig, spec: StoreSpec, writer: Writer) -> None:
+    wave = audio.load_wave(file.path, config.sample_rate_hz)
+    with file.path.open("rb") as opened:
+        is_other = hashlib.file_digest(opened, "sha256").hexdigest() != file.sha256
+    if is_other:
+        raise AudioError(f"{file.path} has changed since `prepare` read it; run `dvc repro` again")
+    if wave.code != file.code:
+        raise AudioError(
+            f"{file.path} is decoded in another way than the manifest says, which an older version "
+            "of mfsn made; run `dvc repro` to make it again"
+        )
+    waves, valid = cut(wave.samples, config)
+    firsts, total = starts(len(wave.samples), config), len(wave.samples)
+    clipped = [np.count_nonzero(wave.clipped[first : first + config.samples]) for first in firsts]
     rows: dict[str, npt.NDArray[Any]] = {
         "wave": waves,
         "valid_samples": valid,
         "clipped_samples": np.array(clipped, dtype=np.int64),
-        "total_samples": np.full(len(waves), len(wave), dtype=np.int64),
+        "total_samples": np.full(len(waves), total, dtype=np.int64),
     }
-    writer.append([spec.row_key(sha, start) for start in firsts], rows)
+    content = content_of(file.sha256, file.code)
+    writer.append([spec.row_key(content, first) for first in firsts], rows)
 
 
 def _segment_table(manifest: pd.DataFrame, store: Store, config: SegmentConfig) -> pd.DataFrame:
     totals = _total_samples(manifest, store)
     table = pd.DataFrame(
         [
-            (segment_id(utterance, index), utterance, index, start, sha)
-            for utterance, sha in zip(
-                manifest["utterance_id"], manifest["audio_sha256"], strict=True
+            (segment_id(utterance, index), utterance, index, start, content)
+            for utterance, content in zip(
+                manifest["utterance_id"], contents_of(manifest), strict=True
             )
-            for index, start in enumerate(starts(totals[sha], config))
+            for index, start in enumerate(starts(totals[content], config))
         ],
         columns=["segment_id", "utterance_id", "index", "start_sample", "audio_sha256"],
     )

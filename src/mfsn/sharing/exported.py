@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,7 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mfsn.base.quantities import counted
-from mfsn.manifest import SEGMENTS, UTTERANCES
+from mfsn.manifest import SEGMENTS, UTTERANCES, with_later
+from mfsn.segments.waves import contents_of
 from mfsn.sharing.batches import BATCH_BYTES, Array, Rows, count_unsound, rows_within
 from mfsn.sharing.corpus import CODE, carried_files
 from mfsn.sharing.described import parse_description
@@ -90,9 +90,10 @@ class ExportedCorpus:
 
     def _read_places(self) -> Places:
         manifest, segments = (self._table(*named) for named in self._tables())
-        places = {str(name): (str(sha), 0) for name, sha in _pairs(manifest, "utterance_id")}
-        starts = segments["start_sample"]
-        for (name, sha), start in zip(_pairs(segments, "segment_id"), starts, strict=True):
+        utterances = zip(manifest["utterance_id"], contents_of(manifest), strict=True)
+        places = {str(name): (content, 0) for name, content in utterances}
+        columns = ("segment_id", "audio_sha256", "start_sample")
+        for name, sha, start in zip(*(segments[c] for c in columns), strict=True):
             places[str(name)] = (str(sha), int(start))
         return places
 
@@ -105,6 +106,7 @@ class ExportedCorpus:
             table = pq.read_table(pa.BufferReader(self.files[path]))
         except pa.ArrowException as error:
             raise self._source.refused(f"{path} cannot be read as Parquet ({error})") from error
+        table = with_later(table, schema)
         if not table.schema.equals(schema):
             raise self._source.refused(f"{path} does not have the columns of this version")
         read: pd.DataFrame = table.to_pandas()
@@ -154,7 +156,3 @@ class _Column:
     def finish(self) -> None:
         """Compare the checksum of all rows that were read."""
         self._source.compare(self._path, self._dataset, self._sha256.hexdigest())
-
-
-def _pairs(table: pd.DataFrame, name: str) -> Iterator[tuple[Any, Any]]:
-    return zip(table[name], table["audio_sha256"], strict=True)

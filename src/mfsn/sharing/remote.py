@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -62,6 +62,7 @@ class Remote:
         """
         with self._explaining():
             places = {self._place(name): name for name in names}
+            self._refuse_irregular(places)
             found = self._file_system.cat(list(places)) if places else {}
             return {name: found[place] for place, name in places.items()}
 
@@ -77,6 +78,7 @@ class Remote:
         """
         with self._explaining():
             places = [self._place(name) for name in names]
+            self._refuse_irregular(places)
             found = self._file_system.cat_ranges(places, starts, ends, on_error="return")
             return [_bytes(value) for value in found]
 
@@ -95,6 +97,15 @@ class Remote:
             if not self._protocols & _BUCKETS:
                 self._file_system.makedirs(place.rpartition("/")[0], exist_ok=True)
             self._file_system.pipe_file(place, content)
+
+    def _refuse_irregular(self, places: Iterable[str]) -> None:
+        """A pipe or a device in a local folder would be waited for without end."""
+        for place in places if _LOCAL in self._protocols else ():
+            if Path(place).exists() and not Path(place).is_file():
+                raise RemoteError(
+                    f"{place} is no regular file (it may be a pipe, a socket, a device or a "
+                    "folder); remove it from there"
+                )
 
     def _place(self, name: str) -> str:
         return f"{self._path}/{name}".rstrip("/")

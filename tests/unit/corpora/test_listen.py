@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 import soundfile
 
+from mfsn.audio.decoding import AS_BEFORE, NEWER
+from mfsn.audio.level import Level
 from mfsn.corpora.preparing.decoding import Sound, glance, listen
 from mfsn.corpora.preparing.scan import ScannedFile
 from mfsn.errors import ConfigError
@@ -18,14 +20,46 @@ def scanned(root: Path) -> dict[str, ScannedFile]:
     return {p.name: ScannedFile(p.name, p.stat().st_size, "") for p in files}
 
 
-def test_duration_and_peak_are_those_of_the_file(tmp_path: Path) -> None:
-    stereo = np.zeros((4410, 2))
-    stereo[100] = (0.25, -0.5)
-    soundfile.write(tmp_path / "a.wav", stereo, 44_100)
-    soundfile.write(tmp_path / "b.flac", np.full(800, 0.125), 8_000)
+def test_a_recording_is_judged_as_it_is_stored(tmp_path: Path) -> None:
+    stereo = np.zeros((1600, 2))
+    stereo[100], stereo[101] = (0.25, 0.5), (0.25, -0.75)
+    soundfile.write(tmp_path / "a.wav", stereo, 16_000)
+    tone = 0.5 * np.sin(2 * np.pi * 440 * np.arange(4410) / 44_100)
+    soundfile.write(tmp_path / "b.flac", tone, 44_100)
     sounds, unusable = listen(tmp_path, ["b.flac", "a.wav", "a.wav"], scanned(tmp_path))
-    assert sounds == {"a.wav": Sound(0.1, 0.5), "b.flac": Sound(0.1, 0.125)}
+    mono = np.zeros(1600)
+    mono[100:102] = (0.375, -0.25)
+    level = Level(0.3125, pytest.approx(mono.mean()), pytest.approx(mono.std()), 0.0)  # type: ignore[arg-type]
+    assert sounds["a.wav"] == Sound(0.1, level, AS_BEFORE)
+    assert (sounds["b.flac"].duration_s, sounds["b.flac"].code) == (0.1, NEWER)
+    assert sounds["b.flac"].level.peak == pytest.approx(0.5, abs=1e-2)
     assert unusable == []
+
+
+def test_opposite_channels_and_a_constant_are_silence(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).normal(0, 0.1, 8_000)
+    soundfile.write(tmp_path / "opposite.wav", np.stack([noise, -noise], 1), 16_000, "FLOAT")
+    soundfile.write(tmp_path / "constant.wav", np.full(8_000, 0.25), 16_000)
+    sounds, unusable = listen(tmp_path, ["opposite.wav", "constant.wav"], scanned(tmp_path))
+    assert [sound.level.peak for sound in sounds.values()] == [0, 0]
+    assert unusable == []
+
+
+def test_samples_in_another_unit_cannot_be_used(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).normal(0, 0.1, 8_000)
+    soundfile.write(tmp_path / "a.wav", noise * 32_768, 16_000, subtype="FLOAT")
+    sounds, unusable = listen(tmp_path, ["a.wav"], scanned(tmp_path))
+    assert sounds == {}
+    assert len(unusable) == 1
+    assert unusable[0].startswith("a.wav is beyond full scale in 100.0% of its samples")
+
+
+def test_the_rate_of_the_store_decides_what_is_judged(tmp_path: Path) -> None:
+    high = 0.5 * np.sin(2 * np.pi * 6_000 * np.arange(16_000) / 16_000)
+    soundfile.write(tmp_path / "a.wav", high, 16_000)
+    as_stored = listen(tmp_path, ["a.wav"], scanned(tmp_path), to_hz=8_000)[0]["a.wav"]
+    assert as_stored.level.peak < 0.1
+    assert as_stored.code == NEWER
 
 
 def test_a_glance_takes_durations_and_reasons_from_headers(tmp_path: Path) -> None:

@@ -178,6 +178,18 @@ def test_mp4_clips_become_a_manifest_and_the_official_split_a_fold(small: Path) 
     assert not fold.speaker_independent
 
 
+def test_a_clip_of_another_length_than_its_row_is_told(small: Path) -> None:
+    table = small / "train_sent_emo.csv"
+    lines = table.read_text(encoding="utf-8").splitlines()
+    lines[1] = lines[1][: lines[1].rindex(',"')] + ',"00:14:33,100"'
+    table.write_text("\n".join(lines), encoding="utf-8")
+    assert [u.stated_s for u in read(small)[:2]] == [pytest.approx(120.468), None]
+    survey = check_corpus(MELD, SEVEN, PrepareConfig(require_complete=False), small).survey
+    (doubt,) = survey.doubtful.items()
+    assert doubt[0] == "far longer or shorter than the table says"
+    assert doubt[1] == ["train_dia0_utt0 (0.2 s, and its row says 120.5 s)"]
+
+
 def test_a_shortage_is_told_by_split(small: Path) -> None:
     report = check_corpus(MELD, SEVEN, PrepareConfig(), small)
     problem = next(line for line in report.lines() if line.startswith("problem: "))

@@ -8,6 +8,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 import soundfile
@@ -36,7 +37,8 @@ def run(
 
 def test_an_utterance_has_the_manifests_columns() -> None:
     names = {field.name for field in fields(Utterance)}
-    assert names | {"audio_sha256", "duration_s"} == set(UTTERANCES.names)
+    added = {"audio_sha256", "duration_s", "decoding"}
+    assert (names - {"stated_s"}) | added == set(UTTERANCES.names)
 
 
 def test_the_manifest_has_one_sorted_row_an_utterance(mine: Path, tmp_path: Path) -> None:
@@ -57,6 +59,7 @@ def test_the_manifest_has_one_sorted_row_an_utterance(mine: Path, tmp_path: Path
         "expected": {},
         "missing": {},
         "identical": [],
+        "doubtful": {},
     }
     write_table(tmp_path / "out" / "manifest.parquet", manifest, UTTERANCES)
     again = read_table(tmp_path / "out" / "manifest.parquet", UTTERANCES)
@@ -85,6 +88,39 @@ def test_silence_is_what_stays_at_or_below_the_peak(
 ) -> None:
     clip(mine / "c.wav", level=300)
     assert run(mine, silence_peak=silence_peak)[1]["silent"] == silent
+
+
+def test_pointers_of_git_lfs_name_the_command_and_are_no_copies(mine: Path) -> None:
+    for name in ("a", "b"):
+        text = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n"
+        (mine / f"{name}.wav").write_text(text)
+    with pytest.raises(CorpusError, match=r"2 recordings in .* run `git lfs pull` there") as raised:
+        run(mine)
+    assert "same recording" not in str(raised.value)
+
+
+def test_clipping_and_offsets_are_told_by_name(mine: Path) -> None:
+    noise = np.random.default_rng(0).normal(0, 0.1, 1_000)
+    soundfile.write(mine / "a.wav", np.where(np.arange(1_000) < 30, 2.0, noise), 16_000, "FLOAT")
+    soundfile.write(mine / "b.wav", 0.25 + noise, 16_000, "FLOAT")
+    manifest, account = run(mine)
+    mean = 0.25 + noise.mean()
+    assert account["doubtful"] == {
+        "clipped in more than 1% of the samples": ["a (3.0%)"],
+        "with an offset larger than the sound": [f"b ({mean:.3f} of full scale)"],
+    }
+    assert {"a", "b"} <= set(manifest.utterance_id)
+
+
+def test_channels_that_cancel_are_silent(mine: Path) -> None:
+    noise = np.random.default_rng(0).normal(0, 0.1, 1_000)
+    soundfile.write(mine / "c.wav", np.stack([noise, -noise], 1), 16_000, "FLOAT")
+    assert run(mine)[1]["silent"] == ["c"]
+
+
+def test_the_code_of_decoding_is_in_the_manifest(mine: Path) -> None:
+    soundfile.write(mine / "b.wav", np.random.default_rng(0).normal(0, 0.1, 1_000), 44_100)
+    assert run(mine)[0].set_index("utterance_id").decoding.to_dict() == {"a": 1, "b": 2, "c": 1}
 
 
 def test_a_known_bad_clip_is_left_out_and_never_decoded(

@@ -152,6 +152,33 @@ def test_a_file_that_cannot_be_opened_is_an_error(tmp_path: Path) -> None:
         scan_corpus(RAVDESS, tmp_path)
 
 
+def test_a_pipe_is_refused_and_not_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "03-01-01-01-01-01-01.wav")
+    with pytest.raises(CorpusError, match=r"03-01-01-01-01-01-01.wav is no regular file"):
+        scan_corpus(RAVDESS, tmp_path)
+
+
+def test_a_name_that_is_not_utf_8_is_refused(tmp_path: Path) -> None:
+    (tmp_path / os.fsdecode(b"caf\xe9.wav")).touch()
+    with pytest.raises(CorpusError, match=r"names that are not UTF-8: caf\\xe9.wav; rename"):
+        scan_corpus(RAVDESS, tmp_path)
+
+
+def test_folders_that_are_links_are_entered(tmp_path: Path, root: Path) -> None:
+    farm = tmp_path / "farm"
+    farm.mkdir()
+    for actor in sorted(root.iterdir()):
+        (farm / actor.name).symlink_to(actor)
+    assert scan_corpus(RAVDESS, farm) == scan_corpus(RAVDESS, root)
+
+
+def test_a_link_to_a_folder_above_does_no_harm(root: Path) -> None:
+    before = scan_corpus(RAVDESS, root)
+    (root / "Actor_01" / "again").symlink_to(root)
+    (root / "A_first_by_name").symlink_to(root / "Actor_02")
+    assert scan_corpus(RAVDESS, root) == before
+
+
 def test_the_list_survives_its_file(tmp_path: Path) -> None:
     files = [ScannedFile("a b/c.wav", 10, "0" * 64), ScannedFile('odd\t"name".wav', 2, "f" * 64)]
     write_files(tmp_path / "files.tsv", files)

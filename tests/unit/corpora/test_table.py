@@ -109,6 +109,24 @@ def test_a_table_that_cannot_be_used_is_an_error(root: Path, text: str, reason: 
     assert "\n" not in str(raised.value)
 
 
+def test_names_are_compared_in_composed_unicode(root: Path, clip: WriteClip) -> None:
+    composed, decomposed = "calls/gr\u00fcn.wav", "calls/gru\u0308n.wav"
+    clip(root / decomposed)
+    write(root, f"path,emotion\n{composed},sad\ncalls/a.wav,sad\n")
+    assert get_reader("table").files(root) == ["calls/a.wav", decomposed, "table.csv"]
+    assert [(u.utterance_id, u.path) for u in read(root)] == [
+        ("calls/gr\u00fcn", decomposed), ("calls/a", "calls/a.wav"),
+    ]  # fmt: skip
+    clip(root / composed)
+    assert read(root)[0].path == composed
+
+
+def test_a_table_that_git_lfs_did_not_fetch_names_the_command(root: Path) -> None:
+    write(root, "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n")
+    with pytest.raises(CorpusError, match=r"table\.csv is a pointer of Git LFS.*`git lfs pull`"):
+        read(root)
+
+
 def test_another_encoding_is_an_error(root: Path) -> None:
     (root / "table.csv").write_bytes("path,emotion\ncalls/a.wav,fröhlich\n".encode("latin-1"))
     with pytest.raises(CorpusError, match="not a CSV file in UTF-8"):

@@ -123,6 +123,11 @@ def test_every_parameter_is_part_of_the_key(values: dict[str, Any]) -> None:
     assert make(**values).parameters != make().parameters
 
 
+def test_only_copies_at_other_speeds_depend_on_the_resampler() -> None:
+    assert make(speeds=[0.9]).parameters["resampler"] == 2
+    assert "resampler" not in make(parts=[2]).parameters
+
+
 def test_an_extractor_is_made_again_from_what_it_said() -> None:
     values = {"set": ["mfcc", "eGeMAPSv02"], "trim_db": 30.0, "parts": [1, 3], "speeds": [1.2]}
     extractor = make(**values)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import re
 import tempfile
 from pathlib import Path
@@ -96,3 +97,38 @@ def test_what_is_no_recording_does_not_hinder_the_others() -> None:
 def test_nothing_is_refused() -> None:
     with pytest.raises(PredictionError, match="there is no recording"):
         load_recordings([], SEGMENT)
+
+
+def test_whatever_a_decoder_raises_is_a_sentence_and_the_others_are_read(
+    path: Path, tmp_path: Path
+) -> None:
+    broken = tmp_path / os.fsdecode(b"caf\xe9.flac")
+    soundfile.write(tmp_path / "a.flac", np.random.default_rng(0).normal(0, 0.1, 20_000), 16_000)
+    broken.write_bytes((tmp_path / "a.flac").read_bytes()[:9_000])
+    loaded, failures = load_recordings([str(broken), str(path)], SegmentConfig())
+    assert [recording.path for recording in loaded] == [str(path)]
+    assert len(failures) == 1
+    assert failures[0].startswith(f"{tmp_path}/caf\\xe9.flac cannot be read as audio")
+    failures[0].encode("utf-8")
+
+
+def test_recordings_at_the_end_of_the_range_and_constants_are_doubtful() -> None:
+    loud, still = np.resize([1.5, -1.5, 0.1], 3_000), np.full(3_000, 0.25)
+    loaded, _ = load_recordings([(loud, 16_000), (still, 16_000)], SegmentConfig())
+    assert [recording.doubts for recording in loaded] == [
+        ["recording 1 is clipped in 66.7% of its samples"],
+        ["recording 2 is silent"],
+    ]
+
+
+@pytest.mark.parametrize("rate", [1, 3_999, 384_001])
+def test_a_rate_that_no_recording_has_is_refused(rate: int) -> None:
+    _, (failure,) = load_recordings((np.ones(100), rate), SegmentConfig())
+    assert failure == (
+        f"recording 1 has a rate of {rate}; give a whole number of hertz from 4000 to 384000"
+    )
+
+
+def test_what_is_shorter_than_a_sample_is_refused() -> None:
+    _, (failure,) = load_recordings((np.ones(1), 96_000), SegmentConfig())
+    assert failure == "recording 1 is too short for a sample at 16000 Hz; give more"

@@ -14,7 +14,6 @@ import pytest
 import soundfile
 
 from mfsn.audio import decoding as audio
-from mfsn.base.arrays import Float32
 from mfsn.errors import AudioError, DamagedRowError
 from mfsn.manifest import SEGMENTS, write_table
 from mfsn.segments.config import SegmentConfig
@@ -23,6 +22,12 @@ from mfsn.store import layout
 
 CONFIG = SegmentConfig(duration_s=0.01, sample_rate_hz=8000)
 """Segments of 80 samples."""
+KNOWN = (
+    b"RIFF\x2c\x00\x00\x00WAVEfmt \x10\x00\x00\x00\x01\x00\x01\x00\x40\x1f\x00\x00\x80\x3e\x00\x00"
+    b"\x02\x00\x10\x00data\x08\x00\x00\x00\x01\x00\x02\x00\x03\x00\x04\x00"
+)
+"""A WAV file of four samples at 8 kHz."""
+KNOWN_KEY = "10758b00a41b2c94685aa90bc0b9c73dd8da0dc3f215bb8044245af8633c0be8"
 LENGTHS = {"short": 30, "exact": 160, "long": 201, "other": 81}
 
 
@@ -41,7 +46,10 @@ class Corpus:
     def manifest(self, *names: str) -> pd.DataFrame:
         paths = [f"{name}.wav" for name in names]
         shas = [hashlib.sha256((self.root / path).read_bytes()).hexdigest() for path in paths]
-        return pd.DataFrame({"utterance_id": names, "path": paths, "audio_sha256": shas})
+        rates = [soundfile.info(self.root / path).samplerate for path in paths]
+        codes = [1 if rate == 8000 else 2 for rate in rates]
+        columns = {"utterance_id": names, "path": paths, "audio_sha256": shas, "decoding": codes}
+        return pd.DataFrame(columns)
 
     def segment(self, *names: str, config: SegmentConfig = CONFIG) -> pd.DataFrame:
         self.decoded.clear()
@@ -53,16 +61,16 @@ def corpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Corpus:
     """Four utterances of int16 noise, three rows a shard."""
     monkeypatch.setattr(layout, "MOST_ROWS_PER_SHARD", 3)
     monkeypatch.setattr(os, "fsync", lambda _: None)  # the disk is slow, and keeps its power
-    made, load = Corpus(tmp_path), audio.load
+    made, load = Corpus(tmp_path), audio.load_wave
     rng = np.random.default_rng(0)
     for name, samples in LENGTHS.items():
         made.add(name, rng.integers(-(2**15), 2**15, samples).astype(np.int16))
 
-    def counted(path: Path, rate: int) -> Float32:
+    def counted(path: Path, rate: int) -> audio.Wave:
         made.decoded.append(path.stem)
         return load(path, rate)
 
-    monkeypatch.setattr(audio, "load", counted)
+    monkeypatch.setattr(audio, "load_wave", counted)
     return made
 
 
@@ -183,7 +191,36 @@ def test_length_after_resampling(corpus: Corpus) -> None:
     rng = np.random.default_rng(1)
     corpus.add("resampled", rng.normal(0, 0.1, 1001), rate=44100)
     table = corpus.segment("resampled")
-    assert list(table["valid_samples"]) == [80, 80, 22]  # ceil(1001 * 8000 / 44100) = 182
+    assert list(table["valid_samples"]) == [80, 80, 22]  # 1001 * 8000 / 44100 = 181.6
+
+
+def test_a_wave_that_is_not_resampled_keeps_the_key_of_the_first_version(corpus: Corpus) -> None:
+    """The key that the code before soxr gave to a file of these bytes."""
+    (corpus.root / "known.wav").write_bytes(KNOWN)
+    table = corpus.segment("known")
+    assert table["audio_sha256"].tolist() == [hashlib.sha256(KNOWN).hexdigest()]
+    assert table["row_key"].tolist() == [KNOWN_KEY]
+    of_old_manifest = corpus.manifest("known").drop(columns="decoding")
+    again = segment_corpus(of_old_manifest, corpus.root, CONFIG, corpus.store)
+    pd.testing.assert_frame_equal(again, table)
+
+
+def test_a_wave_that_is_resampled_has_another_key_than_the_first_version(corpus: Corpus) -> None:
+    corpus.add("resampled", np.random.default_rng(1).normal(0, 0.1, 400), rate=44100)
+    sha = corpus.manifest("resampled")["audio_sha256"][0]
+    table = corpus.segment("resampled")
+    first = waveform_store(CONFIG, corpus.store).spec.row_key(sha, 0)
+    assert first not in set(table["row_key"])
+    assert sha not in set(table["audio_sha256"])
+    corpus.segment("resampled")
+    assert corpus.decoded == []
+
+
+def test_a_manifest_of_an_older_version_must_be_made_again(corpus: Corpus) -> None:
+    corpus.add("resampled", np.random.default_rng(1).normal(0, 0.1, 400), rate=44100)
+    manifest = corpus.manifest("resampled").drop(columns="decoding")
+    with pytest.raises(AudioError, match=r"resampled.wav is decoded in another way than the man"):
+        segment_corpus(manifest, corpus.root, CONFIG, corpus.store)
 
 
 def test_another_cut_lies_in_another_directory(corpus: Corpus) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -415,3 +416,11 @@ def test_a_hostile_description_cannot_climb_out(prepared: Any, remote: Remote) -
     with pytest.raises(RemoteError, match=r"description.json cannot be used .*is not a name"):
         whole_remote(remote)
     assert [path.name for path in Path(remote.address).iterdir()] == ["sec"]
+
+
+def test_a_pipe_in_a_local_folder_is_refused_and_not_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    remote = Remote(str(tmp_path))
+    for reads in (lambda: remote.read(["pipe"]), lambda: remote.read_ranges(["pipe"], [0], [1])):
+        with pytest.raises(RemoteError, match="pipe is no regular file"):
+            reads()

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from mfsn.corpora.config import CorpusConfig, LabelsConfig, PrepareConfig
 from mfsn.corpora.facts import CorpusFacts
 from mfsn.corpora.preparing.completeness import counted_speakers
+from mfsn.corpora.preparing.decoding import listen
 from mfsn.corpora.preparing.joined import facts_of, survey_any
 from mfsn.corpora.preparing.scan import scan_corpus
 from mfsn.corpora.preparing.survey import Survey
@@ -56,6 +58,7 @@ class CheckReport:
             *([f"splits: {_counts((u.split for u in found), splits)}"] if splits else []),
             f"silent, left out: {_names(survey.silent)}",
             f"known to be bad, left out: {_names(survey.excluded)}",
+            *(f"{kind}, kept: {_names(names)}" for kind, names in survey.doubtful.items()),
             f"identical audio, kept: {_names([' = '.join(group) for group in survey.identical])}",
         ]
 
@@ -75,7 +78,11 @@ class CheckReport:
 
 
 def check_corpus(
-    config: CorpusConfig, labels: LabelsConfig, prepare: PrepareConfig, root: Path
+    config: CorpusConfig,
+    labels: LabelsConfig,
+    prepare: PrepareConfig,
+    root: Path,
+    sample_rate_hz: int = 16_000,
 ) -> CheckReport:
     """Read a whole corpus and report on it; nothing is written.
 
@@ -84,9 +91,11 @@ def check_corpus(
         labels: which emotions are classes.
         prepare: what is excluded, and whether missing recordings are a problem.
         root: the corpus folder; it may be missing.
+        sample_rate_hz: the rate of the stored waves, which are judged.
     """
     try:
-        survey = survey_any(config, labels, prepare, root, scan_corpus(config, root))
+        files, hear = scan_corpus(config, root), partial(listen, to_hz=sample_rate_hz)
+        survey = survey_any(config, labels, prepare, root, files, hear=hear)
     except CorpusError as error:
         survey = Survey(problems=[str(error)])
     places = [root] if not config.parts else [corpus_root(part.name) for part in config.members]

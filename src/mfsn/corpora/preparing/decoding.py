@@ -7,12 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 from tqdm import tqdm
 
-from mfsn.audio.decoding import decode, probe
+from mfsn.audio.decoding import AS_BEFORE, Mono, probe, round_to_int16
+from mfsn.audio.level import Level, level_of
 from mfsn.corpora.preparing.scan import ScannedFile
-from mfsn.errors import AudioError
+from mfsn.errors import AudioError, readable
 from mfsn.runtime import jobs
 
 
@@ -21,8 +21,10 @@ class Sound:
     """What is known about a recording after decoding."""
 
     duration_s: float
-    peak: float
-    """The largest absolute sample; full scale is 1."""
+    level: Level
+    """Of the mono wave that is stored."""
+    code: int = AS_BEFORE
+    """How the recording becomes a wave; see `mfsn.audio.decoding.AS_BEFORE`."""
 
 
 Heard = tuple[dict[str, Sound], list[str]]
@@ -30,20 +32,23 @@ Hear = Callable[[Path, Iterable[str], Mapping[str, ScannedFile]], Heard]
 """How recordings are examined: `listen` or `glance`."""
 
 
-def listen(root: Path, paths: Iterable[str], files: Mapping[str, ScannedFile]) -> Heard:
-    """Decode recordings, several at once.
+def listen(
+    root: Path, paths: Iterable[str], files: Mapping[str, ScannedFile], to_hz: int = 16_000
+) -> Heard:
+    """Decode recordings as they are stored, several at once, each in blocks.
 
     Args:
         root: the corpus folder.
         paths: the recordings, relative to `root`.
         files: for each path, what the scan found there.
+        to_hz: the rate of the stored waves in hertz.
 
     Returns:
         For each path of a usable recording, what it holds; and one text for each recording that
-        cannot be used (unreadable, truncated, empty, NaN, changed since the scan), with its path
-        and what is wrong with it.
+        cannot be used (unreadable, truncated, empty, NaN, clipped throughout, changed since the
+        scan), with its path and what is wrong with it.
     """
-    return _each(paths, lambda path: _hear(root, files[path]), "listen")
+    return _each(paths, lambda path: _hear(root, files[path], to_hz), "listen")
 
 
 def glance(root: Path, paths: Iterable[str], _files: Mapping[str, ScannedFile]) -> Heard:
@@ -61,23 +66,32 @@ def _each(paths: Iterable[str], hear: Callable[[str], Sound | str], what: str) -
     return usable, [sound for sound in sounds.values() if isinstance(sound, str)]
 
 
-def _hear(root: Path, file: ScannedFile) -> Sound | str:
-    path = root / file.path
+def _hear(root: Path, file: ScannedFile, to_hz: int) -> Sound | str:
+    path, mono = root / file.path, Mono(root / file.path, to_hz)
     try:
-        samples_NC, rate = decode(path)
+        level = level_of(round_to_int16(block)[0] for block in mono)
+        if path.stat().st_size != file.bytes:
+            return f"{file.path} has changed since it was scanned"
     except AudioError as error:
         return file.path + _reason(error, path)
-    if path.stat().st_size != file.bytes:
-        return f"{file.path} has changed since it was scanned"
-    return Sound(len(samples_NC) / rate, float(np.abs(samples_NC).max()))
+    if level.is_ruined:
+        return (
+            f"{file.path} is beyond full scale in {level.clipped:.1%} of its samples, as if they "
+            "had the unit of 16-bit numbers, so divide them by 32768"
+        )
+    return Sound(mono.frames / mono.rate_hz, level, mono.code)
 
 
 def _look(path: Path, name: str) -> Sound | str:
     try:
-        return Sound(probe(path).duration_s, peak=1.0)
+        return Sound(probe(path).duration_s, _AUDIBLE)
     except AudioError as error:
         return name + _reason(error, path)
 
 
 def _reason(error: AudioError, path: Path) -> str:
-    return str(error).removeprefix(str(path)).partition("; ")[0]
+    return str(error).removeprefix(readable(path)).partition("; ")[0]
+
+
+_AUDIBLE = Level(peak=1.0, offset=0.0, deviation=1.0, clipped=0.0)
+"""What is taken for true where only the header of a recording is read."""

@@ -86,9 +86,18 @@ def _join(
         identical=same_audio(used, files),
         other_emotions=other_emotions,
         other_parts=sum(survey.other_parts for survey in surveys.values()),
+        doubtful=_doubtful(surveys),
         shortage="; ".join(of.shortage for of in surveys.values() if of.shortage) or None,
         problems=[f"part {name}: {problem}" for name, of in each for problem in of.problems],
     )
+
+
+def _doubtful(surveys: Mapping[str, Survey]) -> dict[str, list[str]]:
+    kinds = sorted({kind for survey in surveys.values() for kind in survey.doubtful})
+    return {
+        kind: [f"{name}/{of}" for name, s in surveys.items() for of in s.doubtful.get(kind, [])]
+        for kind in kinds
+    }
 
 
 def _as_part(utterance: Utterance, name: str) -> Utterance:

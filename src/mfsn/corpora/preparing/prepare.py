@@ -7,14 +7,17 @@ import logging
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from mfsn.base.quantities import counted
+from mfsn.corpora.base import enumerate_first
 from mfsn.corpora.config import CorpusConfig, LabelsConfig, PrepareConfig
 from mfsn.corpora.preparing.completeness import shortfall
+from mfsn.corpora.preparing.decoding import listen
 from mfsn.corpora.preparing.joined import facts_of, survey_any
 from mfsn.corpora.preparing.scan import ScannedFile
 from mfsn.corpora.preparing.survey import Survey
@@ -30,6 +33,8 @@ def prepare_corpus(
     prepare: PrepareConfig,
     root: Path,
     files: Sequence[ScannedFile],
+    *,
+    sample_rate_hz: int = 16_000,
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Check a whole corpus and make its manifest.
 
@@ -39,6 +44,7 @@ def prepare_corpus(
         prepare: what is excluded, and whether missing recordings are an error.
         root: the corpus folder.
         files: what `mfsn.corpora.preparing.scan.scan_corpus` found there.
+        sample_rate_hz: the rate of the stored waves, which are judged.
 
     Returns:
         The manifest (`mfsn.manifest.UTTERANCES`), sorted by utterance id, and an account of what is
@@ -46,19 +52,24 @@ def prepare_corpus(
         value for a dimension that is to be predicted), the numbers of `other_emotions` and
         `other_parts`, `counts` per class and how many of these utterances are `soft_labelled`,
         `expected` and `missing` counts per emotion of the corpus, and groups of ids with
-        `identical` audio, which are kept.
+        `identical` audio and `doubtful` recordings (clipped, with an offset, of another duration
+        than stated), which are kept.
 
     Raises:
         CorpusError: if a recording is unusable or has changed since the scan, a name or a label is
             unknown, an utterance id is repeated, a class has no utterances, or the corpus is
             incomplete and `require_complete` is set. One message lists everything.
     """
-    survey = survey_any(config, labels, prepare, root, files)
+    hear = partial(listen, to_hz=sample_rate_hz)
+    survey = survey_any(config, labels, prepare, root, files, hear=hear)
     if survey.problems:
         raise CorpusError("\n".join(survey.problems))
     facts = facts_of(config)
     if survey.shortage:
         logger.warning(survey.shortage)
+    for kind, names in survey.doubtful.items():
+        said = f"{counted(len(names), 'recording')} {kind}, kept: {enumerate_first(names)}"
+        logger.warning(said)
     counts = Counter(u.emotion for u in survey.used)
     account = {
         "excluded": survey.excluded,
@@ -71,6 +82,7 @@ def prepare_corpus(
         "expected": dict(facts.utterances),
         "missing": shortfall((u.emotion for u in survey.found), facts.utterances),
         "identical": survey.identical,
+        "doubtful": survey.doubtful,
     }
     return manifest_of(survey, files), account
 
@@ -83,6 +95,7 @@ def manifest_of(survey: Survey, files: Sequence[ScannedFile]) -> pd.DataFrame:
         | {
             "audio_sha256": sha256[utterance.path],
             "duration_s": survey.sounds[utterance.path].duration_s,
+            "decoding": survey.sounds[utterance.path].code,
             "soft_label": utterance.soft_label and json.dumps(utterance.soft_label),
         }
         for utterance in sorted(survey.used, key=lambda u: u.utterance_id)

@@ -14,9 +14,9 @@ from pathlib import Path
 
 from mfsn.base.files import write_text
 from mfsn.base.hashing import Entry, hash_files
-from mfsn.corpora.base import get_reader
+from mfsn.corpora.base import get_reader, refuse
 from mfsn.corpora.config import CorpusConfig
-from mfsn.errors import CorpusError
+from mfsn.errors import CorpusError, readable
 from mfsn.workspace import corpus_root, corpus_variable
 
 COLUMNS = ("path", "bytes", "sha256")
@@ -61,6 +61,11 @@ def scan_corpus(
     paths = reader.files(root) if root.is_dir() else []
     if not paths:
         raise no_corpus(config, root)
+    refuse(
+        [readable(path) for path in paths if readable(path) != path],
+        f"{root} has file names that are not UTF-8",
+        "rename these files, for example with convmv",
+    )
     hashed = identify(root, paths, cache)
     return [ScannedFile(path, entry[1], entry[0]) for path, entry in hashed.items()]
 

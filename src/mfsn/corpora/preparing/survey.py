@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from mfsn.audio.level import CLIPPED_SHARE
 from mfsn.base.quantities import counted
 from mfsn.corpora.base import RatedReader, Reader, Utterance, enumerate_first, get_reader
 from mfsn.corpora.config import CorpusConfig, LabelsConfig, PrepareConfig
@@ -24,6 +25,9 @@ from mfsn.errors import CorpusError
 from mfsn.workspace import corpus_variable
 
 _WAY_ROUND = ", or set prepare.require_complete to false to use what is there"
+
+# A recording may differ from its stated duration by this factor and so many seconds.
+_FAR, _FAR_S = 2.0, 1.0
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,8 @@ class Survey:
     """Ids of utterances that lack a value for a dimension which is to be predicted."""
     other_parts: int = 0
     """Number of utterances that are not in the requested part of the corpus."""
+    doubtful: dict[str, list[str]] = field(default_factory=dict)
+    """What is doubtful about recordings that are used all the same, with their ids."""
     shortage: str | None = None
     """One sentence that names what is missing from the corpus; None if it is complete."""
     problems: list[str] = field(default_factory=list)
@@ -88,7 +94,7 @@ def survey_corpus(
         return Survey(problems=[str(error)])
     good = [u for u in wanted if u.utterance_id not in facts.bad_clips]
     sounds, unusable = hear(root, (u.path for u in good), {file.path: file for file in files})
-    silent = {path for path, sound in sounds.items() if sound.peak <= prepare.silence_peak}
+    silent = {path for path, sound in sounds.items() if sound.level.peak <= prepare.silence_peak}
     audible = [u for u in good if u.path not in silent]
     of_classes, other_emotions = select_classes(audible, labels)
     used, unrated = select_rated(of_classes, labels)
@@ -104,15 +110,37 @@ def survey_corpus(
         other_emotions=other_emotions,
         unrated=unrated,
         other_parts=len(found) - len(wanted),
+        doubtful=doubts(audible, sounds),
         shortage=shortage,
         problems=[
             *repeated_ids(found),
             *([shortage + _WAY_ROUND] if shortage and prepare.require_complete else []),
             *([_name_unusable(root, unusable)] if unusable else []),
-            *contradictions(used, files),
+            *contradictions([u for u in used if u.path in sounds], files),
             *rating_problems(of_classes, used, labels),
         ],
     )
+
+
+def doubts(utterances: Sequence[Utterance], sounds: Mapping[str, Sound]) -> dict[str, list[str]]:
+    """What is doubtful about recordings: the kind of doubt, and ids with their numbers."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for utterance in utterances:
+        if sound := sounds.get(utterance.path):
+            for kind, numbers in _doubts(sound, utterance.stated_s):
+                found[kind].append(f"{utterance.utterance_id} ({numbers})")
+    return {kind: sorted(names) for kind, names in found.items()}
+
+
+def _doubts(sound: Sound, stated_s: float | None) -> Iterator[tuple[str, str]]:
+    level, duration_s = sound.level, sound.duration_s
+    if level.is_clipped:
+        yield f"clipped in more than {CLIPPED_SHARE:.0%} of the samples", f"{level.clipped:.1%}"
+    if level.is_offset:
+        yield "with an offset larger than the sound", f"{level.offset:.3f} of full scale"
+    if stated_s and max(stated_s, duration_s) > _FAR * min(stated_s, duration_s) + _FAR_S:
+        said = f"{duration_s:.1f} s, and its row says {stated_s:.1f} s"
+        yield "far longer or shorter than the table says", said
 
 
 def no_utterances(config: CorpusConfig, root: Path) -> CorpusError:
@@ -197,7 +225,9 @@ def _read(
 
 def _name_unusable(root: Path, unusable: Sequence[str]) -> str:
     listed = enumerate_first(unusable)
+    is_unfetched = all("`git lfs pull`" in text for text in unusable)
+    advice = "run `git lfs pull` there" if is_unfetched else "replace or remove them"
     return (
-        f"{counted(len(unusable), 'recording')} in {root} cannot be used: {listed}; replace or "
-        "remove them, then run the same command again"
+        f"{counted(len(unusable), 'recording')} in {root} cannot be used: {listed}; {advice}, then "
+        "run the same command again"
     )

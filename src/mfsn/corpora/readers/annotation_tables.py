@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from mfsn.base.pointers import require_fetched
 from mfsn.errors import CorpusError
 
 
@@ -51,6 +52,7 @@ def read_rows(path: Path, columns: Sequence[str], delimiter: str, quoting: int) 
 
 def _read_cells(path: Path, delimiter: str, quoting: int) -> list[tuple[int, list[str]]]:
     """The line number and the cells of every line that is not empty."""
+    require_fetched(path)
     with path.open(encoding="utf-8-sig", newline="") as file:
         reader = csv.reader(file, delimiter=delimiter, quoting=quoting)  # type: ignore[arg-type]
         try:

@@ -7,6 +7,7 @@ are made from the rows, and the folders are not listed.
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -104,7 +105,22 @@ class Meld:
             speaker=row.cells["Speaker"],
             transcript=row.cells["Utterance"],
             split=split.name,
+            stated_s=_stated_s(row),
         )
+
+
+def _stated_s(row: Row) -> float | None:
+    """Seconds between start and end of a row (00:16:16,059); None where they make no sense."""
+    start, end = (_seconds(row.cells.get(name, "")) for name in ("StartTime", "EndTime"))
+    return end - start if start is not None and end is not None and end > start else None
+
+
+def _seconds(time: str) -> float | None:
+    found = re.fullmatch(r"(\d+):(\d+):(\d+)[,.](\d+)", time)
+    if found is None:
+        return None
+    hours, minutes, seconds, fraction = found.groups()
+    return int(hours) * 3600 + int(minutes) * 60 + float(f"{seconds}.{fraction}")
 
 
 def _splits(root: Path) -> Iterator[_Split]:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from mfsn.corpora.base import Utterance, refuse
+from mfsn.base.pointers import require_fetched
+from mfsn.corpora.base import Utterance, files_below, on_disk, refuse
 from mfsn.corpora.facts import CorpusFacts
 from mfsn.errors import CorpusError
 
@@ -45,12 +46,13 @@ class Table:
         if table is None:
             return []
         paths = {_path(row) for row in _rows(table) if "path" in row}
+        named = _named(root, paths)
         refuse(
-            sorted(path for path in paths if not _lies_below(root, path)),
+            sorted(paths - named.keys()),
             f"{table} names recordings that are not in {root}",
             "the column path must contain paths relative to this folder, with forward slashes",
         )
-        return sorted({*paths, table.name})
+        return sorted({*named.values(), table.name})
 
     def utterances(self, root: Path, files: Sequence[str]) -> list[Utterance]:
         """One utterance per row.
@@ -61,7 +63,7 @@ class Table:
         """
         table = _find(root)
         rows = _rows(table) if table else []
-        scanned = set(files)
+        scanned = on_disk((_path(row) for row in rows if "path" in row), files)
         refuse(
             [
                 f"row {number} ({problem})"
@@ -71,12 +73,11 @@ class Table:
             f"{table} has cells that cannot be used",
             "correct them (row 1 is the first one below the column names)",
         )
-        return [self._utterance(row) for row in rows]
+        return [self._utterance(row, scanned[_path(row)]) for row in rows]
 
-    def _utterance(self, row: Row) -> Utterance:
-        path = _path(row)
+    def _utterance(self, row: Row, path: str) -> Utterance:
         fields: dict[str, Any] = {
-            "utterance_id": PurePosixPath(path).with_suffix("").as_posix(),
+            "utterance_id": PurePosixPath(_path(row)).with_suffix("").as_posix(),
             "licence": self.facts.licence,
         }
         fields |= {name: str(row[name]) for name in TEXTS if name in row}
@@ -92,6 +93,7 @@ def _find(root: Path) -> Path | None:
 
 
 def _rows(table: Path) -> list[Row]:
+    require_fetched(table)
     columns, rows = _read_csv(table) if table.suffix == ".csv" else _read_parquet(table)
     _check_columns(table, columns)
     return [{name: cell for name, cell in row.items() if not _is_missing(cell)} for row in rows]
@@ -149,10 +151,18 @@ def _path(row: Row) -> str:
     return PurePosixPath(str(row["path"])).as_posix()
 
 
-def _lies_below(root: Path, path: str) -> bool:
+def _named(root: Path, paths: Collection[str]) -> dict[str, str]:
+    """The recordings that exist, with their names on disk."""
+    inside = [path for path in paths if _lies_below(path)]
+    there = [path for path in inside if (root / path).is_file()]
+    if len(there) < len(inside):  # names may be written in another form of Unicode
+        there += [path.as_posix() for path in files_below(root)]
+    return on_disk(inside, there)
+
+
+def _lies_below(path: str) -> bool:
     relative = PurePosixPath(path)
-    inside = not relative.is_absolute() and ".." not in relative.parts
-    return inside and (root / relative).is_file()
+    return not relative.is_absolute() and ".." not in relative.parts
 
 
 def _is_missing(cell: object) -> bool:

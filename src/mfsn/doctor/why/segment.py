@@ -13,6 +13,7 @@ from mfsn.doctor.why.situation import Named, Situation
 from mfsn.errors import ConfigError
 from mfsn.features.extraction.items import transcripts_of
 from mfsn.manifest import SEGMENTS, UTTERANCES, read_table
+from mfsn.segments.waves import contents_of
 from mfsn.store.messages import fill
 from mfsn.store.store import Store
 from mfsn.workspace import corpus_root, recording
@@ -59,11 +60,11 @@ def _recording(segment: pd.Series, situation: Situation) -> Iterator[str]:
         yield f"{segment['utterance_id']} is not in the manifest any more; run `dvc repro`"
         return
     path = recording(corpus_root(situation.outputs.corpus), own["path"].iloc[0])
-    cut, prepared, now = segment["audio_sha256"], own["audio_sha256"].iloc[0], _sha256(path)
-    yield f"recording {path}, audio sha256 {cut[:12]}"
+    cut, (prepared,), now = segment["audio_sha256"], contents_of(own), _sha256(path)
+    yield f"recording {path}, audio sha256 {own['audio_sha256'].iloc[0][:12]}"
     if now is None:
         yield "    the recording does not exist, so the audio cannot be compared"
-    elif now != cut:
+    elif contents_of(own.assign(audio_sha256=now)) != [cut]:
         yield f"    audio sha256: {cut[:12]} -> {now[:12]} since it was cut; run `dvc repro`"
     elif prepared != cut:
         yield f"    audio sha256: {cut[:12]} -> {prepared[:12]} in the manifest; run `dvc repro`"

@@ -14,8 +14,9 @@ import numpy.typing as npt
 
 from mfsn.audio import decoding as audio
 from mfsn.audio.in_memory import AudioFile, FileInMemory, samples_of
+from mfsn.audio.level import Level, level_of
 from mfsn.base.arrays import Int16, Int64
-from mfsn.errors import AudioError, PredictionError
+from mfsn.errors import AudioError, PredictionError, readable
 from mfsn.features.base import AnyExtractor, Rows
 from mfsn.features.extraction.batches import RowMaker
 from mfsn.features.extraction.items import Item
@@ -47,11 +48,22 @@ class Recording:
     """How it was cut."""
     transcript: str = ""
     """What is said in it; empty where that is not known."""
+    level: Level | None = None
+    """Of all its samples; None where it was not measured."""
 
     @property
     def silent(self) -> bool:
-        """Whether all samples are zero."""
-        return not self.waves.any()
+        """Whether all samples have the same value."""
+        return not (self.waves.any() if self.level is None else self.level.peak)
+
+    @property
+    def doubts(self) -> list[str]:
+        """What is wrong with the level of the recording; empty if nothing is."""
+        if self.silent:
+            return [f"{self.path} is silent"]
+        if self.level and self.level.is_clipped:
+            return [f"{self.path} is clipped in {self.level.clipped:.1%} of its samples"]
+        return []
 
     @property
     def segments(self) -> list[Span]:
@@ -99,11 +111,16 @@ def load_recording(source: Source, segment: SegmentConfig, name: str) -> Recordi
     """
     if isinstance(source, tuple) and len(source) == 2:
         samples_NC, rate_hz, called = samples_of(source[0], name), _rate(source[1], name), name
+        wave = audio.to_mono(samples_NC, rate_hz, segment.sample_rate_hz)
+        samples = audio.to_int16(wave)[0]
     else:
         file = _file(source, name)
-        (samples_NC, rate_hz), called = audio.decode(file), str(file)
-    wave = audio.to_mono(samples_NC, rate_hz, segment.sample_rate_hz)
-    return Recording(called, *cut(audio.to_int16(wave)[0], segment), segment)
+        samples, called = audio.load_wave(file, segment.sample_rate_hz).samples, readable(file)
+    if len(samples) == 0:
+        raise AudioError(
+            f"{name} is too short for a sample at {segment.sample_rate_hz} Hz; give more"
+        )
+    return Recording(called, *cut(samples, segment), segment, level=level_of([samples]))
 
 
 def _listed(recordings: Source | Iterable[Source]) -> list[Any]:
@@ -131,8 +148,12 @@ def _file(source: object, name: str) -> AudioFile:
 
 def _rate(rate_hz: float, name: str) -> int:
     is_number = isinstance(rate_hz, numbers.Real)
-    if not (is_number and float(rate_hz).is_integer() and rate_hz >= 1):
-        raise AudioError(f"{name} has a rate of {rate_hz}; give a whole number of hertz from 1")
+    lowest, highest = audio.LOWEST_HZ, audio.HIGHEST_HZ
+    if not (is_number and float(rate_hz).is_integer() and lowest <= rate_hz <= highest):
+        raise AudioError(
+            f"{name} has a rate of {rate_hz}; give a whole number of hertz from {lowest} to "
+            f"{highest}"
+        )
     return int(rate_hz)
 
 

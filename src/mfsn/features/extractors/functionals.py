@@ -11,6 +11,7 @@ import torch
 import torchaudio
 from torch import Tensor
 
+from mfsn.audio.resampling import RESAMPLER
 from mfsn.base.arrays import Float32, Int64
 from mfsn.config import Config
 from mfsn.errors import ConfigError
@@ -63,12 +64,13 @@ class FunctionalsExtractor:
         """The sets, and what fixes their values: MFCC parameters, or the version of openSMILE.
 
         Other parameters are included only if they differ from their defaults, so that older rows
-        keep their keys.
+        keep their keys. The code of the resampler is included if there are copies at other speeds.
         """
         of_sets = {
             key: value for own in self._sets.values() for key, value in own.parameters.items()
         }
-        return {**self._said, **of_sets}
+        resampler = {"resampler": RESAMPLER} if self._config.speeds else {}
+        return {**self._said, **of_sets, **resampler}
 
     @property
     def about(self) -> Mapping[str, Any]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mfsn.audio import decoding as audio
+from mfsn.audio.resampling import resample
 from mfsn.base.arrays import Float32
 
 WINDOW_S, HOP_S, MARGIN_S = 0.025, 0.010, 0.050
@@ -56,4 +56,4 @@ def at_speed(wave_T: Float32, speed: float, sample_rate_hz: int) -> Float32:
         About T / speed samples, at the same rate.
     """
     played_hz = round(speed * sample_rate_hz)
-    return audio.resample(wave_T.astype(np.float64), played_hz, sample_rate_hz).astype(np.float32)
+    return resample(wave_T.astype(np.float64), played_hz, sample_rate_hz).astype(np.float32)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import soundfile
 from PIL import Image
 
-from mfsn.audio import decoding as audio
+from mfsn.audio.resampling import resample
 
 Array = npt.NDArray[Any]
 WEBP: dict[str, Any] = {"format": "WEBP", "quality": 40, "method": 2}
@@ -67,7 +67,7 @@ def sound(wave: Array, sample_rate_hz: int) -> str:
     rate = sample_rate_hz
     if rate not in MP3_RATES_HZ:
         rate = next((r for r in MP3_RATES_HZ if r > sample_rate_hz), MP3_RATES_HZ[-1])
-        wave = audio.resample(wave.astype(np.float64), sample_rate_hz, rate)
+        wave = resample(wave.astype(np.float64), sample_rate_hz, rate)
     file = io.BytesIO()
     soundfile.write(file, wave, rate, subtype="MPEG_LAYER_III", **MP3)
     return base64_of(file.getvalue())
