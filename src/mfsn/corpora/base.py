@@ -231,6 +231,11 @@ def _composed(name: str) -> str:
     return unicodedata.normalize("NFC", name)
 
 
+def plain(name: str) -> str:
+    """What stays the same where a name is spelt with other capitals or spaces."""
+    return "".join(unicodedata.normalize("NFKC", name).casefold().split())
+
+
 def refuse(problems: Sequence[str], what: str, advice: str, shown: int = 20) -> None:
     """Raise one error for a list of problems, if there are any.
 
