@@ -117,6 +117,18 @@ class RatedReader(Reader, Protocol):
         """
 
 
+@runtime_checkable
+class NotingReader(Reader, Protocol):
+    """A reader that says what it found and did not use."""
+
+    def notes(self, root: Path) -> list[str]:
+        """One sentence per thing that was found and is not used, for people to read.
+
+        Args:
+            root: the corpus folder.
+        """
+
+
 def get_reader(name: str) -> Reader:
     """Make the reader of a corpus layout.
 

@@ -75,6 +75,7 @@ class CheckReport:
         return [
             *(f"problem: {problem}" for problem in problems),
             *(f"warning: {warning}" for warning in warnings),
+            *(f"note: {note}" for note in self.survey.notes),
             *([f"note: {shortage}"] if shortage and not problems else []),
             ", ".join(
                 [
@@ -111,8 +112,8 @@ def check_corpus(
 
 
 def _left_out(survey: Survey) -> list[str]:
-    used = {utterance.utterance_id for utterance in survey.used}
-    others = [u.emotion for u in survey.found if u.utterance_id not in used]
+    told = {*(u.utterance_id for u in survey.used), *survey.silent, *survey.excluded}
+    others = [u.emotion for u in survey.found if u.utterance_id not in told]
     return [f"left out, or not a class: {_counts(others, {})}"] if others else []
 
 

@@ -104,6 +104,7 @@ def _join(surveys: Mapping[str, Survey], labels: LabelsConfig) -> Survey:
             *(f"part {name}: {warning}" for name, of in each for warning in of.warnings),
             *tell_near_copies([pair for pair in near_copies(used, sounds) if _across(pair)]),
         ],
+        notes=[f"part {name}: {note}" for name, of in each for note in of.notes],
     )
 
 

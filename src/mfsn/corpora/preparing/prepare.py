@@ -70,6 +70,8 @@ def prepare_corpus(
     for kind, names in survey.doubtful.items():
         said = f"{counted(len(names), 'recording')} {kind}, kept: {enumerate_first(names)}"
         logger.warning(said)
+    for note in survey.notes:
+        logger.info(note)
     counts = Counter(u.emotion for u in survey.used)
     account = {
         "excluded": survey.excluded,

@@ -9,7 +9,14 @@ from pathlib import Path
 
 from mfsn.audio.level import CLIPPED_SHARE
 from mfsn.base.quantities import counted
-from mfsn.corpora.base import RatedReader, Reader, Utterance, enumerate_first, get_reader
+from mfsn.corpora.base import (
+    NotingReader,
+    RatedReader,
+    Reader,
+    Utterance,
+    enumerate_first,
+    get_reader,
+)
 from mfsn.corpora.config import CorpusConfig, LabelsConfig, PrepareConfig
 from mfsn.corpora.facts import CorpusFacts
 from mfsn.corpora.labels import (
@@ -69,6 +76,8 @@ class Survey:
     """The reasons why the corpus cannot be used."""
     warnings: list[str] = field(default_factory=list)
     """What is probably wrong, though the corpus can be used."""
+    notes: list[str] = field(default_factory=list)
+    """What the reader found and did not use."""
 
 
 def survey_corpus(
@@ -99,6 +108,7 @@ def survey_corpus(
     try:
         found = [tidy(u) for u in _read(reader, config, root, [file.path for file in files])]
         wanted = select_part(found, config, facts)
+        notes = reader.notes(root) if isinstance(reader, NotingReader) else []
     except CorpusError as error:
         return Survey(problems=[str(error)])
     good = [u for u in wanted if u.utterance_id not in facts.bad_clips]
@@ -134,6 +144,7 @@ def survey_corpus(
             *spelling_warnings(audible, labels, facts.labels.values()),
             *tell_near_copies(near_copies(used, sounds)),
         ],
+        notes=notes,
     )
 
 
