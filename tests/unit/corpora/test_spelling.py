@@ -54,6 +54,11 @@ def test_an_emotion_that_looks_like_a_class_is_told_with_its_number() -> None:
     ]
 
 
+def test_an_emotion_with_letters_in_a_wrong_order_looks_like_a_class() -> None:
+    (told,) = spelling_warnings(spoken(("sda", None)), LABELS, ())
+    assert told.startswith("the emotion 'sda' of 1 utterance looks like the class 'sad'")
+
+
 def test_a_published_emotion_looks_like_nothing_else() -> None:
     labels = LabelsConfig(classes=["surprise", "sad"])
     rows = spoken(("surprised", None))

@@ -58,8 +58,17 @@ def spelling_warnings(
         f"{near[0]!r}, and these utterances are left out; correct it, or write it into "
         f"labels.merge as {{{emotion}: {near[0]}}}"
         for emotion, number in sorted(_emotions(utterances, labels).items())
-        if plain(emotion) not in fitting
-        and (near := difflib.get_close_matches(emotion.casefold(), labels.classes, 1, _ALIKE))
+        if plain(emotion) not in fitting and (near := _like(emotion, labels.classes))
+    ]
+
+
+def _like(emotion: str, classes: Sequence[str]) -> list[str]:
+    """The classes that an emotion may be meant to be: few other letters, or the same in a wrong
+    order."""
+    letters = sorted(emotion.casefold())
+    return [
+        *difflib.get_close_matches(emotion.casefold(), classes, 1, _ALIKE),
+        *(name for name in classes if sorted(name.casefold()) == letters),
     ]
 
 
