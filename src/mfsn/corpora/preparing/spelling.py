@@ -64,7 +64,8 @@ def spelling_warnings(
 
 def _like(emotion: str, classes: Sequence[str]) -> list[str]:
     """The classes that an emotion may be meant to be: few other letters, or the same in a wrong
-    order."""
+    order.
+    """
     letters = sorted(emotion.casefold())
     return [
         *difflib.get_close_matches(emotion.casefold(), classes, 1, _ALIKE),

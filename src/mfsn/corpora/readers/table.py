@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Any
 from unicodedata import normalize
@@ -22,8 +21,8 @@ CHOICES = {
 }
 """What cells may say, and what it means; capitals do not matter."""
 
-Place = Callable[[str], str]
-"""From a path as the table writes it to the path relative to the corpus folder."""
+Places = Mapping[str, str]
+"""For each path as the table writes it, the path relative to the corpus folder."""
 
 
 @dataclass(frozen=True)
@@ -49,8 +48,7 @@ class Table:
         table = read_table(root)
         if table is None:
             return []
-        place = _places(root)
-        paths = {place(str(row["path"])) for row in table.rows if "path" in row}
+        paths = set(_places(root, table.rows).values())
         refuse(
             sorted(path for path in paths if not _lies_below(root, path)),
             f"{table.path} names recordings that are not in {root}",
@@ -68,17 +66,17 @@ class Table:
         table = read_table(root)
         if table is None:
             return []
-        place, scanned = _places(root), set(files)
+        places, scanned = _places(root, table.rows), set(files)
         where = defaultdict(list)
         for number, row in enumerate(table.rows, start=1):
-            for problem in _problems(row, place, scanned):
+            for problem in _problems(row, places, scanned):
                 where[problem].append(number)
         refuse(
             [f"{_rows(numbers)} ({problem})" for problem, numbers in where.items()],
             f"{table.path} has cells that cannot be used",
             "correct them (row 1 is the first one below the column names)",
         )
-        return [self._utterance(row, place) for row in table.rows]
+        return [self._utterance(row, places[str(row["path"])]) for row in table.rows]
 
     def notes(self, root: Path) -> list[str]:
         """What the table holds that is not read: one sentence, or nothing.
@@ -89,8 +87,7 @@ class Table:
         table = read_table(root)
         return table.notes() if table else []
 
-    def _utterance(self, row: Row, place: Place) -> Utterance:
-        path = place(str(row["path"]))
+    def _utterance(self, row: Row, path: str) -> Utterance:
         fields: dict[str, Any] = {
             "utterance_id": normalize("NFC", PurePosixPath(path).with_suffix("").as_posix()),
             "licence": self.facts.licence,
@@ -107,9 +104,9 @@ def _rows(numbers: Sequence[int]) -> str:
     return f"{counted(len(numbers), 'row')} from row {numbers[0]} on"
 
 
-def _problems(row: Row, place: Place, scanned: Collection[str]) -> Iterator[str]:
+def _problems(row: Row, places: Places, scanned: Collection[str]) -> Iterator[str]:
     yield from (f"{name} is empty" for name in REQUIRED if name not in row)
-    if "path" in row and place(str(row["path"])) not in scanned:
+    if "path" in row and places[str(row["path"])] not in scanned:
         yield f"{row['path']} did not exist when the corpus was scanned"
     if BEYOND in row:
         yield "more cells than columns"
@@ -121,23 +118,21 @@ def _problems(row: Row, place: Place, scanned: Collection[str]) -> Iterator[str]
             yield f"{name} is {row[name]!r}, not a number"
 
 
-def _places(root: Path) -> Place:
-    """How paths of the table are understood: absolute ones, and names in other Unicode too."""
+def _places(root: Path, rows: Sequence[Row]) -> Places:
+    """Where the recordings lie: absolute paths, and names in other Unicode, are understood."""
+    written = {str(row["path"]) for row in rows if "path" in row}
+    relative = {path: _relative(root, PurePosixPath(path)) for path in written}
+    missing = [path for path in relative.values() if not (root / path).is_file()]
+    there = (path.as_posix() for path in files_below(root)) if missing else ()
+    named = on_disk(missing, there)
+    return {each: named.get(path, path) for each, path in relative.items()}
 
-    @cache
-    def there() -> list[str]:
-        return [path.as_posix() for path in files_below(root)]
 
-    def place(written: str) -> str:
-        path = PurePosixPath(written)
-        for folder in (root.absolute(), root.resolve()):
-            if path.is_absolute() and path.is_relative_to(folder.as_posix()):
-                path = path.relative_to(folder.as_posix())
-        if path.is_absolute() or (root / path).is_file():
-            return path.as_posix()
-        return on_disk([path.as_posix()], there()).get(path.as_posix(), path.as_posix())
-
-    return place
+def _relative(root: Path, path: PurePosixPath) -> str:
+    for folder in (root.absolute().as_posix(), root.resolve().as_posix()):
+        if path.is_relative_to(folder):
+            return path.relative_to(folder).as_posix()
+    return path.as_posix()
 
 
 def _lies_below(root: Path, path: str) -> bool:
