@@ -39,10 +39,12 @@ UTTERANCES = pa.schema(
         pa.field("soft_label", pa.string()),
         # How the recording becomes a wave: a code of mfsn.audio.decoding; 1 where it is empty.
         pa.field("decoding", pa.int64()),
+        # Where several recordings have the same samples: the id of the first of them, in each.
+        pa.field("same_as", pa.string()),
     ]
 )
 
-LATER = ("soft_label", "decoding")
+LATER = ("soft_label", "decoding", "same_as")
 """Columns that are newer than the first version. In a table without them they are empty."""
 
 SEGMENTS = pa.schema(
@@ -129,6 +131,15 @@ def scored(utterances: pd.DataFrame) -> pd.DataFrame:
         utterances: a table that follows `UTTERANCES`.
     """
     return utterances[utterances["soft_label"].isna()]
+
+
+def sounds(utterances: pd.DataFrame) -> pd.Series[str]:
+    """What is equal for utterances with the same sound: `same_as`, else the sha256 of the audio.
+
+    Args:
+        utterances: a table that follows `UTTERANCES`.
+    """
+    return utterances["same_as"].fillna(utterances["audio_sha256"])
 
 
 def completed(utterances: pd.DataFrame) -> pd.DataFrame:

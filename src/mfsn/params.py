@@ -22,6 +22,7 @@ from pydantic import (
 )
 
 from mfsn import plugins
+from mfsn.base.yaml_dialects import differences, replaced
 from mfsn.config import Config
 from mfsn.corpora.config import CorpusConfig, LabelsConfig, PrepareConfig
 from mfsn.errors import ConfigError, UndeclaredParameterError
@@ -254,13 +255,45 @@ def load_params(workspace: Path) -> Params:
 
     Raises:
         ConfigError: if params.yaml is missing, is not YAML, or holds a name or value that is not
-            allowed; one line for every problem.
+            allowed, or that DVC reads as another one; one line for every problem.
 
     Example:
         >>> mfsn.load_params(Path("checkout")).corpus.name  # doctest: +SKIP
         'demo'
     """
-    return Params.parse(read_yaml(workspace / "params.yaml"), where="params.yaml")
+    path = workspace / "params.yaml"
+    values = read_yaml(path)
+    params = Params.parse(values, where="params.yaml")
+    _refuse_read_otherwise(path.read_text(encoding="utf-8"), values, params)
+    return params
+
+
+def _refuse_read_otherwise(text: str, values: Any, params: Params) -> None:
+    """Refuse values that are other parameters for DVC than for mfsn."""
+    from ruamel.yaml.error import YAMLError
+
+    try:
+        found = differences(text)
+    except YAMLError as error:
+        said = " ".join(str(error).split("To suppress")[0].split())
+        raise ConfigError(f"DVC cannot read params.yaml: {said}; correct it there") from None
+    wrong = [each for each in found if not _means(params, replaced(values, each))]
+    if wrong:
+        raise ConfigError(
+            "\n".join(
+                f"params.yaml: {each.name} is {each.ours!r} for mfsn and {each.theirs!r} for DVC, "
+                "which read different versions of YAML; write text in quotes, and numbers in plain "
+                "decimal digits"
+                for each in wrong
+            )
+        )
+
+
+def _means(params: Params, values: Any) -> bool:
+    try:
+        return Params.parse(values, where="params.yaml") == params
+    except ConfigError:
+        return False
 
 
 def outputs_of(params: Params, workspace: Path) -> Outputs:

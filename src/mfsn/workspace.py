@@ -1,8 +1,9 @@
 """Paths: the checkout, the corpora, the store, and the outputs of each stage.
 
 params.yaml says what is computed. It does not say where corpora and the store are on this machine,
-so that nothing runs again on another machine. Environment variables set these paths. Inside
-`dvc exp run --temp` or `--queue`, they are found through `DVC_ROOT`, the main checkout.
+so that nothing runs again on another machine. Environment variables set these paths; relative ones
+start from the main checkout. Inside `dvc exp run --temp` or `--queue`, they are found through
+`DVC_ROOT`, the main checkout.
 """
 
 from __future__ import annotations
@@ -79,9 +80,21 @@ def store_root(workspace: Path | None = None) -> Path:
     """
     moved = os.environ.get(STORE_VARIABLE)
     if moved:
-        return Path(moved).expanduser()
+        return in_checkout(moved, workspace)
     checkout = main_checkout() if workspace is None else checkout_of(workspace)
     return checkout / "data" / "store"
+
+
+def in_checkout(name: str, workspace: Path | None = None) -> Path:
+    """The path that a variable names. A relative one is in the main checkout, wherever we are.
+
+    Outside of a checkout, it is in the current folder.
+    """
+    path = Path(name).expanduser()
+    if not path.is_absolute():
+        with contextlib.suppress(WorkspaceError):
+            return (main_checkout() if workspace is None else checkout_of(workspace)) / path
+    return path
 
 
 def remote_address() -> str | None:
@@ -93,7 +106,10 @@ def remote_address() -> str | None:
     if not named:
         with contextlib.suppress(OSError, UnicodeDecodeError):
             named = (main_checkout() / REMOTE_NOTE).read_text(encoding="utf-8")
-    return next((line.strip() for line in (named or "").splitlines() if line.strip()), None)
+    address = next((line.strip() for line in (named or "").splitlines() if line.strip()), None)
+    if address is None or ":" in address:
+        return address
+    return str(in_checkout(address))
 
 
 def corpus_root(name: str) -> Path:
@@ -104,9 +120,9 @@ def corpus_root(name: str) -> Path:
     """
     moved = os.environ.get(corpus_variable(name))
     if moved:
-        return Path(moved).expanduser()
+        return in_checkout(moved)
     corpora = os.environ.get(CORPORA_VARIABLE)
-    return (Path(corpora).expanduser() if corpora else main_checkout() / "data" / "corpora") / name
+    return (in_checkout(corpora) if corpora else main_checkout() / "data" / "corpora") / name
 
 
 def recording(root: Path, path: str) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -126,6 +127,39 @@ def test_a_refused_value_is_told_in_plain_words(
     with pytest.raises(ConfigError) as raised:
         load_params(workspace)
     assert str(raised.value).startswith(f"params.yaml: {allowed}")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (
+            "experiment: mfsn",
+            "experiment: 1e-4",
+            "experiment is '1e-4' for mfsn and 0.0001 for DVC",
+        ),
+        ("seeds: [0]", "seeds: [1, 010]", "seeds.1 is 8 for mfsn and 10 for DVC"),
+    ],
+)
+def test_what_dvc_reads_as_another_value_is_refused(
+    workspace: Path, old: str, new: str, said: str
+) -> None:
+    edit(workspace, old, new)
+    with pytest.raises(ConfigError, match=rf"^params\.yaml: \S*{re.escape(said)}") as raised:
+        load_params(workspace)
+    assert "\n" not in str(raised.value)
+
+
+def test_a_number_that_mfsn_reads_from_text_is_the_same_for_dvc(workspace: Path) -> None:
+    path = workspace / "params.yaml"
+    path.write_text(re.sub(r"\blr: \S+", "lr: 1e-4", path.read_text(), count=1))
+    assert load_params(workspace).optimisation.lr == 1e-4
+
+
+def test_a_name_that_is_there_twice_is_refused_as_by_dvc(workspace: Path) -> None:
+    path = workspace / "params.yaml"
+    path.write_text(path.read_text() + "\nexperiment: other\n")
+    with pytest.raises(ConfigError, match=r"DVC cannot read params\.yaml: .*duplicate key"):
+        load_params(workspace)
 
 
 def test_missing_params_name_the_way_back(workspace: Path) -> None:

@@ -14,6 +14,7 @@ from mfsn.workspace import (
     corpus_variable,
     find_workspace,
     local_path,
+    remote_address,
     store_root,
 )
 
@@ -93,6 +94,31 @@ def test_a_temporary_experiment_shares_the_main_checkouts_data(
     monkeypatch.setenv("DVC_ROOT", str(project))
     assert store_root() == project / "data" / "store"
     assert find_workspace() == copy
+
+
+def test_relative_variables_start_from_the_main_checkout(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MFSN_STORE", "shared/store")
+    monkeypatch.setenv("MFSN_CORPORA", "speech")
+    monkeypatch.setenv("MFSN_CORPUS_MINE", "own")
+    monkeypatch.setenv("MFSN_REMOTE", "copies")
+    copy = project / ".dvc" / "tmp" / "exps" / "standalone" / "tmp123"
+    below = project / "docs"
+    for folder in (copy, below):
+        folder.mkdir(parents=True)
+        monkeypatch.chdir(folder)
+        if folder == copy:
+            (copy / "dvc.yaml").write_text(PIPELINE)
+        assert store_root() == store_root(copy) == project / "shared" / "store"
+        assert corpus_root("demo") == project / "speech" / "demo"
+        assert corpus_root("mine") == project / "own"
+        assert remote_address() == str(project / "copies")
+
+
+def test_an_address_is_no_path(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MFSN_REMOTE", "s3://bucket/folder")
+    assert remote_address() == "s3://bucket/folder"
 
 
 @pytest.mark.parametrize(

@@ -117,6 +117,18 @@ class RatedReader(Reader, Protocol):
         """
 
 
+@runtime_checkable
+class NotingReader(Reader, Protocol):
+    """A reader that says what it found and did not use."""
+
+    def notes(self, root: Path) -> list[str]:
+        """One sentence per thing that was found and is not used, for people to read.
+
+        Args:
+            root: the corpus folder.
+        """
+
+
 def get_reader(name: str) -> Reader:
     """Make the reader of a corpus layout.
 
@@ -229,6 +241,11 @@ def on_disk(paths: Iterable[str], there: Iterable[str]) -> dict[str, str]:
 
 def _composed(name: str) -> str:
     return unicodedata.normalize("NFC", name)
+
+
+def plain(name: str) -> str:
+    """What stays the same where a name is spelt with other capitals or spaces."""
+    return "".join(unicodedata.normalize("NFKC", name).casefold().split())
 
 
 def refuse(problems: Sequence[str], what: str, advice: str, shown: int = 20) -> None:

@@ -37,7 +37,8 @@ def load_manifest(workspace_or_path: str | Path | None = None) -> pd.DataFrame:
         - `soft_label` (str): JSON, class to share of the raters' votes, where raters did not agree
           on one emotion. Such an utterance may be trained on and is never scored;
         - `decoding` (int): a code of how the recording becomes a wave, which decides the names
-          of its rows (`mfsn.audio.decoding.AS_BEFORE`).
+          of its rows (`mfsn.audio.decoding.AS_BEFORE`);
+        - `same_as` (str): where several recordings have the same samples, the id of the first.
 
     Raises:
         ManifestError: if the table is missing, is no Parquet file, or has other columns.

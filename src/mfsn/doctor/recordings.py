@@ -40,6 +40,8 @@ def check_recordings(params: Params, workspace: Path) -> Iterator[Finding]:
     if not survey.problems:
         yield Finding("recordings", _described(survey))
         yield _folds(params, survey, files, workspace)
+    for warning in (*survey.warnings, *survey.notes):
+        yield Finding("recordings", warning, is_odd=True)
 
 
 def _is_unspoken(corpus: CorpusConfig) -> bool:

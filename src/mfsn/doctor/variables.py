@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import os
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 from mfsn import runtime, workspace
@@ -61,7 +60,7 @@ def _checked(name: str) -> Finding:
 
 def _folder(name: str) -> Iterator[Finding]:
     place = os.environ[name]
-    if place and Path(place).expanduser().is_file():
+    if place and workspace.in_checkout(place).is_file():
         yield Finding(name, f"{place} is a file; set it to a folder, or unset it", is_good=False)
 
 

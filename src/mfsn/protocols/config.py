@@ -20,8 +20,8 @@ class ProtocolConfig(Config):
     seed: int = Field(0, ge=0)
     """Seed for the k-fold protocols and cross_corpus, which shuffle."""
     file: str | None = None
-    """The file that folds_from_file reads: a path relative to the workspace, or `ravdess_emobox`,
-    which comes with mfsn."""
+    """The file that folds_from_file reads, or a folder of EmoBox or s3prl: a path relative to the
+    workspace, or `ravdess_emobox`, which comes with mfsn."""
 
     @field_validator("name")
     @classmethod

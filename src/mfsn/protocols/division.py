@@ -97,7 +97,7 @@ def one_part_per_value(manifest: pd.DataFrame, column: str, protocol: str) -> Pa
     """
     require_known(manifest, column, protocol)
     parts: Parts = {}
-    for value in sorted(manifest[column].unique(), key=_natural):
+    for value in sorted(manifest[column].unique(), key=natural):
         name = re.sub(r"[^A-Za-z0-9_.-]", "_", value).lstrip("_.-") or "unnamed"
         if name in parts:
             raise ProtocolError(
@@ -108,7 +108,8 @@ def one_part_per_value(manifest: pd.DataFrame, column: str, protocol: str) -> Pa
     return parts
 
 
-def _natural(name: str) -> list[tuple[int, str]]:
+def natural(name: str) -> list[tuple[int, str]]:
+    """A key that sorts names with numbers in order of size."""
     return [(int(part or 0), text) for text, part in re.findall(r"(\D*)(\d*)", name)]
 
 

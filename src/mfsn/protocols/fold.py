@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from mfsn.errors import ProtocolError
+from mfsn.manifest import sounds
 
 SPLITS = ("train", "dev", "test")
 
@@ -139,10 +140,10 @@ def _refuse_shared(fold: str, what: str, names: Mapping[str, Collection[str]]) -
 
 def _refuse_shared_audio(fold: str, parts: Mapping[str, pd.DataFrame]) -> None:
     for one, other in combinations(SPLITS, 2):
-        shared = set(parts[one]["audio_sha256"]) & set(parts[other]["audio_sha256"])
+        shared = set(sounds(parts[one])) & set(sounds(parts[other]))
         if shared:
             both = pd.concat([parts[one], parts[other]])
-            ids = both.index[both["audio_sha256"] == min(shared)]
+            ids = both.index[sounds(both) == min(shared)]
             raise ProtocolError(
                 f"{fold_title(fold)}: {' and '.join(ids)} have the same audio but are in {one} and "
                 f"{other}; leave all but one of them out of the corpus, or put them in one split"

@@ -30,15 +30,22 @@ class FoldEntry(Config):
     test_speakers: tuple[str, ...] = ()
     test: tuple[str, ...] = ()
     """Utterance ids; instead of test_speakers."""
-    dev_speakers: tuple[str, ...] = ()
-    dev: tuple[str, ...] = ()
+    dev_speakers: tuple[str, ...] | None = None
+    dev: tuple[str, ...] | None = None
+    """Utterance ids; instead of dev_speakers. Without both, the test data of the next fold."""
 
     @model_validator(mode="after")
     def _speakers_or_utterances(self) -> FoldEntry:
         if bool(self.test_speakers) == bool(self.test):
             raise ValueError("name either test_speakers or test (utterance ids), not both")
-        if self.dev_speakers and self.dev:
+        if self.dev_speakers is not None and self.dev is not None:
             raise ValueError("name either dev_speakers or dev (utterance ids), not both")
+        if () in (self.dev_speakers, self.dev):
+            raise ValueError(
+                "dev and dev_speakers cannot be empty, since epochs and levels are chosen on "
+                "development data; name some, or leave both out to take the test data of the next "
+                "fold"
+            )
         return self
 
 

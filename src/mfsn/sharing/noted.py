@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from mfsn.base.files import write_text
 from mfsn.errors import RemoteError
 from mfsn.sharing.remote import Remote
@@ -31,5 +33,6 @@ def note_remote(address: str) -> bool:
     """
     if remote_address():
         return False
-    write_text(main_checkout() / REMOTE_NOTE, f"{address}\n")
+    place = address if ":" in address else Path(address).expanduser().resolve()
+    write_text(main_checkout() / REMOTE_NOTE, f"{place}\n")
     return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from mfsn.corpora.config import CorpusConfig, LabelsConfig, PrepareConfig
@@ -57,3 +58,19 @@ def test_check_notes_an_allowed_shortfall(ravdess_tree: Path) -> None:
     report = check_corpus(RAVDESS, TWO, config, ravdess_tree / "Actor_01")
     assert report.ok
     assert any(line.startswith("note: corpus ravdess is incomplete") for line in report.lines())
+
+
+def test_a_silent_clip_is_counted_once(mine: Path, clip: Callable[..., Path]) -> None:
+    clip(mine / "d.wav", level=0)
+    lines = check_corpus(TABLE, TWO, PrepareConfig(), mine).lines()
+    assert "silent, left out: 1 (d)" in lines
+    assert not any(line.startswith("left out") for line in lines)
+
+
+def test_what_is_not_read_is_noted(mine: Path) -> None:
+    table = mine / "table.csv"
+    table.write_text(table.read_text().replace("\n", ",\n").replace("emotion,", "emotion,mood"))
+    assert check_corpus(TABLE, TWO, PrepareConfig(), mine).lines()[-2:] == [
+        "note: table.csv has columns that are not read: 'mood'",
+        "no problems",
+    ]

@@ -37,7 +37,7 @@ def run(
 
 def test_an_utterance_has_the_manifests_columns() -> None:
     names = {field.name for field in fields(Utterance)}
-    added = {"audio_sha256", "duration_s", "decoding"}
+    added = {"audio_sha256", "duration_s", "decoding", "same_as"}
     assert (names - {"stated_s"}) | added == set(UTTERANCES.names)
 
 
@@ -153,7 +153,7 @@ def test_one_recording_with_two_labels_or_speakers_is_a_problem(
 ) -> None:
     (mine / "b.wav").write_bytes((mine / "a.wav").read_bytes())
     (mine / "table.csv").write_text(f"{columns}\na.wav,sad,s1\nb.wav,{second}\nc.wav,happy,s3\n")
-    with pytest.raises(CorpusError, match=f"^a, b are the same recording with different {what};"):
+    with pytest.raises(CorpusError, match=f"^a, b are the same recording with different {what} "):
         run(mine)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from mfsn.corpora.base import Utterance, get_reader
+from mfsn.corpora.base import NotingReader, Utterance, get_reader
 from mfsn.errors import CorpusError
 
 WriteClip = Callable[..., Path]
@@ -89,14 +89,10 @@ def test_quoted_commas_stay_in_the_transcript(root: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        (
-            "path,emotion,mood\n",
-            "unknown or repeated columns: 'mood'; allowed columns are path, emotion",
-        ),
-        ("path,emotion,emotion\n", "unknown or repeated columns: 'emotion', 'emotion'"),
-        (",path,emotion\n", "unknown or repeated columns: ''"),
-        ("path\n", "missing columns: emotion"),
-        ("", "missing columns: path, emotion"),
+        ("path,emotion,emotion\n", r"several columns for the same \('emotion', 'emotion'\)"),
+        ("file,wav,Label\n", r"several columns for the same \('file', 'wav'\); keep one"),
+        ("path\n", "has no column emotion; its columns are 'path', and mfsn reads path, emotion, "),
+        ("", "has no column path and no column emotion; its columns are none"),
         ("path,emotion\nx.wav,sad\n../y.wav,sad\n/z.wav,sad\n", r"\.\./y\.wav, /z\.wav, x\.wav"),
         ('path,emotion\n"x', "is not a CSV file in UTF-8"),
     ],
@@ -153,7 +149,7 @@ def test_all_bad_cells_are_listed_at_once(root: Path) -> None:
         root,
         "path,emotion,gender,split,valence\n"
         "calls/a.wav,,female,train,1\n"
-        "calls/b.wav,sad,F,test,2\n"
+        "calls/b.wav,sad,x,test,2\n"
         "calls/b.wav,sad,male,eval,much\n"
         "calls/b.wav,sad,male,dev,inf,extra\n"
         ",sad,male,dev,3\n",
@@ -163,8 +159,8 @@ def test_all_bad_cells_are_listed_at_once(root: Path) -> None:
     message = str(raised.value)
     for problem in (
         "row 1 (emotion is empty)",
-        "row 2 (gender is 'F', not female or male)",
-        "row 3 (split is 'eval', not train or dev or test)",
+        "row 2 (gender is 'x', not female or male)",
+        "row 3 (split is 'eval', not dev or test or train)",
         "row 3 (valence is 'much', not a number)",
         "row 4 (more cells than columns)",
         "row 4 (valence is 'inf', not a number)",
@@ -178,3 +174,64 @@ def test_a_row_added_after_the_scan_is_noticed(root: Path) -> None:
     write(root, "path,emotion\ncalls/a.wav,sad\ncalls/b.wav,sad\n")
     with pytest.raises(CorpusError, match=r"row 2 \(calls/b.wav did not exist when"):
         get_reader("table").utterances(root, ["calls/a.wav", "table.csv"])
+
+
+def test_a_problem_of_many_rows_is_said_once_with_its_number(root: Path) -> None:
+    write(root, "path,emotion,gender\ncalls/a.wav,sad,f\n" + "calls/b.wav,sad,x\n" * 30)
+    with pytest.raises(CorpusError) as raised:
+        read(root)
+    assert "used: 30 rows from row 2 on (gender is 'x', not female or male); correct" in str(
+        raised.value
+    )
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"Path;Emotion;Valence\r\ncalls/a.wav;angry;1,5\r\n",
+        b"Path\tEmotion\tValence\ncalls/a.wav\tangry\t1.5\n",
+        b"\xef\xbb\xbfPath;Emotion;Valence\ncalls/a.wav;angry;1,5\n",
+        "Path\tEmotion\tValence\ncalls/a.wav\tangry\t1,5\n".encode("utf-16"),
+        b"sep=;\npath;emotion;valence\ncalls/a.wav; angry ;1.5\n",
+        b"file,label,valence\ncalls/a.wav,angry,1.5\n",
+        b"File Name,LABEL,valence,extra,valance\ncalls/a.wav, angry,1.5,x,2\n",
+        b"path,file,emotion,label,valence\ncalls/a.wav,1,angry,3,1.5\n",
+    ],
+)
+def test_tables_of_spreadsheets_are_understood(root: Path, content: bytes) -> None:
+    (root / "table.csv").write_bytes(content)
+    assert read(root) == [Utterance("calls/a", "calls/a.wav", "angry", "not stated", valence=1.5)]
+
+
+@pytest.mark.parametrize(
+    ("cell", "gender"), [("m", "male"), ("F", "female"), ("Female", "female"), (" male ", "male")]
+)
+@pytest.mark.parametrize("column", ["gender", "Sex"])
+def test_gender_is_understood_in_short(root: Path, column: str, cell: str, gender: str) -> None:
+    write(root, f"path,emotion,{column}\ncalls/a.wav,angry,{cell}\n")
+    assert read(root)[0].gender == gender
+
+
+def test_columns_that_are_not_read_are_noted(root: Path) -> None:
+    write(root, ",path,emotion,mood,speeker\n0,calls/a.wav,angry,x,y\n")
+    reader = get_reader("table")
+    assert isinstance(reader, NotingReader)
+    assert reader.notes(root) == [
+        "table.csv has columns that are not read: '', 'mood', 'speeker' (did you mean speaker?)"
+    ]
+    write(root, "path,emotion\ncalls/a.wav,angry\n")
+    assert reader.notes(root) == []
+
+
+def test_absolute_paths_in_the_folder_are_relative_ones(root: Path) -> None:
+    link = root.parent / "link"
+    link.symlink_to(root)
+    write(root, f"path,emotion\n{root}/calls/a.wav,sad\n{link}/calls/b.wav,sad\n")
+    assert [u.path for u in read(link)] == ["calls/a.wav", "calls/b.wav"]
+
+
+@pytest.mark.parametrize("name", ["labels.xlsx", "Table.XLS", "labels.csv"])
+def test_a_sheet_of_another_kind_is_named(root: Path, name: str) -> None:
+    (root / name).touch()
+    with pytest.raises(CorpusError, match=f"has {name}, but no table.csv; save the list"):
+        get_reader("table").files(root)

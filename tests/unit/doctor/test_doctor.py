@@ -327,9 +327,11 @@ def test_a_class_that_no_utterance_has_is_a_problem(workspace: Path) -> None:
 def test_emotions_that_are_no_class_are_told_and_hinder_nothing(workspace: Path) -> None:
     """They can be meant so, or be misspelt."""
     edit_table(workspace, "sad,dev", "sda,dev")
-    told = next(iter(check_recordings(load_params(workspace), workspace)))
+    told, *_, warning = check_recordings(load_params(workspace), workspace)
     assert told.is_good
     assert told.found.endswith("; left out, not in labels.classes: sda 1")
+    assert warning.is_good
+    assert warning.found.startswith("the emotion 'sda' of 1 utterance looks like the class 'sad'")
 
 
 @pytest.mark.usefixtures("no_encoders")

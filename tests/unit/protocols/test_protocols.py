@@ -255,6 +255,15 @@ def test_the_same_audio_in_train_and_test_is_refused() -> None:
     )
 
 
+def test_a_copy_in_another_file_counts_as_the_same_audio() -> None:
+    manifest = corpus()
+    manifest["same_as"] = None
+    manifest.loc[manifest["utterance_id"].isin(["3a-sad-1", "1a-sad-1"]), "same_as"] = "1a-sad-1"
+    refused(manifest, "leave_one_session_out", "3a-sad-1 and 1a-sad-1 have the same audio but are")
+    folds = make_folds(manifest, "stratified_k_fold", folds=3)
+    assert [{"3a-sad-1", "1a-sad-1"} <= set(f.test) for f in folds].count(True) == 1
+
+
 def test_a_training_fold_without_a_class_is_refused() -> None:
     manifest = corpus()
     keep = (manifest["emotion"] != "sad") | (manifest["session"] == "S1")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from mfsn.base.quantities import counted
 from mfsn.corpora.config import CorpusConfig, LabelsConfig, PrepareConfig
 from mfsn.corpora.facts import CorpusFacts
 from mfsn.corpora.preparing.completeness import counted_speakers
@@ -70,10 +71,18 @@ class CheckReport:
 
     def _verdict(self) -> list[str]:
         problems, shortage = self.survey.problems, self.survey.shortage
+        warnings = self.survey.warnings
         return [
             *(f"problem: {problem}" for problem in problems),
+            *(f"warning: {warning}" for warning in warnings),
+            *(f"note: {note}" for note in self.survey.notes),
             *([f"note: {shortage}"] if shortage and not problems else []),
-            {0: "no problems", 1: "1 problem"}.get(len(problems), f"{len(problems)} problems"),
+            ", ".join(
+                [
+                    counted(len(problems), "problem") if problems else "no problems",
+                    *([counted(len(warnings), "warning")] if warnings else []),
+                ]
+            ),
         ]
 
 
@@ -103,8 +112,8 @@ def check_corpus(
 
 
 def _left_out(survey: Survey) -> list[str]:
-    used = {utterance.utterance_id for utterance in survey.used}
-    others = [u.emotion for u in survey.found if u.utterance_id not in used]
+    told = {*(u.utterance_id for u in survey.used), *survey.silent, *survey.excluded}
+    others = [u.emotion for u in survey.found if u.utterance_id not in told]
     return [f"left out, or not a class: {_counts(others, {})}"] if others else []
 
 

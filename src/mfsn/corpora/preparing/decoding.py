@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tqdm import tqdm
 
 from mfsn.audio.decoding import AS_BEFORE, Mono, probe, round_to_int16
+from mfsn.audio.fingerprint import Fingerprint, Printing
 from mfsn.audio.level import Level, level_of
 from mfsn.corpora.preparing.scan import ScannedFile
 from mfsn.errors import AudioError, readable
@@ -25,6 +26,8 @@ class Sound:
     """Of the mono wave that is stored."""
     code: int = AS_BEFORE
     """How the recording becomes a wave; see `mfsn.audio.decoding.AS_BEFORE`."""
+    print: Fingerprint | None = field(default=None, compare=False)
+    """What it sounds like; None if it was not decoded."""
 
 
 Heard = tuple[dict[str, Sound], list[str]]
@@ -67,9 +70,9 @@ def _each(paths: Iterable[str], hear: Callable[[str], Sound | str], what: str) -
 
 
 def _hear(root: Path, file: ScannedFile, to_hz: int) -> Sound | str:
-    path, mono = root / file.path, Mono(root / file.path, to_hz)
+    path, mono, printing = root / file.path, Mono(root / file.path, to_hz), Printing()
     try:
-        level = level_of(round_to_int16(block)[0] for block in mono)
+        level = level_of(printing.through(round_to_int16(block)[0] for block in mono))
         if path.stat().st_size != file.bytes:
             return f"{file.path} has changed since it was scanned"
     except AudioError as error:
@@ -79,7 +82,7 @@ def _hear(root: Path, file: ScannedFile, to_hz: int) -> Sound | str:
             f"{file.path} is beyond full scale in {level.clipped:.1%} of its samples, as if they "
             "had the unit of 16-bit numbers, so divide them by 32768"
         )
-    return Sound(mono.frames / mono.rate_hz, level, mono.code)
+    return Sound(mono.frames / mono.rate_hz, level, mono.code, printing.made())
 
 
 def _look(path: Path, name: str) -> Sound | str:

@@ -17,9 +17,16 @@ from mfsn.corpora.config import CorpusConfig, LabelsConfig, PrepareConfig
 from mfsn.corpora.facts import CorpusFacts
 from mfsn.corpora.labels import label_problems, select_classes, unknown_renamed
 from mfsn.corpora.preparing.decoding import Hear, listen
+from mfsn.corpora.preparing.same_sound import (
+    contradictions,
+    near_copies,
+    same_sound,
+    tell_near_copies,
+)
 from mfsn.corpora.preparing.scan import ScannedFile, files_of_part
-from mfsn.corpora.preparing.survey import Survey, same_audio, survey_corpus
-from mfsn.workspace import corpus_root
+from mfsn.corpora.preparing.spelling import spelling_problems
+from mfsn.corpora.preparing.survey import Survey, survey_corpus
+from mfsn.workspace import corpus_root, part_of
 
 
 def survey_any(
@@ -44,7 +51,7 @@ def survey_any(
     for part in config.members:
         own, folder = files_of_part(part.name, files), corpus_root(part.name)
         surveys[part.name] = survey_corpus(part, labels, prepare, folder, own, hear=hear)
-    survey = _join(surveys, labels, files)
+    survey = _join(surveys, labels)
     emotions = {*known, *(u.emotion for u in survey.audible)}
     wrong = [*unknown_renamed(emotions, labels), *_lacking(surveys, labels)]
     return replace(survey, problems=[*survey.problems, *wrong])
@@ -70,25 +77,34 @@ def facts_of(config: CorpusConfig) -> CorpusFacts:
     )
 
 
-def _join(
-    surveys: Mapping[str, Survey], labels: LabelsConfig, files: Sequence[ScannedFile]
-) -> Survey:
+def _join(surveys: Mapping[str, Survey], labels: LabelsConfig) -> Survey:
     each = surveys.items()
     audible = [_as_part(u, name) for name, survey in each for u in survey.audible]
     used, other_emotions = select_classes(audible, labels)
+    sounds = {f"../{name}/{path}": s for name, of in each for path, s in of.sounds.items()}
+    copies = same_sound(used, sounds)
     return Survey(
         found=[_as_part(u, name) for name, survey in each for u in survey.found],
         audible=audible,
         used=used,
-        sounds={f"../{name}/{path}": s for name, of in each for path, s in of.sounds.items()},
+        sounds=sounds,
         excluded=[f"{name}/{excluded}" for name, of in each for excluded in of.excluded],
         silent=[f"{name}/{silent}" for name, of in each for silent in of.silent],
-        identical=same_audio(used, files),
+        identical=[[u.utterance_id for u in group] for group in copies],
         other_emotions=other_emotions,
         other_parts=sum(survey.other_parts for survey in surveys.values()),
         doubtful=_doubtful(surveys),
         shortage="; ".join(of.shortage for of in surveys.values() if of.shortage) or None,
-        problems=[f"part {name}: {problem}" for name, of in each for problem in of.problems],
+        problems=[
+            *(f"part {name}: {problem}" for name, of in each for problem in of.problems),
+            *contradictions([group for group in copies if _across(group)]),
+            *_spelt_otherwise(surveys, audible, labels),
+        ],
+        warnings=[
+            *(f"part {name}: {warning}" for name, of in each for warning in of.warnings),
+            *tell_near_copies([pair for pair in near_copies(used, sounds) if _across(pair)]),
+        ],
+        notes=[f"part {name}: {note}" for name, of in each for note in of.notes],
     )
 
 
@@ -98,6 +114,19 @@ def _doubtful(surveys: Mapping[str, Survey]) -> dict[str, list[str]]:
         kind: [f"{name}/{of}" for name, s in surveys.items() for of in s.doubtful.get(kind, [])]
         for kind in kinds
     }
+
+
+def _across(group: Iterable[Utterance]) -> bool:
+    """Whether utterances are of more than one part."""
+    return len({part_of(utterance.path) for utterance in group}) > 1
+
+
+def _spelt_otherwise(
+    surveys: Mapping[str, Survey], audible: Sequence[Utterance], labels: LabelsConfig
+) -> list[str]:
+    """Emotions that two parts spell differently; what one part alone does is told there."""
+    told = {p for of in surveys.values() for p in spelling_problems(of.audible, labels)}
+    return [problem for problem in spelling_problems(audible, labels) if problem not in told]
 
 
 def _as_part(utterance: Utterance, name: str) -> Utterance:

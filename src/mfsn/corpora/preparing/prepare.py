@@ -65,11 +65,13 @@ def prepare_corpus(
     if survey.problems:
         raise CorpusError("\n".join(survey.problems))
     facts = facts_of(config)
-    if survey.shortage:
-        logger.warning(survey.shortage)
+    for warning in (*survey.warnings, *([survey.shortage] if survey.shortage else [])):
+        logger.warning(warning)
     for kind, names in survey.doubtful.items():
         said = f"{counted(len(names), 'recording')} {kind}, kept: {enumerate_first(names)}"
         logger.warning(said)
+    for note in survey.notes:
+        logger.info(note)
     counts = Counter(u.emotion for u in survey.used)
     account = {
         "excluded": survey.excluded,
@@ -90,10 +92,12 @@ def prepare_corpus(
 def manifest_of(survey: Survey, files: Sequence[ScannedFile]) -> pd.DataFrame:
     """The manifest of the utterances that the survey marked as used, sorted by id."""
     sha256 = {file.path: file.sha256 for file in files}
+    same_as = {name: group[0] for group in survey.identical for name in group}
     rows = [
         asdict(utterance)
         | {
             "audio_sha256": sha256[utterance.path],
+            "same_as": same_as.get(utterance.utterance_id),
             "duration_s": survey.sounds[utterance.path].duration_s,
             "decoding": survey.sounds[utterance.path].code,
             "soft_label": utterance.soft_label and json.dumps(utterance.soft_label),

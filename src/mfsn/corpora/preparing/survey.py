@@ -9,7 +9,14 @@ from pathlib import Path
 
 from mfsn.audio.level import CLIPPED_SHARE
 from mfsn.base.quantities import counted
-from mfsn.corpora.base import RatedReader, Reader, Utterance, enumerate_first, get_reader
+from mfsn.corpora.base import (
+    NotingReader,
+    RatedReader,
+    Reader,
+    Utterance,
+    enumerate_first,
+    get_reader,
+)
 from mfsn.corpora.config import CorpusConfig, LabelsConfig, PrepareConfig
 from mfsn.corpora.facts import CorpusFacts
 from mfsn.corpora.labels import (
@@ -20,7 +27,14 @@ from mfsn.corpora.labels import (
 )
 from mfsn.corpora.preparing.completeness import describe_shortage
 from mfsn.corpora.preparing.decoding import Hear, Sound, listen
+from mfsn.corpora.preparing.same_sound import (
+    contradictions,
+    near_copies,
+    same_sound,
+    tell_near_copies,
+)
 from mfsn.corpora.preparing.scan import ScannedFile
+from mfsn.corpora.preparing.spelling import spelling_problems, spelling_warnings, tidy
 from mfsn.errors import CorpusError
 from mfsn.workspace import corpus_variable
 
@@ -47,7 +61,7 @@ class Survey:
     silent: list[str] = field(default_factory=list)
     """Ids of silent clips."""
     identical: list[list[str]] = field(default_factory=list)
-    """Groups of used ids whose recordings have the same bytes."""
+    """Groups of used ids whose recordings have the same samples."""
     other_emotions: dict[str, int] = field(default_factory=dict)
     """Numbers of utterances with emotions that are not classes."""
     unrated: list[str] = field(default_factory=list)
@@ -60,6 +74,10 @@ class Survey:
     """One sentence that names what is missing from the corpus; None if it is complete."""
     problems: list[str] = field(default_factory=list)
     """The reasons why the corpus cannot be used."""
+    warnings: list[str] = field(default_factory=list)
+    """What is probably wrong, though the corpus can be used."""
+    notes: list[str] = field(default_factory=list)
+    """What the reader found and did not use."""
 
 
 def survey_corpus(
@@ -88,8 +106,9 @@ def survey_corpus(
     reader = get_reader(config.reader)
     facts = reader.facts
     try:
-        found = _read(reader, config, root, [file.path for file in files])
+        found = [tidy(u) for u in _read(reader, config, root, [file.path for file in files])]
         wanted = select_part(found, config, facts)
+        notes = reader.notes(root) if isinstance(reader, NotingReader) else []
     except CorpusError as error:
         return Survey(problems=[str(error)])
     good = [u for u in wanted if u.utterance_id not in facts.bad_clips]
@@ -99,6 +118,7 @@ def survey_corpus(
     of_classes, other_emotions = select_classes(audible, labels)
     used, unrated = select_rated(of_classes, labels)
     shortage = describe_shortage(config, facts, found)
+    copies = same_sound(used, sounds)
     return Survey(
         found=found,
         audible=audible,
@@ -106,7 +126,7 @@ def survey_corpus(
         sounds=sounds,
         excluded=sorted(u.utterance_id for u in wanted if u.utterance_id in facts.bad_clips),
         silent=sorted(u.utterance_id for u in good if u.path in silent),
-        identical=same_audio(used, files),
+        identical=[[u.utterance_id for u in group] for group in copies],
         other_emotions=other_emotions,
         unrated=unrated,
         other_parts=len(found) - len(wanted),
@@ -116,9 +136,15 @@ def survey_corpus(
             *repeated_ids(found),
             *([shortage + _WAY_ROUND] if shortage and prepare.require_complete else []),
             *([_name_unusable(root, unusable)] if unusable else []),
-            *contradictions([u for u in used if u.path in sounds], files),
+            *spelling_problems(wanted, labels),
+            *contradictions(copies),
             *rating_problems(of_classes, used, labels),
         ],
+        warnings=[
+            *spelling_warnings(audible, labels, facts.labels.values()),
+            *tell_near_copies(near_copies(used, sounds)),
+        ],
+        notes=notes,
     )
 
 
@@ -179,32 +205,6 @@ def repeated_ids(utterances: Sequence[Utterance]) -> list[str]:
         for name, same in sorted(paths.items())
         if len(same) > 1
     ]
-
-
-def contradictions(utterances: Sequence[Utterance], files: Sequence[ScannedFile]) -> list[str]:
-    """One sentence per recording that occurs twice with different classes or speakers.
-
-    This is a problem since a fold could train on one copy and test on the other.
-    """
-    by_id = {utterance.utterance_id: utterance for utterance in utterances}
-    return [
-        f"{enumerate_first(group)} are the same recording with different {what}; keep one of them"
-        for group in same_audio(utterances, files)
-        for what, names in (
-            ("labels", {by_id[name].emotion for name in group}),
-            ("speakers", {by_id[name].speaker for name in group}),
-        )
-        if len(names) > 1
-    ]
-
-
-def same_audio(utterances: Sequence[Utterance], files: Sequence[ScannedFile]) -> list[list[str]]:
-    """Groups of utterance ids whose recordings have the same bytes."""
-    sha256 = {file.path: file.sha256 for file in files}
-    groups = defaultdict(list)
-    for utterance in utterances:
-        groups[sha256[utterance.path]].append(utterance.utterance_id)
-    return sorted(sorted(group) for group in groups.values() if len(group) > 1)
 
 
 def _read(

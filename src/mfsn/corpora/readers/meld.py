@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mfsn.corpora.base import Utterance, refuse
+from mfsn.corpora.base import Utterance, plain, refuse
 from mfsn.corpora.facts import CorpusFacts
 from mfsn.corpora.readers.annotation_tables import Row, read_rows
 from mfsn.errors import CorpusError
@@ -85,7 +85,10 @@ class Meld:
             f"{root} has rows that cannot be used",
             "get the tables and clips of MELD again, or take these rows out of the tables",
         )
-        return [self._utterance(split, row) for split in splits for row in split.rows]
+        # The tables spell some speakers in several ways. Each gets one of its spellings.
+        names = sorted({row.cells["Speaker"] for split in splits for row in split.rows})
+        spelt = {plain(name): name for name in names}
+        return [self._utterance(split, row, spelt) for split in splits for row in split.rows]
 
     def _problems(self, split: _Split, row: Row, present: Collection[str]) -> Iterator[str]:
         if row.cells["Emotion"] not in self.facts.labels:
@@ -96,13 +99,13 @@ class Meld:
         if not numbers and not known_bad and split.clip(row) not in present:
             yield f"{split.clip(row)} is missing"
 
-    def _utterance(self, split: _Split, row: Row) -> Utterance:
+    def _utterance(self, split: _Split, row: Row, spelt: Mapping[str, str]) -> Utterance:
         return Utterance(
             utterance_id=split.utterance_id(row),
             path=split.clip(row),
             emotion=self.facts.labels[row.cells["Emotion"]],
             licence=self.facts.licence,
-            speaker=row.cells["Speaker"],
+            speaker=spelt[plain(row.cells["Speaker"])],
             transcript=row.cells["Utterance"],
             split=split.name,
             stated_s=_stated_s(row),

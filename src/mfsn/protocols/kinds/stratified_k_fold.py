@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from mfsn.errors import ProtocolError
+from mfsn.manifest import sounds
 from mfsn.protocols.config import ProtocolConfig
 from mfsn.protocols.division import Division, numbered
 
@@ -25,7 +26,8 @@ def stratified_k_fold(
     """
     from sklearn.model_selection import StratifiedKFold
 
-    distinct = manifest.drop_duplicates("audio_sha256")
+    sound = sounds(manifest)
+    distinct = manifest[~sound.duplicated()]
     counts = distinct["emotion"].value_counts()
     if counts.min() < config.folds:
         raise ProtocolError(
@@ -35,8 +37,7 @@ def stratified_k_fold(
         )
     splitter = StratifiedKFold(config.folds, shuffle=True, random_state=config.seed)
     parts = [
-        set(manifest.loc[manifest["audio_sha256"].isin(distinct["audio_sha256"].iloc[test]),
-                         "utterance_id"])
+        set(manifest.loc[sound.isin(sound[distinct.index[test]]), "utterance_id"])
         for _, test in splitter.split(distinct, distinct["emotion"])
-    ]  # fmt: skip
+    ]
     return Division(numbered(parts), speaker_independent=False)
