@@ -10,21 +10,22 @@ from _start import run
 from _used_code import code_keys, code_of
 from mfsn.base.files import write_json
 from mfsn.base.hashing import hash_files
-from mfsn.corpora.demo.speech import ensure_spoken
+from mfsn.corpora.base import MakingReader, get_reader
 from mfsn.corpora.preparing.scan import scan_corpus, write_files
 from mfsn.params import Params, Stage
 from mfsn.runs.outputs import replacing_folder
 from mfsn.store.checkouts.lost_rows import lost_row_notes
-from mfsn.workspace import Outputs, corpus_root, local_path, store_root
+from mfsn.workspace import Outputs, corpus_root, is_named, local_path, store_root
 
 
 def scan(stage: Stage) -> None:
     """List the corpus, then write down what each stage's code and named files are."""
     corpus, cache = stage.params.corpus, store_root() / "scan"
     for member in corpus.members:
-        folder = corpus_root(member.name)
-        if member.reader == "demo" and ensure_spoken(folder):
-            print(f"scan: spoke the demo into {folder}")
+        reader = get_reader(member.reader)
+        if isinstance(reader, MakingReader):
+            done = reader.make(corpus_root(member.name), named=is_named(member.name))
+            print(*([f"scan: {done}"] if done else []), sep="")
     files = scan_corpus(corpus, corpus_root(corpus.name), cache / f"{corpus.name}.json")
     write_files(stage.outputs.files, files)
     extractors = stage.params.extract.extractors

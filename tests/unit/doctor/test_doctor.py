@@ -154,6 +154,16 @@ def test_a_demo_that_is_not_spoken_yet_is_known_by_its_plan(workspace: Path) -> 
     assert size.segments == pytest.approx(729, rel=0.1)  # what the demo has once it is spoken
 
 
+def test_a_demo_of_another_recipe_in_a_named_folder_is_a_problem(workspace: Path) -> None:
+    set_params(workspace, corpus={"name": "demo", "reader": "demo"})
+    root = workspace.parent / "corpora" / "demo"
+    root.mkdir()
+    (root / "spoken.json").write_text('{"recipe": {"version": 0}, "recordings": 0}')
+    (finding,) = check_recordings(load_params(workspace), workspace)
+    assert finding.mark == "NO"
+    assert "another recipe; delete this folder" in finding.found
+
+
 def test_a_corpus_that_is_missing_is_a_problem(workspace: Path, no_encoders: None) -> None:
     set_params(workspace, corpus={"name": "ravdess", "reader": "ravdess"})
     said, good = found(examine(workspace, workspace.parent / "store"), "corpus")
