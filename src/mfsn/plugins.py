@@ -165,6 +165,15 @@ def origin(kind: Kind, name: str) -> dict[str, str]:
     return {"distribution": point.dist.name, "version": point.dist.version}
 
 
+def is_added(kind: Kind, name: object) -> bool:
+    """Whether a name is one of a plug-in.
+
+    Raises:
+        ConfigError: if an installed plug-in uses a name that it may not use.
+    """
+    return name in _added(kind)
+
+
 @cache
 def _added(kind: Kind) -> Mapping[str, EntryPoint]:
     from importlib.metadata import entry_points
