@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import yaml
 
 from mfsn.doctor.checks import Finding
 from mfsn.params import Params, read_yaml
-from mfsn.presets import Leaves, leaves
 
 _INTERPOLATED = re.compile(r"\$\{([^}]+)\}")
 _ITEM = "item.extractor"
@@ -22,7 +22,7 @@ def check_pipeline(params: Params, workspace: Path) -> Iterator[Finding]:
     Raises:
         ConfigError: if dvc.yaml or params.yaml cannot be read.
     """
-    there = leaves(read_yaml(workspace / "params.yaml"))
+    there = read_yaml(workspace / "params.yaml")
     missing = sorted(name for name in _asked(params, workspace) if not _has(there, name))
     if missing:
         yield Finding(
@@ -45,5 +45,8 @@ def _asked(params: Params, workspace: Path) -> set[str]:
     return {name for name in (*interpolated, *sections) if name != _ITEM}
 
 
-def _has(there: Leaves, name: str) -> bool:
-    return any(leaf == name or leaf.startswith(f"{name}.") for leaf in there)
+def _has(values: Any, name: str) -> bool:
+    first, _, rest = name.partition(".")
+    if not isinstance(values, Mapping) or first not in values:
+        return False
+    return not rest or _has(values[first], rest)

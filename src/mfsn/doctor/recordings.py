@@ -17,7 +17,7 @@ from mfsn.corpora.preparing.survey import Survey
 from mfsn.doctor.checks import Finding
 from mfsn.errors import MfsnError
 from mfsn.params import Params
-from mfsn.protocols.make import make_folds
+from mfsn.protocols.make import try_folds
 from mfsn.workspace import corpus_root, is_named
 
 
@@ -68,7 +68,7 @@ def _described(survey: Survey) -> str:
 
 def _folds(params: Params, survey: Survey, files: list[ScannedFile], workspace: Path) -> Finding:
     try:
-        folds = make_folds(manifest_of(survey, files), params.protocol, workspace)
+        made = try_folds(manifest_of(survey, files), params.protocol, workspace)
     except MfsnError as error:
         return Finding("protocol", str(error), is_good=False)
-    return Finding("protocol", f"{params.protocol.name}, {counted(len(folds), 'fold')}")
+    return Finding("protocol", made)

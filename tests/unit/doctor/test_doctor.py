@@ -186,6 +186,21 @@ def test_what_dvc_reads_from_params_must_be_there(
     assert list(check_pipeline(load_params(workspace), workspace)) == []
 
 
+@pytest.mark.parametrize(
+    ("protocol", "status"), [("leave_one_speaker_out", 1), ("official_split", 0)]
+)
+def test_doctor_and_corpus_check_agree_about_the_protocol(
+    workspace: Path, capsys: pytest.CaptureFixture[str], protocol: str, status: int
+) -> None:
+    set_params(workspace, protocol={"name": protocol})
+    *_, finding = check_recordings(load_params(workspace), workspace)
+    with pytest.raises(SystemExit) as ended:
+        main(["corpus", "check"])
+    said = capsys.readouterr().out
+    assert (finding.what, finding.is_good, ended.value.code) == ("protocol", not status, status)
+    assert f"{'problem' if status else 'protocol'}: {finding.found}\n" in said
+
+
 def main_ok(arguments: list[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(arguments)
