@@ -10,6 +10,7 @@ from _start import run
 from _used_code import code_keys, code_of
 from mfsn.base.files import write_json
 from mfsn.base.hashing import hash_files
+from mfsn.base.quantities import show_bytes
 from mfsn.corpora.base import MakingReader, get_reader
 from mfsn.corpora.preparing.scan import scan_corpus, write_files
 from mfsn.params import Params, Stage
@@ -32,7 +33,7 @@ def scan(stage: Stage) -> None:
     lost = lost_row_notes(stage.outputs, store_root(), extractors)
     write_code(stage.params, stage.outputs.workspace, cache, lost)
     tidy_digests(stage.outputs, extractors)
-    print(f"scan: {len(files)} files, {sum(file.bytes for file in files) / 1e6:.0f} MB")
+    print(f"scan: {len(files)} files, {show_bytes(sum(file.bytes for file in files))}")
 
 
 def write_code(

@@ -124,11 +124,10 @@ def _check_columns(table: Path, columns: Sequence[str]) -> None:
     known = (*REQUIRED, *TEXTS, *NUMBERS)
     missing = [name for name in REQUIRED if name not in columns]
     strange = [repr(name) for name in columns if name not in known or columns.count(name) > 1]
-    if missing or strange:
-        raise CorpusError(
-            f"{table}: missing columns: {', '.join(missing) or 'none'}; unknown or repeated "
-            f"columns: {', '.join(strange) or 'none'}; allowed columns are {', '.join(known)}"
-        )
+    problems = {"missing columns": missing, "unknown or repeated columns": strange}
+    if found := [f"{what}: {', '.join(names)}" for what, names in problems.items() if names]:
+        allowed = f"allowed columns are {', '.join(known)}"
+        raise CorpusError("; ".join([f"{table}: {found[0]}", *found[1:], allowed]))
 
 
 def _problems(row: Row, scanned: Collection[str]) -> Iterator[str]:
