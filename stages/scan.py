@@ -10,28 +10,30 @@ from _start import run
 from _used_code import code_keys, code_of
 from mfsn.base.files import write_json
 from mfsn.base.hashing import hash_files
-from mfsn.corpora.demo.speech import ensure_spoken
+from mfsn.base.quantities import show_bytes
+from mfsn.corpora.base import MakingReader, get_reader
 from mfsn.corpora.preparing.scan import scan_corpus, write_files
 from mfsn.params import Params, Stage
 from mfsn.runs.outputs import replacing_folder
 from mfsn.store.checkouts.lost_rows import lost_row_notes
-from mfsn.workspace import Outputs, corpus_root, local_path, store_root
+from mfsn.workspace import Outputs, corpus_root, is_named, local_path, store_root
 
 
 def scan(stage: Stage) -> None:
     """List the corpus, then write down what each stage's code and named files are."""
     corpus, cache = stage.params.corpus, store_root() / "scan"
     for member in corpus.members:
-        folder = corpus_root(member.name)
-        if member.reader == "demo" and ensure_spoken(folder):
-            print(f"scan: spoke the demo into {folder}")
+        reader = get_reader(member.reader)
+        if isinstance(reader, MakingReader):
+            done = reader.make(corpus_root(member.name), named=is_named(member.name))
+            print(*([f"scan: {done}"] if done else []), sep="")
     files = scan_corpus(corpus, corpus_root(corpus.name), cache / f"{corpus.name}.json")
     write_files(stage.outputs.files, files)
     extractors = stage.params.extract.extractors
     lost = lost_row_notes(stage.outputs, store_root(), extractors)
     write_code(stage.params, stage.outputs.workspace, cache, lost)
     tidy_digests(stage.outputs, extractors)
-    print(f"scan: {len(files)} files, {sum(file.bytes for file in files) / 1e6:.0f} MB")
+    print(f"scan: {len(files)} files, {show_bytes(sum(file.bytes for file in files))}")
 
 
 def write_code(

@@ -187,18 +187,21 @@ class Params(Config):
 def _sections_of_plugins(values: Any) -> dict[str, type[Config]]:
     """Section name to its type, for the plug-ins that plain values of params.yaml name.
 
-    Names that are not known, or values that are no section, are left to the checks of `Params`.
+    A section may also stay when no extractor or system of its name is in use. Names that are not
+    known, or values that are no section, are left to the checks of `Params`.
     """
     if not isinstance(values, Mapping):
         return {}
     extract = values.get("extract")
     named = extract.get("extractors") if isinstance(extract, Mapping) else None
+    sections = [name for name in values if name not in Params.model_fields]
     found: dict[str, type[Config]] = {
         _free(name, "extractors"): config_type(name)
-        for name in (_known(named, "extractors") if isinstance(named, list) else ())
-        if name not in Params.model_fields or plugins.origin("extractors", name)
+        for name in _known([*(named if isinstance(named, list) else ()), *sections], "extractors")
+        if name not in Params.model_fields or plugins.is_added("extractors", name)
     }
-    for name in _known([values.get("system")], "systems"):
+    unused = [name for name in sections if name not in found and name != values.get("system")]
+    for name in _known([values.get("system"), *unused], "systems"):
         config = get_system(name).config
         if config is not None and name in found:
             raise ConfigError(

@@ -17,7 +17,7 @@ from __future__ import annotations
 import difflib
 import importlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -87,14 +87,19 @@ def names(kind: Kind) -> list[str]:
     return [*_BUILT_IN[kind], *_added(kind)]
 
 
-def require_known(kind: Kind, name: str) -> str:
+def require_known(kind: Kind, name: str, also: Sequence[str] = ()) -> str:
     """Return the name if it is one of its kind.
+
+    Args:
+        kind: what the name stands for.
+        name: the name.
+        also: other names that may stand in this place.
 
     Raises:
         ConfigError: if it is not; the message lists all names and the nearest one. If an installed
             plug-in uses a name that it may not use.
     """
-    known = names(kind)
+    known = [*names(kind), *also]
     if name not in known:
         near = difflib.get_close_matches(name, known, 1)
         hint = f" (did you mean {near[0]}?)" if near else ""
@@ -163,6 +168,15 @@ def origin(kind: Kind, name: str) -> dict[str, str]:
     if point is None or point.dist is None:
         return {}
     return {"distribution": point.dist.name, "version": point.dist.version}
+
+
+def is_added(kind: Kind, name: object) -> bool:
+    """Whether a name is one of a plug-in.
+
+    Raises:
+        ConfigError: if an installed plug-in uses a name that it may not use.
+    """
+    return name in _added(kind)
 
 
 @cache

@@ -125,6 +125,11 @@ def corpus_root(name: str) -> Path:
     return (in_checkout(corpora) if corpora else main_checkout() / "data" / "corpora") / name
 
 
+def is_named(name: str) -> bool:
+    """Whether an environment variable says where a corpus is, so that somebody chose its folder."""
+    return bool(os.environ.get(corpus_variable(name)) or os.environ.get(CORPORA_VARIABLE))
+
+
 def recording(root: Path, path: str) -> Path:
     """The file of a recording in a manifest.
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from mfsn import plugins
+from mfsn.training.results import Result
+from mfsn.training.system import Fits, System
 
 
 def names_of_files(folder: Path) -> list[str]:
@@ -47,3 +51,19 @@ def test_every_variable_of_the_environment_is_explained(checkout: Path) -> None:
     code = "\n".join(p.read_text(encoding="utf-8") for p in (checkout / "src").rglob("*.py"))
     variables = set(re.findall(r'"(MFSN_[A-Z]+(?:_[A-Z]+)*)"', code))
     require_named(checkout / "docs" / "systems.md", variables)
+
+
+def test_the_example_of_a_system_is_a_system(checkout: Path) -> None:
+    page = (checkout / "docs" / "extending.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(# my_package/system\.py\n.*?)```", page, re.DOTALL)
+    made: dict[str, Any] = {"__name__": "my_package.system"}
+    exec(compile(code, "extending.md", "exec"), made)
+    assert isinstance(made["SYSTEM"], System)
+    assert Fits in made["MyFits"].__mro__
+    passed = set(re.findall(r"^            (\w+)=", code.partition("Result(")[2], re.MULTILINE))
+    assert passed == {field.name for field in fields(Result)}
+
+
+def test_help_explains_every_field_of_a_system() -> None:
+    named = set(re.findall(r"^        (\w+): ", System.__doc__ or "", re.MULTILINE))
+    assert named == {field.name for field in fields(System)}

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from mfsn.base.quantities import show_bytes
 from mfsn.cli.console import cache_app, show
 
 if TYPE_CHECKING:
@@ -18,10 +19,10 @@ def cache_ls() -> None:
     from mfsn.store.upkeep.listing import list_store
     from mfsn.workspace import store_root
 
-    header = ("directory", "model", "weights", "levels", "rows", "MB", "used by")
+    header = ("directory", "model", "weights", "levels", "rows", "size", "used by")
     entries = list_store(store_root())
     show([header, *map(_row, entries)])
-    typer.echo(f"{sum(e.rows for e in entries)} rows, {sum(e.bytes for e in entries) / 1e6:.1f} MB")
+    typer.echo(f"{sum(e.rows for e in entries)} rows, {show_bytes(sum(e.bytes for e in entries))}")
 
 
 def _row(entry: Entry) -> tuple[object, ...]:
@@ -31,6 +32,6 @@ def _row(entry: Entry) -> tuple[object, ...]:
         entry.about.get("weights", "-"),
         entry.levels,
         entry.rows,
-        f"{entry.bytes / 1e6:.1f}",
+        show_bytes(entry.bytes),
         ", ".join(entry.users) or "nobody",
     )

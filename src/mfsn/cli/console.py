@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
+from mfsn import __version__
 from mfsn.errors import ConfigError
 
 _SETTINGS: dict[str, Any] = {"no_args_is_help": True, "add_completion": False}
@@ -16,6 +17,22 @@ corpus_app = typer.Typer(help="Check a corpus before you run the pipeline.", **_
 cache_app = typer.Typer(help="List, check, repair and share the cached features.", **_SETTINGS)
 app.add_typer(corpus_app, name="corpus")
 app.add_typer(cache_app, name="cache")
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"mfsn {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", is_eager=True, callback=_show_version, help="Show the version."),
+    ] = False,
+) -> None:
+    """Speech emotion recognition from cached features."""
 
 
 def finish(lines: Sequence[str], good: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -24,15 +25,17 @@ def corpus_check(
     """Count what the corpus in params.yaml holds, and list all problems."""
     from mfsn.corpora.preparing.check import check_corpus
     from mfsn.params import load_params
+    from mfsn.protocols.make import try_folds
     from mfsn.workspace import corpus_root, find_workspace
 
-    params = load_params(find_workspace())
+    workspace = find_workspace()
+    params = load_params(workspace)
     if root is not None:
         _refuse_joined(params.corpus)
     folder = root or corpus_root(params.corpus.name)
-    report = check_corpus(
-        params.corpus, params.labels, params.prepare, folder, params.segment.sample_rate_hz
-    )
+    divided = partial(try_folds, config=params.protocol, workspace=workspace)
+    rate_hz = params.segment.sample_rate_hz
+    report = check_corpus(params.corpus, params.labels, params.prepare, folder, divided, rate_hz)
     finish(report.lines(), report.ok)
 
 

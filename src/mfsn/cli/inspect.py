@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mfsn.base.quantities import show_bytes
 from mfsn.cli.console import app
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ def _write_page(source: Source, ids: Sequence[str], with_audio: bool, out: Path 
 
     path = write_page(source, ids, (lambda _: True) if with_audio else is_free_to_share, out)
     shown = f"{len(ids)} of {len(source.manifest)} utterances"
-    typer.echo(f"{_short(path)}: {shown}, {path.stat().st_size / 1e6:.1f} MB")
+    typer.echo(f"{_short(path)}: {shown}, {show_bytes(path.stat().st_size)}")
 
 
 def _short(path: Path) -> Path:

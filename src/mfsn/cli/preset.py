@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mfsn.base.quantities import counted
 from mfsn.cli.console import app, show
 from mfsn.errors import ConfigError
 
@@ -19,11 +20,19 @@ def preset(
         str | None, typer.Argument(help="The preset; without it, all are listed.")
     ] = None,
     size: Annotated[str | None, typer.Option(help="demo, small or paper.")] = None,
+    complete: Annotated[
+        bool,
+        typer.Option("--complete", help="Only add what params.yaml lacks, with its defaults."),
+    ] = False,
 ) -> None:
     """Rewrite params.yaml for a corpus, or list all presets and sizes."""
-    from mfsn.presets import apply_preset, presets, sizes
+    from mfsn.presets import apply_preset, complete_params, presets, sizes
     from mfsn.workspace import find_workspace
 
+    if complete:
+        _refuse_complete_with(name or size)
+        _tell_applied(complete_params(find_workspace()))
+        return
     if name is not None:
         _tell_applied(apply_preset(find_workspace(), name, size))
         return
@@ -36,6 +45,13 @@ def _refuse_size_alone(size: str | None) -> None:
         raise ConfigError(f"--size needs a preset, such as `mfsn preset demo --size {size}`")
 
 
+def _refuse_complete_with(given: str | None) -> None:
+    if given is not None:
+        raise ConfigError(
+            f"--complete keeps all values of params.yaml, and {given} replaces some; leave out one"
+        )
+
+
 def _shown(value: Any) -> Any:
     return "nothing" if value is None else value
 
@@ -43,9 +59,8 @@ def _shown(value: Any) -> Any:
 def _tell_applied(applied: Applied) -> None:
     for change in applied.changes:
         typer.echo(f"{change.name}: {_shown(change.old)} -> {_shown(change.new)}")
-    typer.echo(
-        f"params.yaml: {len(applied.changes)} parameters changed; next: run them with `dvc repro`"
-    )
+    changed = counted(len(applied.changes), "parameter")
+    typer.echo(f"params.yaml: {changed} changed; next: run it with `dvc repro`")
     if applied.lost:
         mine = ", ".join(f"{change.name}: {change.old}" for change in applied.lost)
         typer.echo(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mfsn.base.quantities import show_bytes
 from mfsn.cli.console import cache_app, finish, refuse_unknown
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def cache_export(
     for folder in reversed(absent):
         typer.echo(f"created the folder {folder}")
     counts = ", ".join(f"{count} of {name}" for name, count in rows.items())
-    typer.echo(f"{file}: {file.stat().st_size / 1e6:.1f} MB; rows: {counts}")
+    typer.echo(f"{file}: {show_bytes(file.stat().st_size)}; rows: {counts}")
     for clause in corpus.restrictions():
         typer.echo(f"not free to share: {clause}; give the file only to whom the licence allows")
 
@@ -173,7 +174,7 @@ def _report(digests: Sequence[Digest], copy: Callable[[Digest], Copied]) -> None
         done.append(copy(digest))
         typer.echo(done[-1].sentence())
     copied, size = sum(one.copied for one in done), sum(one.bytes for one in done)
-    typer.echo(f"{copied} rows, {size / 1e6:.1f} MB copied")
+    typer.echo(f"{copied} rows, {show_bytes(size)} copied")
     problems = [problem for one in done for problem in one.problems()]
     if problems:
         finish(problems, False)

@@ -129,6 +129,41 @@ class NotingReader(Reader, Protocol):
         """
 
 
+class MakingReader(Reader, Protocol):
+    """The reader of a corpus that mfsn makes on this machine, as the demo."""
+
+    extra: tuple[str, str]
+    """The module that makes it, and the extra of mfsn that installs this module."""
+
+    def make(self, root: Path, *, named: bool) -> str | None:
+        """Make the corpus in its folder, unless it is there.
+
+        Args:
+            root: the corpus folder; it may be missing.
+            named: whether somebody chose this folder; then nothing in it may be replaced.
+
+        Returns:
+            What was done, in a few words; None if the corpus was there.
+
+        Raises:
+            CorpusError: if it cannot be made, or as `refuse_folder` says.
+        """
+
+    def refuse_folder(self, root: Path, *, named: bool) -> None:
+        """Check that the corpus is in a folder, or may be made there.
+
+        Args:
+            root: the corpus folder; it may be missing.
+            named: whether somebody chose this folder.
+
+        Raises:
+            CorpusError: if the folder contains something that must not be replaced.
+        """
+
+    def planned(self) -> tuple[int, float]:
+        """The number of utterances, and about how many seconds they last together."""
+
+
 def get_reader(name: str) -> Reader:
     """Make the reader of a corpus layout.
 

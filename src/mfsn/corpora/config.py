@@ -58,7 +58,7 @@ class CorpusConfig(Config):
     @field_validator("reader")
     @classmethod
     def _reader_is_known(cls, name: str) -> str:
-        return name if name == JOINED else plugins.require_known("corpora", name)
+        return plugins.require_known("corpora", name, also=[JOINED])
 
     @model_validator(mode="after")
     def _parts_are_those_of_a_joined_corpus(self) -> CorpusConfig:

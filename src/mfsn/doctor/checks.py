@@ -13,6 +13,7 @@ from pathlib import Path
 
 from mfsn import runtime
 from mfsn.base.quantities import counted
+from mfsn.corpora.base import MakingReader, get_reader
 from mfsn.errors import ConfigError
 from mfsn.params import Params
 from mfsn.store.checkouts.dvc import cache_folder
@@ -107,8 +108,10 @@ def _extras(params: Params) -> Iterator[Finding]:
     sets = ", ".join(name for name in params.functionals.sets if name != "mfcc")
     if sets:
         yield _extra("opensmile", "opensmile", f"functionals.set {sets}")
-    if any(corpus.reader == "demo" for corpus in params.corpus.members):
-        yield _extra("espeakng_loader", "demo", "the speech of the demo")
+    for corpus in params.corpus.members:
+        reader = get_reader(corpus.reader)
+        if isinstance(reader, MakingReader):
+            yield _extra(*reader.extra, f"making the corpus {corpus.name}")
 
 
 def _extra(module: str, extra: str, purpose: str) -> Finding:

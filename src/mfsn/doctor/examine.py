@@ -11,6 +11,7 @@ from mfsn.base.quantities import counted
 from mfsn.doctor.checks import Finding, check_environment, free_bytes, is_writable
 from mfsn.doctor.digests import check_digests
 from mfsn.doctor.estimate import Work, extractor_work, sizes_of, waves_work
+from mfsn.doctor.pipeline import check_pipeline
 from mfsn.doctor.recordings import check_recordings
 from mfsn.doctor.size import Size, corpus_size
 from mfsn.doctor.variables import check_variables
@@ -48,6 +49,7 @@ def examine(workspace: Path, store_root: Path) -> Examination:
     """
     params = load_params(workspace)
     findings = [*check_environment(params, workspace), *check_variables()]
+    findings += check_pipeline(params, workspace)
     try:
         size = corpus_size(params, outputs_of(params, workspace))
     except MfsnError as error:

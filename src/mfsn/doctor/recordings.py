@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mfsn.base.hashing import Entry
 from mfsn.base.quantities import counted
-from mfsn.corpora.base import get_reader
+from mfsn.corpora.base import MakingReader, get_reader
 from mfsn.corpora.config import CorpusConfig
 from mfsn.corpora.preparing.decoding import glance
 from mfsn.corpora.preparing.joined import survey_any
@@ -17,16 +17,20 @@ from mfsn.corpora.preparing.survey import Survey
 from mfsn.doctor.checks import Finding
 from mfsn.errors import MfsnError
 from mfsn.params import Params
-from mfsn.protocols.make import make_folds
-from mfsn.workspace import corpus_root
+from mfsn.protocols.make import try_folds
+from mfsn.workspace import corpus_root, is_named
 
 
 def check_recordings(params: Params, workspace: Path) -> Iterator[Finding]:
     """Check labels, headers and folds; only `prepare` finds silence and duplicates.
 
-    A demo that has not been spoken yet is not checked.
+    A corpus that the next run makes is not checked yet.
     """
-    if any(_is_unspoken(corpus) for corpus in params.corpus.members):
+    try:
+        if any(_will_be_made(corpus) for corpus in params.corpus.members):
+            return
+    except MfsnError as error:
+        yield Finding("recordings", str(error), is_good=False)
         return
     root = corpus_root(params.corpus.name)
     try:
@@ -44,9 +48,12 @@ def check_recordings(params: Params, workspace: Path) -> Iterator[Finding]:
         yield Finding("recordings", warning, is_odd=True)
 
 
-def _is_unspoken(corpus: CorpusConfig) -> bool:
-    root = corpus_root(corpus.name)
-    return corpus.reader == "demo" and not (root.is_dir() and get_reader("demo").files(root))
+def _will_be_made(corpus: CorpusConfig) -> bool:
+    reader, root = get_reader(corpus.reader), corpus_root(corpus.name)
+    if not isinstance(reader, MakingReader):
+        return False
+    reader.refuse_folder(root, named=is_named(corpus.name))
+    return not (root.is_dir() and reader.files(root))
 
 
 def _by_path(root: Path, paths: Iterable[str], _cache: Path | None) -> dict[str, Entry]:
@@ -63,7 +70,7 @@ def _described(survey: Survey) -> str:
 
 def _folds(params: Params, survey: Survey, files: list[ScannedFile], workspace: Path) -> Finding:
     try:
-        folds = make_folds(manifest_of(survey, files), params.protocol, workspace)
+        made = try_folds(manifest_of(survey, files), params.protocol, workspace)
     except MfsnError as error:
         return Finding("protocol", str(error), is_good=False)
-    return Finding("protocol", f"{params.protocol.name}, {counted(len(folds), 'fold')}")
+    return Finding("protocol", made)

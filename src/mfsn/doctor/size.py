@@ -10,9 +10,8 @@ from pathlib import Path
 import pandas as pd
 
 from mfsn.audio import decoding as audio
-from mfsn.corpora.base import get_reader
+from mfsn.corpora.base import MakingReader, get_reader
 from mfsn.corpora.config import CorpusConfig
-from mfsn.corpora.demo.plan import plan_demo
 from mfsn.corpora.preparing.scan import no_corpus
 from mfsn.corpora.preparing.survey import no_utterances
 from mfsn.errors import AudioError, ManifestError
@@ -24,8 +23,6 @@ from mfsn.workspace import Outputs, corpus_root, recording
 
 PROBED = 200
 """About how many headers are read to estimate the size of a corpus that is not prepared."""
-SPOKEN_S = 3.1
-"""Mean duration of an utterance of the demo, before it is spoken by the first run."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +90,7 @@ def _probed(corpus: CorpusConfig, segment: SegmentConfig) -> Size:
     root, reader = corpus_root(corpus.name), get_reader(corpus.reader)
     files = reader.files(root) if root.is_dir() else []
     if not files:
-        return _spoken(corpus, segment, root)
+        return _planned(corpus, segment, root)
     paths = [root / utterance.path for utterance in reader.utterances(root, files)]
     if not paths:
         raise no_utterances(corpus, root)
@@ -110,16 +107,16 @@ def _probed(corpus: CorpusConfig, segment: SegmentConfig) -> Size:
     return Size(len(paths), segments, sum(durations) * share, source, None, chosen[0])
 
 
-def _spoken(corpus: CorpusConfig, segment: SegmentConfig, root: Path) -> Size:
-    """The size of the demo before it is spoken; an error for any other corpus."""
-    if corpus.reader != "demo":
+def _planned(corpus: CorpusConfig, segment: SegmentConfig, root: Path) -> Size:
+    """The size of a corpus that the first run makes; an error for any other corpus."""
+    reader = get_reader(corpus.reader)
+    if not isinstance(reader, MakingReader):
         raise no_corpus(corpus, root)
-    count = len(plan_demo())
-    duration = count * SPOKEN_S
+    count, duration_s = reader.planned()
     # On average, the last segment of an utterance is half full.
-    segments = round(duration / segment.duration_s + count / 2)
-    source = "the plan of the demo; the first run speaks it"
-    return Size(count, segments, duration, source, None, None)
+    segments = round(duration_s / segment.duration_s + count / 2)
+    source = f"the plan of the {corpus.name}; the first run makes it"
+    return Size(count, segments, duration_s, source, None, None)
 
 
 def _segments(durations: Iterable[float], segment: SegmentConfig) -> int:

@@ -11,15 +11,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
-from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from mfsn import plugins
 from mfsn.base.files import write_text
 from mfsn.errors import ConfigError
-from mfsn.params import Params, read_yaml
+from mfsn.params import Params, load_params, read_yaml
+from mfsn.presets.rewriting import rewritten
 
 BASE = "demo"
 FOLDER = Path(__file__).parent
@@ -29,7 +30,7 @@ Leaves = dict[str, Any]
 
 @dataclass(frozen=True)
 class Change:
-    """One parameter that a preset changed; a value is `None` if the file does not have it."""
+    """One parameter that changed; a value is `None` if the file does not have it."""
 
     name: str
     old: Any
@@ -41,7 +42,7 @@ class Applied:
     """How params.yaml changed."""
 
     changes: list[Change]
-    """Every parameter that changed."""
+    """Every parameter that changed; not those that were missing and are null."""
     lost: list[Change]
     """Changed values that are in no preset and size, so that only git can bring them back: `old`
     was in the file, `new` is in the preset that is most similar to the old file."""
@@ -76,18 +77,48 @@ def preset_params(name: str, size: str | None = None) -> Params:
 
 
 def apply_preset(workspace: Path, name: str, size: str | None = None) -> Applied:
-    """Rewrite params.yaml, whole or not at all; the comment at its beginning stays.
+    """Rewrite params.yaml, whole or not at all.
+
+    Comments stay, and so do plug-ins' sections and their extractors in `extract.extractors`.
 
     Raises:
         ConfigError: if there is no such preset or size, or params.yaml is not YAML.
     """
+    old = read_yaml(workspace / "params.yaml")
+    new = _with_plugins(preset_params(name, size), old if isinstance(old, dict) else {})
+    return _write(workspace, old, new)
+
+
+def complete_params(workspace: Path) -> Applied:
+    """Add the parameters that params.yaml lacks, with their defaults; all others stay.
+
+    Raises:
+        ConfigError: if params.yaml cannot be read.
+    """
+    return _write(workspace, read_yaml(workspace / "params.yaml"), load_params(workspace))
+
+
+def _with_plugins(preset: Params, old: Mapping[str, Any]) -> Params:
+    values = preset.model_dump(mode="json")
+    extract = old.get("extract")
+    used = extract.get("extractors") if isinstance(extract, dict) else None
+    added = [
+        n for n in (used if isinstance(used, list) else ()) if plugins.is_added("extractors", n)
+    ]
+    values["extract"]["extractors"] += added
+    kinds: tuple[plugins.Kind, ...] = ("extractors", "systems")
+    kept = {n: v for n, v in old.items() if any(plugins.is_added(kind, n) for kind in kinds)}
+    return Params.parse({**values, **kept}, where="params.yaml")
+
+
+def _write(workspace: Path, old: Any, new: Params) -> Applied:
     path = workspace / "params.yaml"
-    old, new = leaves(read_yaml(path) or {}), preset_params(name, size)
-    head = takewhile(lambda line: line.startswith("#"), path.read_text("utf-8").splitlines())
-    write_text(path, "\n".join([*head, render(new)]))
-    now = leaves(new.model_dump(mode="json"))
-    gone = [c for c in _lost(old) if c.name in old and now.get(c.name) != c.old]
-    return Applied(changes(old, now), gone)
+    was, now = leaves(old or {}), leaves(new.model_dump(mode="json"))
+    changed = changes(was, now)
+    text = rewritten(path.read_text("utf-8"), render(new), (c.name for c in changed))
+    write_text(path, text)
+    gone = [c for c in _lost(was) if c.name in was and now.get(c.name) != c.old]
+    return Applied([c for c in changed if c.old != c.new], gone)
 
 
 def render(params: Params) -> str:
@@ -162,6 +193,8 @@ def _merge(values: Any, overrides: Any) -> Any:
 
 
 def _section(name: str, values: dict[str, Any]) -> str:
+    if not values:
+        return f"{name}: {{}}\n"
     return f"{name}:\n" + "".join(f"  {leaf}: {_flow(v)}\n" for leaf, v in values.items())
 
 

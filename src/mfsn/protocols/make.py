@@ -15,6 +15,7 @@ from typing import Any
 import pandas as pd
 
 from mfsn import plugins
+from mfsn.base.quantities import counted
 from mfsn.errors import ConfigError, ProtocolError
 from mfsn.manifest import completed, scored
 from mfsn.protocols.config import ProtocolConfig
@@ -74,6 +75,16 @@ def make_folds(
     for fold in folds:
         check_fold(fold, manifest)
     return folds
+
+
+def try_folds(manifest: pd.DataFrame, config: ProtocolConfig, workspace: Path) -> str:
+    """Make the folds of a corpus that is not prepared yet, and describe them in a few words.
+
+    Raises:
+        MfsnError: as `make_folds`.
+    """
+    folds = make_folds(manifest, config, workspace)
+    return f"{config.name}, {counted(len(folds), 'fold')}"
 
 
 def _parsed(protocol: str | ProtocolConfig, parameters: dict[str, Any]) -> ProtocolConfig:

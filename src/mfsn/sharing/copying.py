@@ -10,7 +10,7 @@ from typing import NoReturn
 
 from tqdm import tqdm
 
-from mfsn.base.quantities import counted
+from mfsn.base.quantities import counted, show_bytes
 from mfsn.errors import DamagedRowError
 from mfsn.sharing.batches import BATCH_BYTES, Array, batches, rows_within
 from mfsn.sharing.bundles import Bundle, RemoteStore
@@ -43,7 +43,7 @@ class Copied:
     def sentence(self) -> str:
         """The result in one line."""
         lost = f", {self.lost} on neither side" if self.lost else ""
-        size = f"{self.bytes / 1e6:.1f} MB"
+        size = show_bytes(self.bytes)
         done = f"{counted(self.copied, 'row')} copied ({size}), {self.there} there already"
         return f"{self.directory}: {done}{lost}"
 

@@ -14,7 +14,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from mfsn.base.files import replacing
-from mfsn.base.quantities import counted
+from mfsn.base.quantities import counted, show_bytes
 from mfsn.errors import ExportError, MfsnError, MissingRowError, StorageFullError
 from mfsn.sharing.batches import BATCH_BYTES, Array, batches, checksums_of, rows_within
 from mfsn.sharing.corpus import CODE, PreparedCorpus, carried_files
@@ -115,7 +115,7 @@ def _refuse_small_disk(folder: Path, digests: Sequence[Digest]) -> None:
     free = shutil.disk_usage(folder).free
     if free < needed + SPARE_BYTES:
         raise StorageFullError(
-            f"{folder}: the export needs {needed / 1e6:.0f} MB, but only {free / 1e6:.0f} MB are "
+            f"{folder}: the export needs {show_bytes(needed)}, but only {show_bytes(free)} are "
             "free; free some space, choose another folder, or export fewer with --extractor"
         )
 

@@ -42,35 +42,42 @@ class System:
     """One system of `params.yaml: system`.
 
     A plug-in declares its own: an entry point in the group `mfsn.systems` names an instance.
+
+    Attributes:
+        name: its name in params.yaml; that of the entry point.
+        title: its name on pages and in tables, such as `SEC + TEC`.
+        description: what it does, in a few words, as `mfsn` prints them.
+        reads: extractor to the arrays of it that are read. Nothing else is extracted or loaded.
+        parameters: the parameters that decide a fit, beside labels, segment, protocol and
+            selection: sections (`model`) or single parameters (`optimisation.class_weights`).
+        fits: `module:class` of its `Fits` for stage `train`.
+        scorer: `module:class` of its `Scorer`, which is made from a model's folder and its
+            extractors.
+        search: `module:class` of its `Fits` for stage `search`; None if nothing is searched.
+        network: the parts of its network; None if it trains no network, or a network of another
+            kind.
+        builds: `module:function` that makes its network, with the arguments of
+            `mfsn.models.network.build_network`. `config` is the system's own section of
+            params.yaml, or else `model`. None for a system that trains no network.
+        pieces: whether a model decides on segments, whose scores are put together per utterance, or
+            on whole utterances.
+        config: the type of a section of params.yaml that has the system's own name; for plug-ins.
+        after_search: as `parameters`, for the parameters that only stage `train` reads.
     """
 
     name: str
     title: str
-    """Its name on pages and in tables, such as `SEC + TEC`."""
     description: str
-    """What it does, in a few words, as `mfsn` prints them."""
     reads: Mapping[str, Arrays]
-    """Extractor to the arrays of it that are read. Nothing else is extracted or loaded."""
     parameters: tuple[str, ...]
-    """The parameters that decide a fit, beside labels, segment, protocol and selection: sections
-    (`model`) or single parameters (`optimisation.class_weights`)."""
     after_search: tuple[str, ...] = field(default=(), kw_only=True)
-    """The same, for the parameters that only stage `train` reads."""
     fits: str
-    """`module:class` of its `Fits` for stage `train`."""
     scorer: str
-    """`module:class` of its `Scorer`, which is made from a model's folder and its extractors."""
     search: str | None = None
-    """`module:class` of its `Fits` for stage `search`; None if nothing is searched."""
     network: NetworkParts | None = None
-    """The parts of its network; None if it trains no network, or a network of another kind."""
     builds: str | None = None
-    """`module:function` that makes its network, with the arguments of
-    `mfsn.models.network.build_network`. `config` is the system's own section of params.yaml, or
-    else `model`. None for a system that trains no network."""
     pieces: Pieces = "segments"
     config: type[Config] | None = None
-    """Type of a section of params.yaml that has the system's own name; for plug-ins."""
 
     @property
     def identity(self) -> dict[str, Any]:

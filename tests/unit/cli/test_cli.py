@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mfsn import cli
+from mfsn import __version__, cli
 from mfsn.errors import StoreBusyError
 from mfsn.params import load_params
 from mfsn.prediction.records import Piece, Prediction, Predictions
@@ -42,6 +42,11 @@ def run(*arguments: str) -> int:
         cli.main(arguments)
     assert isinstance(ended.value.code, int)
     return ended.value.code
+
+
+def test_the_version_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("--version") == 0
+    assert capsys.readouterr().out == f"mfsn {__version__}\n"
 
 
 def test_help_imports_nothing_heavy() -> None:
@@ -142,7 +147,7 @@ def test_an_empty_store_is_listed_as_empty(
     workspace: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run("cache", "ls") == 0
-    assert capsys.readouterr().out.splitlines()[-1] == "0 rows, 0.0 MB"
+    assert capsys.readouterr().out.splitlines()[-1] == "0 rows, 0 B"
 
 
 @pytest.fixture

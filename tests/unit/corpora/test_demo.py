@@ -19,13 +19,20 @@ import pytest
 
 from mfsn.corpora.base import Utterance, get_reader
 from mfsn.corpora.config import CorpusConfig, LabelsConfig, PrepareConfig
-from mfsn.corpora.demo.plan import Spoken, plan_demo
+from mfsn.corpora.demo.plan import Spoken, plan_demo, read_recipe
 from mfsn.corpora.demo.speech import MARKER, ensure_spoken, write_demo
 from mfsn.corpora.preparing.check import check_corpus
 from mfsn.errors import CorpusError
 
 EMOTIONS = ("angry", "happy", "neutral", "sad")
 PLAN = plan_demo()
+SOUND = {
+    "v01-angry-angry-long-3": (67840, [17, -979, -881, 443, 338, -1739, 242, -2383]),
+    "v03-sad-angry-medium-4": (53760, [159, -2, -105, 335, -82, -159, 477, 0]),
+    "v06-neutral-angry-short-2": (10560, [-69, 685, 219, -1845, -331, -258, 360, 53]),
+    "v09-happy-happy-long-3": (81280, [-344, 101, -132, -784, 36, -219, 628, 11]),
+}
+"""Length and eight samples of some recordings."""
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +47,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def short_demo(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Spoken]]:
     """Let the demo consist of its first three utterances."""
     plan = PLAN[:3]
-    monkeypatch.setattr("mfsn.corpora.demo.plan.plan_demo", lambda: plan)
+    monkeypatch.setattr("mfsn.corpora.demo.speech.plan_demo", lambda: plan)
     yield plan
 
 
@@ -220,15 +227,88 @@ def test_a_demo_that_is_there_is_not_spoken_again(demo: Path) -> None:
     assert {path: path.stat().st_mtime_ns for path in demo.rglob("*")} == before
 
 
+def rewrite_marker(root: Path, **values: object) -> None:
+    marker = json.loads((root / MARKER).read_text())
+    (root / MARKER).write_text(json.dumps(marker | values))
+
+
 def test_another_recipe_is_spoken_anew(short_demo: list[Spoken], tmp_path: Path) -> None:
     root = tmp_path / "demo"
     ensure_spoken(root)
     first = contents(root)
-    marker = json.loads((root / MARKER).read_text())
-    (root / MARKER).write_text(json.dumps(marker | {"recipe": "older"}))
+    rewrite_marker(root, recipe="older")
     (root / "v01" / "relic.wav").touch()
-    assert ensure_spoken(root)
+    assert ensure_spoken(root) == f"replaced the demo in {root}"
     assert contents(root) == first
+
+
+def change_recipe(monkeypatch: pytest.MonkeyPatch, **values: object) -> None:
+    changed = read_recipe() | values
+    monkeypatch.setattr("mfsn.corpora.demo.speech.read_recipe", lambda: changed)
+
+
+@pytest.mark.parametrize("change", [{"version": 2}, {"rms_db": -31.0}])
+def test_a_new_version_or_parameter_is_another_recipe(
+    short_demo: list[Spoken],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    change: dict[str, object],
+) -> None:
+    root = tmp_path / "demo"
+    ensure_spoken(root)
+    change_recipe(monkeypatch, **change)
+    assert ensure_spoken(root)
+    assert not ensure_spoken(root)
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        "7eca2fb01f81c81839b11c3edc16b43073fa570377ff82793121f4a162e7739f",
+        "44cf26fa6abf3b2cb6938cebf153239d8c971f009a51225e4b939dc7ebfd67a1",
+    ],
+)
+def test_a_folder_of_older_code_with_the_same_sound_is_kept(
+    short_demo: list[Spoken], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, recipe: str
+) -> None:
+    root = tmp_path / "demo"
+    ensure_spoken(root)
+    rewrite_marker(root, recipe=recipe)
+    before = contents(root)
+    assert ensure_spoken(root) is None
+    assert contents(root) == before
+    change_recipe(monkeypatch, version=2)
+    assert ensure_spoken(root)
+
+
+@pytest.mark.parametrize("change", ["recipe", "lost"])
+def test_a_folder_that_somebody_named_is_never_replaced(
+    short_demo: list[Spoken], tmp_path: Path, change: str
+) -> None:
+    root = tmp_path / "demo"
+    assert ensure_spoken(root, named=True) == f"spoke the demo in {root}"
+    if change == "recipe":
+        rewrite_marker(root, recipe="older")
+    else:
+        next(root.rglob("*.wav")).unlink()
+    before = contents(root)
+    words = r"demo holds a demo that is incomplete or .*delete this folder.* MFSN_CORPUS_DEMO"
+    with pytest.raises(CorpusError, match=words):
+        ensure_spoken(root, named=True)
+    link = tmp_path / "linked"
+    link.symlink_to(root)
+    with pytest.raises(CorpusError, match=words.replace("demo holds", "linked holds")):
+        ensure_spoken(link)
+    assert contents(root) == before
+
+
+def test_the_sound_belongs_to_the_version(demo: Path) -> None:
+    """If this fails, raise `version` in speech.yaml, and then write the new numbers here."""
+    assert read_recipe()["version"] == 1
+    for spoken, (length, heard) in SOUND.items():
+        wave_ = samples_of(demo / spoken[:3] / f"{spoken}.wav")
+        assert len(wave_) == length
+        np.testing.assert_allclose(wave_[length // 9 :: length // 9][:8], heard, atol=3)
 
 
 @pytest.mark.parametrize("lost", ["v01/v01-angry-angry-long-3.wav", MARKER + "/truncated"])
@@ -257,7 +337,7 @@ def test_what_a_killed_process_left_is_cleared(short_demo: list[Spoken], tmp_pat
 def test_of_two_at_once_one_speaks(short_demo: list[Spoken], tmp_path: Path) -> None:
     with ThreadPoolExecutor(2) as pool:
         spoke = list(pool.map(ensure_spoken, [tmp_path / "demo"] * 2))
-    assert sorted(spoke) == [False, True]
+    assert sorted(map(bool, spoke)) == [False, True]
 
 
 def test_a_folder_with_other_files_is_left_alone(short_demo: list[Spoken], tmp_path: Path) -> None:

@@ -194,6 +194,7 @@ def test_the_licence_of_every_part_counts(place: Place) -> None:
         ({"parts": []}, "needs two or more parts"),
         ({"parts": [{"name": "one", "reader": "table"}]}, "needs two or more parts"),
         ({"parts": [{"name": "one", "reader": "table"}] * 2}, "two parts have the same name"),
+        ({"reader": "join"}, r"did you mean joined\?.*table, joined, or install"),
         ({"reader": "table"}, "parts are only for the reader joined, and the reader is table"),
         ({"part": "improvised"}, "set part for the corpora in parts instead"),
         ({"parts": [{"name": "../x", "reader": "table"}] * 2}, "parts.0.name"),

@@ -7,6 +7,7 @@ import shutil
 import sys
 import time
 import wave
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,6 +18,7 @@ import yaml
 
 from mfsn.cli import main
 from mfsn.doctor.examine import Examination, examine
+from mfsn.doctor.pipeline import check_pipeline
 from mfsn.doctor.recordings import check_recordings
 from mfsn.doctor.size import corpus_size
 from mfsn.doctor.variables import check_variables
@@ -152,6 +154,57 @@ def test_a_demo_that_is_not_spoken_yet_is_known_by_its_plan(workspace: Path) -> 
     size = corpus_size(params, outputs_of(params, workspace))
     assert size.utterances == 480
     assert size.segments == pytest.approx(729, rel=0.1)  # what the demo has once it is spoken
+
+
+def test_a_demo_of_another_recipe_in_a_named_folder_is_a_problem(workspace: Path) -> None:
+    set_params(workspace, corpus={"name": "demo", "reader": "demo"})
+    root = workspace.parent / "corpora" / "demo"
+    root.mkdir()
+    (root / "spoken.json").write_text('{"recipe": {"version": 0}, "recordings": 0}')
+    (finding,) = check_recordings(load_params(workspace), workspace)
+    assert finding.mark == "NO"
+    assert "another recipe; delete this folder" in finding.found
+
+
+@pytest.mark.parametrize("lacking", ["extract", "corruption", "late"])
+def test_what_dvc_reads_from_params_must_be_there(
+    workspace: Path, plugin: Callable[..., None], lacking: str
+) -> None:
+    source = "from mfsn.config import Config\nclass Late:\n    config_type = Config\n"
+    plugin("mfsn-own", "[mfsn.extractors]\nlate = own:Late", own=source)
+    if lacking == "late":
+        extractors = load_params(workspace).extract.extractors
+        set_params(workspace, extract={"extractors": [*extractors, "late"]})
+    else:
+        params = yaml.safe_load((workspace / "params.yaml").read_text())
+        del params[lacking]
+        (workspace / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+    (finding,) = check_pipeline(load_params(workspace), workspace)
+    assert finding.mark == "NO"
+    assert finding.found.startswith(f"it lacks {lacking}")
+    main_ok(["preset", "--complete"])
+    assert list(check_pipeline(load_params(workspace), workspace)) == []
+
+
+@pytest.mark.parametrize(
+    ("protocol", "status"), [("leave_one_speaker_out", 1), ("official_split", 0)]
+)
+def test_doctor_and_corpus_check_agree_about_the_protocol(
+    workspace: Path, capsys: pytest.CaptureFixture[str], protocol: str, status: int
+) -> None:
+    set_params(workspace, protocol={"name": protocol})
+    *_, finding = check_recordings(load_params(workspace), workspace)
+    with pytest.raises(SystemExit) as ended:
+        main(["corpus", "check"])
+    said = capsys.readouterr().out
+    assert (finding.what, finding.is_good, ended.value.code) == ("protocol", not status, status)
+    assert f"{'problem' if status else 'protocol'}: {finding.found}\n" in said
+
+
+def main_ok(arguments: list[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 0
 
 
 def test_a_corpus_that_is_missing_is_a_problem(workspace: Path, no_encoders: None) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,15 @@ import yaml
 
 from mfsn.errors import ConfigError
 from mfsn.params import load_params, read_yaml
-from mfsn.presets import apply_preset, leaves, preset_params, presets, render, sizes
+from mfsn.presets import (
+    apply_preset,
+    complete_params,
+    leaves,
+    preset_params,
+    presets,
+    render,
+    sizes,
+)
 
 MORE = ("iemocap", "savee", "meld", "cremad", "nemo")
 
@@ -165,6 +174,70 @@ def test_parameters_that_were_missing_or_unknown_are_corrected(workspace: Path) 
         ("mfcc.hop_ms", None, 10.0), ("mfcc.hopp_ms", 10.0, None)
     ]  # fmt: skip
     load_params(workspace)
+
+
+def test_comments_stay(workspace: Path) -> None:
+    edit(workspace, "  epochs: 15\n", "  # as in the first run\n  epochs: 15  # enough\n")
+    edit(workspace, "sec:\n", "# of the cluster\nsec:\n")
+    apply_preset(workspace, "ravdess", "paper")
+    text = (workspace / "params.yaml").read_text("utf-8")
+    assert "  # as in the first run\n  epochs: 100 # enough\n" in text
+    assert "# of the cluster\nsec:\n" in text
+    assert load_params(workspace) == preset_params("ravdess", "paper")
+
+
+PLUGIN = """
+from mfsn.config import Config
+from mfsn.training.system import System
+
+class Own(Config):
+    width: int = 3
+
+class Extractor:
+    config_type = Own
+
+SYSTEM = System("mine", "Mine", "-", {"mfcc": "all"}, (), fits="a:B", scorer="a:C", config=Own)
+"""
+
+
+@pytest.fixture
+def with_plugin(workspace: Path, plugin: Callable[..., None]) -> Path:
+    """The workspace with an extractor and a system of a plug-in in use."""
+    entries = "[mfsn.extractors]\nlate = own:Extractor\n[mfsn.systems]\nmine = own:SYSTEM\n"
+    plugin("mfsn-own", entries, own=PLUGIN)
+    edit(workspace, "system: mfsn", "system: mine")
+    edit(workspace, "functionals]", "functionals, late]")
+    text = (workspace / "params.yaml").read_text("utf-8")
+    more = "\nlate:\n  width: 5 # wide\n\nmine:\n  width: 7\n"
+    apply_preset_text(workspace, text + more)
+    return workspace
+
+
+def test_sections_of_plugins_stay(with_plugin: Path) -> None:
+    apply_preset(with_plugin, "ravdess")
+    params = load_params(with_plugin)
+    assert (params.system, params.extract.extractors[-1]) == ("mfsn", "late")
+    assert params.section("late").model_dump() == {"width": 5}
+    assert params.section("mine").model_dump() == {"width": 7}
+    assert "  width: 5 # wide\n" in (with_plugin / "params.yaml").read_text("utf-8")
+
+
+def test_what_is_missing_and_null_is_added_without_a_word(workspace: Path) -> None:
+    edit(workspace, "  context: null\n", "")
+    assert apply_preset(workspace, "demo").changes == []
+    assert read_yaml(workspace / "params.yaml")["sec"]["context"] is None
+
+
+def test_completing_adds_what_is_missing_and_keeps_the_rest(workspace: Path) -> None:
+    before = (workspace / "params.yaml").read_text("utf-8")
+    section = "extract:\n  extractors: [sec, tec, spectrogram, mfcc, functionals]\n"
+    edit(workspace, section + "  unread: false\n\n", "")
+    edit(workspace, "epochs: 15", "epochs: 31 # mine")
+    added = {change.name for change in complete_params(workspace).changes}
+    assert added == {"extract.extractors", "extract.unread"}
+    after = (workspace / "params.yaml").read_text("utf-8")
+    assert after == before.replace("epochs: 15", "epochs: 31 # mine")
+    assert complete_params(workspace).changes == []
 
 
 @pytest.mark.parametrize(

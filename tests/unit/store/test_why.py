@@ -215,6 +215,18 @@ def test_outside_a_git_repository_there_is_no_head(
     assert "HEAD (dvc.lock)" not in said
 
 
+@pytest.mark.parametrize(
+    ("asked", "digest"), [("mfcc", "features/mfcc.json"), ("a#1", "segments.parquet")]
+)
+def test_a_fresh_clone_lacks_what_head_names(
+    workspace: Path, capsys: pytest.CaptureFixture[str], asked: str, digest: str
+) -> None:
+    shutil.rmtree(workspace / ".dvc" / "cache")
+    said = why(asked, capsys)
+    assert f"data/prepared/demo/{digest}, but DVC's cache does not have its content" in said
+    assert "names no rows" not in said
+
+
 def test_a_segment_says_where_its_rows_lie(
     workspace: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

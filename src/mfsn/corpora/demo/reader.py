@@ -12,6 +12,8 @@ from mfsn.corpora.facts import CorpusFacts
 
 METADATA = "metadata.csv"
 
+MEAN_S = 3.1
+"""Mean duration of an utterance in seconds."""
 _RATINGS = ("valence", "arousal", "dominance")
 
 
@@ -24,6 +26,26 @@ class Demo:
     """
 
     facts: CorpusFacts
+    extra = ("espeakng_loader", "demo")
+
+    def make(self, root: Path, *, named: bool) -> str | None:
+        """See `mfsn.corpora.demo.speech.ensure_spoken`."""
+        from mfsn.corpora.demo.speech import ensure_spoken
+
+        return ensure_spoken(root, named=named)
+
+    def refuse_folder(self, root: Path, *, named: bool) -> None:
+        """See `mfsn.corpora.demo.speech.refuse_folder`."""
+        from mfsn.corpora.demo.speech import refuse_folder
+
+        refuse_folder(root, named=named)
+
+    def planned(self) -> tuple[int, float]:
+        """The number of utterances in the plan, and about how many seconds they last together."""
+        from mfsn.corpora.demo.plan import plan_demo
+
+        count = len(plan_demo())
+        return count, count * MEAN_S
 
     def files(self, root: Path) -> list[str]:
         """The recordings and metadata.csv; empty if the demo has not been spoken.

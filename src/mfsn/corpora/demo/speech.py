@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import ast
 import contextlib
 import csv
 import fcntl
 import hashlib
 import io
+import json
 import shutil
 import wave
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
 from mfsn.base.files import explain_full_disk, read_json, write_json, write_text
-from mfsn.base.fingerprint import meaning
-from mfsn.corpora.demo.plan import RECIPE, Spoken, plan_demo, read_recipe
+from mfsn.corpora.demo.plan import Spoken, plan_demo, read_recipe
 from mfsn.corpora.demo.reader import METADATA
 from mfsn.errors import CorpusError
 from mfsn.workspace import corpus_variable
@@ -29,37 +28,74 @@ if TYPE_CHECKING:
 MARKER = "spoken.json"
 """The file that holds the recipe with which the folder was spoken; it is written last."""
 
-_MODULES = ("plan", "speech", "voice", "espeak")
+Recipe = Mapping[str, Any]
+
+_FIRST: Recipe = {
+    "version": 1,
+    "parameters": "d2155b5165f55652f9eb44221e3fe7c0e5a501e6a903df9aaa286ab1e1f50fce",
+}
+_AS_HASHES = dict.fromkeys(
+    (
+        "3bd53d49c1adafd11488c3672ba85626723c9995583f7fcc360a45085835902e",
+        "44cf26fa6abf3b2cb6938cebf153239d8c971f009a51225e4b939dc7ebfd67a1",
+        "bb7fe68c680df54a86fdd3e71bfe9f05e98209d7d24af3d40d65bd5b60669398",
+        "7eca2fb01f81c81839b11c3edc16b43073fa570377ff82793121f4a162e7739f",
+    ),
+    _FIRST,
+)
+"""What older code wrote into `MARKER`: hashes of its own text, though all speak the same."""
 
 
-def ensure_spoken(root: Path) -> bool:
+def ensure_spoken(root: Path, *, named: bool = False) -> str | None:
     """Speak the demo, unless it has been spoken with the present recipe.
 
     If the process is killed, the folder stays as it was. Two processes wait for each other.
 
     Args:
         root: the corpus folder of the demo.
+        named: whether somebody chose this folder; then nothing in it is replaced.
 
     Returns:
-        Whether the demo was spoken now.
+        What was done, in a few words; None if the demo was there.
 
     Raises:
-        CorpusError: if eSpeak NG is not installed, or if the folder contains other files.
+        CorpusError: if eSpeak NG is not installed, or as `refuse_folder` says.
         StorageFullError: if the disk is full.
     """
-    recipe = _recipe()
-    if _is_spoken(root, recipe):
-        return False
+    if _is_spoken(root):
+        return None
     with _alone(root):
-        if _is_spoken(root, recipe):
-            return False
-        if root.is_dir() and any(root.iterdir()) and not (root / MARKER).is_file():
-            raise CorpusError(
-                f"{root} holds files that are not the demo's; move them elsewhere, or set "
-                f"{corpus_variable('demo')} to another folder"
-            )
-        _replace(root, recipe)
-    return True
+        if _is_spoken(root):
+            return None
+        refuse_folder(root, named=named)
+        replaced = _holds_files(root)
+        _replace(root)
+    return f"{'replaced' if replaced else 'spoke'} the demo in {root}"
+
+
+def refuse_folder(root: Path, *, named: bool) -> None:
+    """Check that the demo is in a folder, or may be spoken into it.
+
+    Args:
+        root: the corpus folder of the demo.
+        named: whether somebody chose this folder; then nothing in it is replaced.
+
+    Raises:
+        CorpusError: if the folder contains other files; or if somebody chose it, and it contains
+            a demo that is incomplete or was spoken with another recipe.
+    """
+    if _is_spoken(root) or not _holds_files(root):
+        return
+    elsewhere = f"set {corpus_variable('demo')} to another folder"
+    if not (root / MARKER).is_file():
+        raise CorpusError(
+            f"{root} holds files that are not the demo's; move them elsewhere, or {elsewhere}"
+        )
+    if named or root.is_symlink():
+        raise CorpusError(
+            f"{root} holds a demo that is incomplete or was spoken with another recipe; delete "
+            f"this folder, so that the next run speaks it again, or {elsewhere}"
+        )
 
 
 def write_demo(folder: Path, plan: Sequence[Spoken]) -> None:
@@ -80,36 +116,40 @@ def write_demo(folder: Path, plan: Sequence[Spoken]) -> None:
     write_text(folder / METADATA, _metadata(plan))
 
 
-def _replace(root: Path, recipe: str) -> None:
+def _replace(root: Path) -> None:
     new, old = (root.with_name(f".{root.name}.{state}") for state in ("partial", "old"))
     shutil.rmtree(new, ignore_errors=True)
     shutil.rmtree(old, ignore_errors=True)
     plan = plan_demo()
     with explain_full_disk(root):
         write_demo(new, plan)
-        write_json(new / MARKER, {"recipe": recipe, "recordings": len(plan)})
+        write_json(new / MARKER, {"recipe": _recipe(), "recordings": len(plan)})
     if root.exists():
         root.rename(old)
     new.rename(root)
     shutil.rmtree(old, ignore_errors=True)
 
 
-def _recipe() -> str:
-    # The hash includes the code, so that a change of the code cannot be overlooked.
-    digest = hashlib.sha256(RECIPE.read_bytes())
-    for module in _MODULES:
-        source = Path(__file__).with_name(f"{module}.py").read_text(encoding="utf-8")
-        digest.update(meaning(ast.parse(source)).encode())
-    return digest.hexdigest()
+def _recipe() -> Recipe:
+    """The version of the demo's sound, and a hash of the parameters beside it in speech.yaml."""
+    parameters = dict(read_recipe())
+    version = parameters.pop("version")
+    text = json.dumps(parameters, sort_keys=True)
+    return {"version": version, "parameters": hashlib.sha256(text.encode()).hexdigest()}
 
 
-def _is_spoken(root: Path, recipe: str) -> bool:
+def _is_spoken(root: Path) -> bool:
     try:
         marker = read_json(root / MARKER)
-    except (OSError, ValueError):
+        recipe, recordings = marker["recipe"], int(marker["recordings"])
+    except (OSError, ValueError, TypeError, KeyError):
         return False
-    recordings = sum(1 for _ in root.glob("*/*.wav"))
-    return bool(marker["recipe"] == recipe and marker["recordings"] <= recordings)
+    spoken_with = _AS_HASHES.get(recipe) if isinstance(recipe, str) else recipe
+    return bool(spoken_with == _recipe() and recordings <= sum(1 for _ in root.glob("*/*.wav")))
+
+
+def _holds_files(root: Path) -> bool:
+    return root.is_dir() and any(root.iterdir())
 
 
 @contextlib.contextmanager

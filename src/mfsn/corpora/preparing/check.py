@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+
+import pandas as pd
 
 from mfsn.base.quantities import counted
 from mfsn.corpora.config import CorpusConfig, LabelsConfig, PrepareConfig
@@ -14,9 +16,10 @@ from mfsn.corpora.facts import CorpusFacts
 from mfsn.corpora.preparing.completeness import counted_speakers
 from mfsn.corpora.preparing.decoding import listen
 from mfsn.corpora.preparing.joined import facts_of, survey_any
+from mfsn.corpora.preparing.prepare import manifest_of
 from mfsn.corpora.preparing.scan import scan_corpus
 from mfsn.corpora.preparing.survey import Survey
-from mfsn.errors import CorpusError
+from mfsn.errors import ConfigError, CorpusError, ProtocolError
 from mfsn.workspace import corpus_root
 
 
@@ -29,6 +32,8 @@ class CheckReport:
     """The corpus folder; for a joined corpus, the folders of its parts."""
     facts: CorpusFacts
     survey: Survey
+    folds: str | None = None
+    """The protocol and its number of folds, in words; None if that was not asked or failed."""
 
     @property
     def ok(self) -> bool:
@@ -73,6 +78,7 @@ class CheckReport:
         problems, shortage = self.survey.problems, self.survey.shortage
         warnings = self.survey.warnings
         return [
+            *([f"protocol: {self.folds}"] if self.folds else []),
             *(f"problem: {problem}" for problem in problems),
             *(f"warning: {warning}" for warning in warnings),
             *(f"note: {note}" for note in self.survey.notes),
@@ -91,6 +97,7 @@ def check_corpus(
     labels: LabelsConfig,
     prepare: PrepareConfig,
     root: Path,
+    try_folds: Callable[[pd.DataFrame], str] | None = None,
     sample_rate_hz: int = 16_000,
 ) -> CheckReport:
     """Read a whole corpus and report on it; nothing is written.
@@ -100,15 +107,22 @@ def check_corpus(
         labels: which emotions are classes.
         prepare: what is excluded, and whether missing recordings are a problem.
         root: the corpus folder; it may be missing.
+        try_folds: makes the folds of the manifest and describes them in words; its error is a
+            problem of the corpus. Without it, folds are not checked.
         sample_rate_hz: the rate of the stored waves, which are judged.
     """
+    folds = None
     try:
         files, hear = scan_corpus(config, root), partial(listen, to_hz=sample_rate_hz)
         survey = survey_any(config, labels, prepare, root, files, hear=hear)
+        if try_folds and not survey.problems:
+            folds = try_folds(manifest_of(survey, files))
     except CorpusError as error:
         survey = Survey(problems=[str(error)])
+    except (ProtocolError, ConfigError) as error:
+        survey = replace(survey, problems=[str(error)])
     places = [root] if not config.parts else [corpus_root(part.name) for part in config.members]
-    return CheckReport(config.name, places, facts_of(config), survey)
+    return CheckReport(config.name, places, facts_of(config), survey, folds)
 
 
 def _left_out(survey: Survey) -> list[str]:

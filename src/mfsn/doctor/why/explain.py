@@ -51,7 +51,7 @@ def _explain(extractor: str, situation: Situation) -> Iterator[str]:
         return
     yield from _compared(f"the working tree ({name})", present, wanted)
     at_head = situation.named(extractor, situation.at_head(path))
-    no_head = situation.no_head
+    no_head = situation.no_head or situation.lost_head(path)
     yield from [no_head] if no_head else _compared("HEAD (dvc.lock)", at_head, wanted)
     yield from _rows(extractor, present, wanted, situation.store)
     told = {named.spec.identity for named in (present, at_head) if named}

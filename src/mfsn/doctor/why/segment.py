@@ -34,9 +34,10 @@ def explain_ids(asked: str, situation: Situation) -> Iterator[str]:
     yield from _recording(chosen.iloc[0], situation)
     kept = situation.at_head(situation.outputs.segments)
     before = read_table(kept, SEGMENTS) if kept else None
+    no_head = situation.no_head or situation.lost_head(situation.outputs.segments)
     for _, segment in chosen.iterrows():
         yield f"{segment['segment_id']}: starts at sample {segment['start_sample']}"
-        missing = [f"    {situation.no_head}"] if situation.no_head else []
+        missing = [f"    {no_head}"] if no_head else []
         yield from missing or _since_head(segment, before)
     for extractor in situation.kinds:
         yield from _rows(extractor, chosen, situation)

@@ -92,6 +92,16 @@ class Situation:
         found = content(cache_folder(self.outputs.workspace), output.md5)
         return found if found.is_file() else None
 
+    def lost_head(self, path: Path) -> str | None:
+        """A sentence, if HEAD names a digest whose content is not in DVC's cache; else None."""
+        output = self._head.get(self.relative(path))
+        if output is None or self.at_head(path):
+            return None
+        return (
+            f"HEAD (dvc.lock) names {self.relative(path)}, but DVC's cache does not have its "
+            "content, so there is nothing to compare with; `dvc fetch` copies it from a DVC remote"
+        )
+
     def named(self, extractor: str, path: Path | None) -> Named | None:
         """The rows that a digest names; None if there is no digest, or no store for its waves.
 
