@@ -8,7 +8,7 @@ Shapes: U utterances, N training utterances, P values of a vector, C classes, D 
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -20,7 +20,7 @@ import pandas as pd
 from mfsn.base.arrays import Float64
 from mfsn.errors import TrainingError
 from mfsn.runs.unit import Unit
-from mfsn.runs.work import Device, Do
+from mfsn.runs.work import Do
 from mfsn.systems.linear.model import LinearModel
 from mfsn.training.config import Rule
 from mfsn.training.data.labels import Label, training_labels
@@ -29,7 +29,7 @@ from mfsn.training.results import Result, write_result
 from mfsn.training.scoring import score_classes, score_dimensions
 from mfsn.training.selection import Choice, best
 from mfsn.training.summary import describe_score
-from mfsn.training.system import Sizes
+from mfsn.training.system import Fits
 
 
 @dataclass(frozen=True)
@@ -95,28 +95,13 @@ Step = Mapping[str, LinearFit]
 
 
 @dataclass(frozen=True)
-class LinearFits(ABC):
+class LinearFits(Fits):
     """What the linear systems share; each defines its vectors and the model that is fitted."""
 
-    streams: ClassVar[bool] = False
     names_level: ClassVar[bool]
     """Whether what was chosen includes a level."""
-    threads: ClassVar[int | None] = 1
-    device: ClassVar[Device] = "cpu"
     solver: ClassVar[str]
     """The solver that may fail to converge."""
-    experiment: Experiment
-    streaming: bool
-
-    @staticmethod
-    def held_bytes(sizes: Sizes) -> int:
-        """All rows are held at once."""
-        return sizes.row_bytes
-
-    @staticmethod
-    def jobs(experiment: Experiment) -> int | None:  # noqa: ARG004
-        """As many as the machine allows."""
-        return None
 
     @abstractmethod
     def load(self) -> Vectors:
@@ -132,7 +117,7 @@ class LinearFits(ABC):
     ) -> tuple[LinearModel, bool]:
         """Fit one model to vectors and labels, and say whether it converged."""
 
-    def describe(self, unit: Unit, data: Vectors, steps: Sequence[Step]) -> None:  # noqa: B027
+    def describe(self, unit: Unit, data: Vectors, steps: Sequence[Step]) -> None:
         """Write more results of a unit's fits; by default there are none."""
 
     def open(self) -> Do:
