@@ -13,10 +13,40 @@ import numpy as np
 import pandas as pd
 
 from mfsn.errors import PredictionError
+from mfsn.evaluation.config import EvaluateConfig
 
 DECIMALS = 6
 Measure = Callable[[pd.DataFrame], dict[str, float]]
 """From a set of utterance predictions to scores by name; the names are the same for all sets."""
+
+
+def summary(
+    predictions: pd.DataFrame, rule: str, decision: EvaluateConfig, measure: Measure
+) -> dict[str, Any]:
+    """What scores.json says of any target.
+
+    Args:
+        predictions: the utterance predictions of all folds, seeds and selection rules.
+        rule: the selection rule that counts.
+        decision: how `predictions` were made from segments.
+        measure: computes the scores that are averaged.
+
+    Returns:
+        A mapping with `selection`, `decision`, what `over_seeds` gives, `folds` (the scores of
+        each), `compared` (the scores of the other rules) and `counts`.
+
+    Raises:
+        PredictionError: if no prediction was selected by `rule`.
+    """
+    main, others = of_rule(predictions, rule), predictions[predictions["selection"] != rule]
+    return {
+        "selection": rule,
+        "decision": decision.model_dump(mode="json"),
+        **over_seeds(main, measure),
+        "folds": per_fold(main, measure),
+        "compared": {n: over_seeds(o, measure) for n, o in others.groupby("selection")},
+        "counts": counts(main),
+    }
 
 
 def of_rule(predictions: pd.DataFrame, rule: str) -> pd.DataFrame:

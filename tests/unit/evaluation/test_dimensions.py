@@ -17,8 +17,9 @@ from mfsn.evaluation.classes import folds_table
 from mfsn.evaluation.config import EvaluateConfig
 from mfsn.evaluation.dimensions import headline, scatter_table, summarise_dimensions
 from mfsn.evaluation.metrics import concordance
-from mfsn.evaluation.predictions import check_coverage, mean_over_segments
+from mfsn.evaluation.predictions import check_folds, mean_over_segments
 from mfsn.manifest import segment_values_schema, values_schema, write_table
+from mfsn.protocols.fold import Fold
 
 NAMES = ["valence", "arousal"]
 FOLDS = {"f1": 8, "f2": 6}
@@ -183,12 +184,14 @@ def test_every_plot_has_the_columns_and_the_template_that_dvc_yaml_names(checkou
 
 def test_coverage_looks_at_the_labels_of_dimensions() -> None:
     own, manifest = predictions(), manifest_of(segments())
-    check_coverage(own, manifest, "leave_one_session_out", NAMES)
-    with pytest.raises(PredictionError, match="1 ids are never tested"):
-        check_coverage(own[1:], manifest, "leave_one_session_out", NAMES)
+    tested = own.groupby("fold")["utterance_id"].unique()
+    folds = [Fold(str(name), (), (), tuple(ids), True) for name, ids in tested.items()]
+    check_folds(own, manifest, folds, NAMES)
+    with pytest.raises(PredictionError, match="other test utterances than the protocol"):
+        check_folds(own[1:], manifest, folds, NAMES)
     manifest.loc[manifest["utterance_id"] == "f13", "arousal"] += 1
-    with pytest.raises(PredictionError, match=r"another label.*f13"):
-        check_coverage(own, manifest, "leave_one_session_out", NAMES)
+    with pytest.raises(PredictionError, match="other labels than the manifest"):
+        check_folds(own, manifest, folds, NAMES)
 
 
 @pytest.mark.parametrize(
