@@ -12,7 +12,7 @@ from mfsn.corpora.facts import CorpusFacts
 from mfsn.corpora.preparing.completeness import counted_speakers
 from mfsn.corpora.preparing.joined import facts_of, survey_any
 from mfsn.corpora.preparing.scan import scan_corpus
-from mfsn.corpora.preparing.survey import Survey
+from mfsn.corpora.preparing.survey import Survey, Surveyed
 from mfsn.errors import CorpusError
 from mfsn.workspace import corpus_root
 
@@ -86,7 +86,7 @@ def check_corpus(
         root: the corpus folder; it may be missing.
     """
     try:
-        survey = survey_any(config, labels, prepare, root, scan_corpus(config, root))
+        survey = survey_any(Surveyed(config, labels, prepare, root, scan_corpus(config, root)))
     except CorpusError as error:
         survey = Survey(problems=[str(error)])
     places = [root] if not config.parts else [corpus_root(part.name) for part in config.members]

@@ -17,7 +17,7 @@ from mfsn.corpora.config import CorpusConfig, LabelsConfig, PrepareConfig
 from mfsn.corpora.preparing.completeness import shortfall
 from mfsn.corpora.preparing.joined import facts_of, survey_any
 from mfsn.corpora.preparing.scan import ScannedFile
-from mfsn.corpora.preparing.survey import Survey
+from mfsn.corpora.preparing.survey import Survey, Surveyed
 from mfsn.errors import CorpusError
 from mfsn.manifest import UTTERANCES
 
@@ -53,7 +53,7 @@ def prepare_corpus(
             unknown, an utterance id is repeated, a class has no utterances, or the corpus is
             incomplete and `require_complete` is set. One message lists everything.
     """
-    survey = survey_any(config, labels, prepare, root, files)
+    survey = survey_any(Surveyed(config, labels, prepare, root, files))
     if survey.problems:
         raise CorpusError("\n".join(survey.problems))
     facts = facts_of(config)
