@@ -18,8 +18,9 @@ from typing import Any
 import yaml
 
 from mfsn.base.files import write_text
+from mfsn.base.yaml_file import read_yaml
 from mfsn.errors import ConfigError
-from mfsn.params import Params, read_yaml
+from mfsn.params import Params
 
 BASE = "demo"
 FOLDER = Path(__file__).parent

@@ -62,7 +62,8 @@ def make_network(
     network = builder_of(system)(
         system.network, experiment.own or experiment.model, data.shapes,
         len(experiment.labels.classes), dimensions=len(experiment.labels.rated),
-        alpha_init_std=experiment.search.alpha_init_std, pretrained=pretrained,
+        pretrained=pretrained,
+        **({"alpha_init_std": experiment.search.alpha_init_std} if system.search else {}),
     )  # fmt: skip
     if fix is not None:
         fix(network)
