@@ -98,18 +98,19 @@ def _congruence(
 
 
 def _measured(predictions: pd.DataFrame, classes: Sequence[str]) -> dict[str, float]:
-    found = scores_of(_confusion(predictions, classes))
+    found = scores_of(confusion(predictions, classes))
     return {name: getattr(found, name) for name in NAMES}
 
 
 def _intervals(
     main: pd.DataFrame, manifest: pd.DataFrame, classes: Sequence[str], decision: EvaluateConfig
 ) -> dict[str, Any]:
-    sums = partial(_confusion, classes=classes)
+    sums = partial(confusion, classes=classes)
     return intervals(main, manifest, sums, rates, decision)
 
 
-def _confusion(predictions: pd.DataFrame, classes: Sequence[str]) -> Int64:
+def confusion(predictions: pd.DataFrame, classes: Sequence[str]) -> Int64:
+    """Counts of utterances, actual by predicted class, [C, C]."""
     index = pd.Index(list(classes))
     actual, predicted = (
         index.get_indexer(pd.Index(predictions[name])) for name in ("label", "predicted")

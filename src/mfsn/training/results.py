@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -39,20 +39,20 @@ class Result:
     """A trained unit, in memory."""
 
     history: Sequence[Mapping[str, Any]]
-    refit_history: Sequence[Mapping[str, Any]]
     chosen: Mapping[str, Any]
     """The choice of the rule that counts, such as epoch and level."""
     dev: Mapping[str, float]
     """Scores of the choice on development data; empty if there are no such data."""
     weights: bytes
     """safetensors of the rule that counts."""
-    about: Mapping[str, Any]
-    """More entries of model.json."""
     segments: pd.DataFrame
     """What is predicted: `segment_id`, `utterance_id` and `valid_samples` count."""
     read: Mapping[Rule, npt.NDArray[np.float64]]
     """What each rule's model predicts: log-posteriors, (segments, classes), or values in the unit
     of the labels, (segments, dimensions)."""
+    refit_history: Sequence[Mapping[str, Any]] = ()
+    about: Mapping[str, Any] = field(default_factory=dict)
+    """More entries of model.json."""
 
 
 def write_result(unit: Unit, experiment: Experiment, result: Result) -> None:
@@ -73,9 +73,7 @@ def write_result(unit: Unit, experiment: Experiment, result: Result) -> None:
 def _record(unit: Unit, experiment: Experiment, result: Result) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
-        "run": unit.run,
-        "fold": unit.fold.name,
-        "seed": unit.seed,
+        **unit.identity,
         "system": experiment.system.name,
         **predicted_names(experiment.labels),
         "rule": experiment.selection.rule,
@@ -85,6 +83,19 @@ def _record(unit: Unit, experiment: Experiment, result: Result) -> dict[str, Any
         "segment": experiment.segment.model_dump(mode="json"),
         **result.about,
     }
+
+
+def whole_utterances(unit: Unit, experiment: Experiment) -> pd.DataFrame:
+    """The test utterances, each as one segment: one line of predictions per utterance."""
+    valid = experiment.segments.groupby("utterance_id")["valid_samples"].sum()
+    ids = list(unit.fold.test)
+    return pd.DataFrame(
+        {
+            "segment_id": [f"{name}#all" for name in ids],
+            "utterance_id": ids,
+            "valid_samples": valid.loc[ids].to_numpy(),
+        }
+    )
 
 
 def predicted_names(labels: LabelsConfig) -> dict[str, list[str]]:

@@ -15,7 +15,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from mfsn.base.arrays import Float64
 from mfsn.errors import TrainingError
@@ -25,7 +24,7 @@ from mfsn.systems.linear.model import LinearModel
 from mfsn.training.config import Rule
 from mfsn.training.data.labels import Label, training_labels
 from mfsn.training.experiment import Experiment
-from mfsn.training.results import Result, write_result
+from mfsn.training.results import Result, whole_utterances, write_result
 from mfsn.training.scoring import score_classes, score_dimensions
 from mfsn.training.selection import Choice, best
 from mfsn.training.summary import describe_score
@@ -150,11 +149,9 @@ class LinearFits(Fits):
         level_named = {"level": choice.level} if self.names_level else {}
         result = Result(
             history=history,
-            refit_history=[],
             chosen={**level_named, "c": kept.c, "converged": kept.converged},
             dev=dev,
             weights=kept.model.serialise(),
-            about={},
             segments=whole_utterances(unit, self.experiment),
             read={
                 rule: read_linear(fit.model, data.of(choices[rule].level, test), self.experiment)
@@ -262,19 +259,6 @@ def read_linear(model: LinearModel, rows_NP: npt.NDArray[Any], experiment: Exper
 def labels_for(experiment: Experiment) -> Mapping[str, Label]:
     """The labels that linear models learn, by utterance id."""
     return experiment.label_of if experiment.labels.rated else experiment.class_of
-
-
-def whole_utterances(unit: Unit, experiment: Experiment) -> pd.DataFrame:
-    """The test utterances, each as one segment: one line of predictions per utterance."""
-    valid = experiment.segments.groupby("utterance_id")["valid_samples"].sum()
-    ids = list(unit.fold.test)
-    return pd.DataFrame(
-        {
-            "segment_id": [f"{name}#all" for name in ids],
-            "utterance_id": ids,
-            "valid_samples": valid.loc[ids].to_numpy(),
-        }
-    )
 
 
 def _dev_scores(history: Sequence[Mapping[str, Any]], choice: Choice) -> dict[str, float]:

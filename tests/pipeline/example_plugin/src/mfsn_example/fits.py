@@ -17,7 +17,7 @@ from mfsn.features.extraction.in_memory import Recording, Span, extract_recordin
 from mfsn.runs.unit import Unit
 from mfsn.runs.work import Do
 from mfsn.training.experiment import Experiment
-from mfsn.training.results import WEIGHTS, Result, write_result
+from mfsn.training.results import WEIGHTS, Result, whole_utterances, write_result
 from mfsn.training.scoring import score_classes
 from mfsn.training.system import Fits
 from mfsn_example.system import CentroidsConfig
@@ -60,21 +60,13 @@ class CentroidFits(Fits):
 
         labels = np.array([classes[name] for name in fold.dev])
         dev = score_classes(read(fold.dev), labels, np.arange(len(labels)))
-        valid = experiment.segments.groupby("utterance_id")["valid_samples"].sum()
         result = Result(
             history=[{"train_loss": 0.0, "dev": {"loudness": dev}}],
-            refit_history=[],
             chosen={},
             dev=dev,
             weights=save({"centroid_CP": centroid_CP}),
             about={"sharpness": sharpness},
-            segments=pd.DataFrame(
-                {
-                    "segment_id": [f"{name}#all" for name in fold.test],
-                    "utterance_id": list(fold.test),
-                    "valid_samples": valid.loc[list(fold.test)].to_numpy(),
-                }
-            ),
+            segments=whole_utterances(unit, experiment),
             read={experiment.selection.rule: read(fold.test)},
         )
         write_result(unit, experiment, result)
