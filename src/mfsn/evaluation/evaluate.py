@@ -20,8 +20,6 @@ from mfsn.manifest import (
     read_table,
     scored,
     segment_predictions_schema,
-    segment_values_schema,
-    values_schema,
     write_table,
 )
 from mfsn.protocols.config import ProtocolConfig
@@ -76,12 +74,12 @@ def score_dimensions(
     """Score predicted values, and write predictions, scores and plots; see `score_classes`."""
     names, utterances = labels.rated, read_table(outputs.manifest, UTTERANCES)
     manifest = scored(utterances)
-    segments = read_table(outputs.segment_predictions, segment_values_schema(names))
+    segments = read_table(outputs.segment_predictions, segment_predictions_schema([], names))
     predictions = mean_over_segments(segments, names, how)
     tested = make_folds(utterances, protocol, outputs.workspace)
     check_folds(predictions, manifest, tested, names)
     scores = dimensions.summarise_dimensions(predictions, manifest, names, rule, how)
-    write_table(outputs.predictions, predictions, values_schema(names))
+    write_table(outputs.predictions, predictions, predictions_schema([], names))
     plotted = dimensions.scatter_table(predictions, names, rule)
     folds = classes.folds_table(scores, "ccc")
     _write(outputs, scores, dimensions.headline(scores), plotted, folds)

@@ -43,9 +43,9 @@ def summary(
         "selection": rule,
         "decision": decision.model_dump(mode="json"),
         **over_seeds(main, measure),
-        "folds": per_fold(main, measure),
+        "folds": {str(name): mean_over_seeds(f, measure) for name, f in main.groupby("fold")},
         "compared": {n: over_seeds(o, measure) for n, o in others.groupby("selection")},
-        "counts": counts(main),
+        "counts": _counts(main),
     }
 
 
@@ -85,21 +85,10 @@ def over_seeds(predictions: pd.DataFrame, measure: Measure) -> dict[str, Any]:
     return {**means, "std": spread, "seeds": seeds}
 
 
-def per_fold(predictions: pd.DataFrame, measure: Measure) -> dict[str, Any]:
-    """`mean_over_seeds` of each fold."""
-    return {str(fold): mean_over_seeds(f, measure) for fold, f in predictions.groupby("fold")}
-
-
 def mean_over_seeds(predictions: pd.DataFrame, measure: Measure) -> dict[str, Any]:
     """The scores of a set as the mean over seeds, and its number of `utterances`."""
     seeds = [measure(seed) for _, seed in predictions.groupby("seed")]
     return {**_statistic(seeds, np.mean), "utterances": predictions["utterance_id"].nunique()}
-
-
-def counts(predictions: pd.DataFrame) -> dict[str, int]:
-    """The numbers of utterances, folds and seeds."""
-    counted = {"utterances": "utterance_id", "folds": "fold", "seeds": "seed"}
-    return {name: int(predictions[column].nunique()) for name, column in counted.items()}
 
 
 def rounded(value: Any) -> Any:
@@ -128,3 +117,8 @@ def _statistic(
 
 def _sample_std(values: list[float]) -> Any:
     return np.std(values, ddof=1)
+
+
+def _counts(predictions: pd.DataFrame) -> dict[str, int]:
+    counted = {"utterances": "utterance_id", "folds": "fold", "seeds": "seed"}
+    return {name: int(predictions[column].nunique()) for name, column in counted.items()}

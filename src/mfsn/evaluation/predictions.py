@@ -15,7 +15,7 @@ from mfsn.base.arrays import Int64
 from mfsn.errors import PredictionError
 from mfsn.evaluation.aggregation import decide, mean_values
 from mfsn.evaluation.config import EvaluateConfig
-from mfsn.manifest import LABEL, MEAN, PREDICTED, predictions_schema, value_columns, values_schema
+from mfsn.manifest import LABEL, MEAN, PREDICTED, predictions_schema, value_columns
 from mfsn.protocols.fold import Fold, some
 
 if TYPE_CHECKING:
@@ -61,12 +61,12 @@ def mean_over_segments(
     """Take the mean value of the segments; `decide_utterances` for predicted dimensions.
 
     Args:
-        segments: follows `mfsn.manifest.segment_values_schema(dimensions)`.
+        segments: follows `mfsn.manifest.segment_predictions_schema([], dimensions)`.
         dimensions: the names of the dimensions.
         config: whether segments are weighed by their duration.
 
     Returns:
-        A table that follows `mfsn.manifest.values_schema(dimensions)`.
+        A table that follows `mfsn.manifest.predictions_schema([], dimensions)`.
 
     Raises:
         PredictionError: if the table is empty, a value is not finite, or a segment occurs twice in
@@ -78,7 +78,7 @@ def mean_over_segments(
     given = value_columns(LABEL, dimensions) + value_columns(MEAN, dimensions)
     table: pd.DataFrame = groups[["label", "run", *given]].first().reset_index()
     table[predicted] = mean_values(*inputs, config)
-    columns: list[str] = values_schema(dimensions).names
+    columns: list[str] = predictions_schema([], dimensions).names
     return table[columns]
 
 

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import pyarrow as pa
 
 from mfsn.base.files import write_bytes, write_json
 from mfsn.corpora.config import LabelsConfig
@@ -19,7 +18,6 @@ from mfsn.manifest import (
     MEAN,
     PREDICTED,
     segment_predictions_schema,
-    segment_values_schema,
     write_table,
 )
 from mfsn.runs.unit import Unit
@@ -61,7 +59,7 @@ def write_result(unit: Unit, experiment: Experiment, result: Result) -> None:
     Raises:
         TrainingError: if what is predicted is not finite.
     """
-    schema = predictions_schema_of(experiment.labels)
+    schema = segment_predictions_schema(experiment.labels.classes, experiment.labels.rated)
     write_table(unit.folder / PREDICTIONS, _predictions(unit, experiment, result), schema)
     write_bytes(unit.folder / WEIGHTS, result.weights)
     write_json(unit.folder / HISTORY, list(result.history))
@@ -102,13 +100,6 @@ def predicted_names(labels: LabelsConfig) -> dict[str, list[str]]:
     """What model.json and run.json say about the target: `classes`, and for values `dimensions`."""
     rated = {"dimensions": labels.rated} if labels.rated else {}
     return {"classes": list(labels.classes), **rated}
-
-
-def predictions_schema_of(labels: LabelsConfig) -> pa.Schema:
-    """Columns of the segment predictions of the target."""
-    if labels.rated:
-        return segment_values_schema(labels.rated)
-    return segment_predictions_schema(labels.classes)
 
 
 def _predictions(unit: Unit, experiment: Experiment, result: Result) -> pd.DataFrame:

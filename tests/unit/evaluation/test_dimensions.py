@@ -18,7 +18,7 @@ from mfsn.evaluation.config import EvaluateConfig
 from mfsn.evaluation.dimensions import headline, scatter_table, summarise_dimensions
 from mfsn.evaluation.metrics import concordance
 from mfsn.evaluation.predictions import check_folds, mean_over_segments
-from mfsn.manifest import segment_values_schema, values_schema, write_table
+from mfsn.manifest import predictions_schema, segment_predictions_schema, write_table
 from mfsn.protocols.fold import Fold
 
 NAMES = ["valence", "arousal"]
@@ -53,7 +53,7 @@ def segments(seeds: int = 1, rule: str = "held_out", lean: float = 0.7) -> pd.Da
                             "mean_arousal": 2.0 if fold == "f1" else 2.5,
                         }
                     )
-    columns: list[str] = segment_values_schema(NAMES).names
+    columns: list[str] = segment_predictions_schema([], NAMES).names
     return pd.DataFrame(records)[columns]
 
 
@@ -85,8 +85,8 @@ def test_an_utterance_is_the_mean_of_its_segments(weigh: bool, weights: list[flo
 
 
 def test_the_tables_follow_their_schemas(tmp_path: Path) -> None:
-    write_table(tmp_path / "segments.parquet", segments(), segment_values_schema(NAMES))
-    write_table(tmp_path / "utterances.parquet", predictions(), values_schema(NAMES))
+    write_table(tmp_path / "segments.parquet", segments(), segment_predictions_schema([], NAMES))
+    write_table(tmp_path / "utterances.parquet", predictions(), predictions_schema([], NAMES))
 
 
 def test_the_headline_is_the_mean_over_folds_and_then_seeds() -> None:

@@ -16,7 +16,6 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from mfsn.base.arrays import Float64
 from mfsn.errors import TrainingError
 from mfsn.runs.unit import Unit
 from mfsn.runs.work import Do
@@ -154,7 +153,9 @@ class LinearFits(Fits):
             weights=kept.model.serialise(),
             segments=whole_utterances(unit, self.experiment),
             read={
-                rule: read_linear(fit.model, data.of(choices[rule].level, test), self.experiment)
+                rule: fit.model.read(
+                    data.of(choices[rule].level, test), self.experiment.labels.rated
+                )
                 for rule, fit in chosen.items()
             },
         )
@@ -243,17 +244,6 @@ def score_linear(
         "loss": float(loss),
         **score_classes(log_posterior_NC, labels_N, np.arange(len(labels_N))),
     }
-
-
-def read_linear(model: LinearModel, rows_NP: npt.NDArray[Any], experiment: Experiment) -> Float64:
-    """What a model predicts: log-posteriors of classes, or values of dimensions, [N, C].
-
-    Args:
-        model: fitted.
-        rows_NP: one vector per utterance.
-        experiment: says which.
-    """
-    return model.values(rows_NP) if experiment.labels.rated else model.log_posteriors(rows_NP)
 
 
 def labels_for(experiment: Experiment) -> Mapping[str, Label]:
