@@ -33,11 +33,16 @@ def folds(run: Run) -> list[dict[str, Any]]:
 
 
 def matrix(run: Run) -> list[dict[str, Any]]:
-    """One row per training corpus, one cell per test corpus; empty for other protocols."""
-    rows: dict[str, list[Any]] = {}
-    for pair in run.scores.get("matrix", []):
-        rows.setdefault(pair["train"], []).append(pair)
-    return [{"train": train, "cells": cells} for train, cells in rows.items()]
+    """One row per training corpus, one cell per test corpus; empty for other protocols.
+
+    A cell whose pair no fold tests has no scores.
+    """
+    pairs = {(pair["train"], pair["test"]): pair for pair in run.scores.get("matrix", [])}
+    trained, tested = (dict.fromkeys(pair[side] for pair in pairs) for side in (0, 1))
+    return [
+        {"train": a, "cells": [pairs.get((a, b), {"train": a, "test": b}) for b in tested]}
+        for a in trained
+    ]
 
 
 def confusion(run: Run) -> list[dict[str, Any]]:
