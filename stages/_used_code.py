@@ -17,7 +17,7 @@ from mfsn.base.fingerprint import PACKAGE, stage_code
 from mfsn.params import Params
 from mfsn.training.system import get_system
 
-PLAIN = ("segment", "evaluate", "report")
+PLAIN = ("segment", "report")
 """Stages whose scripts import all their code."""
 FITTING = ("search", "train")
 
@@ -28,7 +28,7 @@ Chosen = list[tuple[plugins.Kind, str]]
 def code_keys(params: Params) -> list[str]:
     """The files of data/code/ without `.json`, one per stage: `extract-NAME` for an extractor."""
     extractors = [f"extract-{name}" for name in params.extract.extractors]
-    return ["prepare", *PLAIN, *extractors, *FITTING]
+    return ["prepare", "evaluate", *PLAIN, *extractors, *FITTING]
 
 
 def code_of(key: str, params: Params, workspace: Path) -> dict[str, Any]:
@@ -43,17 +43,20 @@ def code_of(key: str, params: Params, workspace: Path) -> dict[str, Any]:
         ConfigError: if params.yaml names something unknown.
     """
     script, _, extractor = key.partition("-")
+    protocol: Chosen = [("protocols", params.protocol.name)]
     if extractor:
         return _named(workspace, script, [("extractors", extractor)])
     if key in FITTING:
         system = get_system(params.system)
         own = {} if system.config is None else params.section(system.name).model_dump(mode="json")
-        chosen: Chosen = [("systems", params.system), ("protocols", params.protocol.name)]
+        chosen: Chosen = [("systems", params.system), *protocol]
         code = _named(workspace, script, chosen) | system_code(params.system, workspace)
         return code | ({f"parameters of {system.name}": own} if own else {})
     if key == "prepare":
         readers: Chosen = [("corpora", member.reader) for member in params.corpus.members]
-        return _named(workspace, script, [*readers, ("protocols", params.protocol.name)])
+        return _named(workspace, script, [*readers, *protocol])
+    if key == "evaluate":
+        return _named(workspace, script, protocol)
     return stage_code(workspace, script)
 
 

@@ -65,7 +65,7 @@ def named_files(params: Params, workspace: Path, cache: Path) -> dict[str, dict[
         for name in params.extract.extractors
         if isinstance(model := getattr(params.section(name), "model", None), str)
     }
-    return encoders | dict.fromkeys(("prepare", "search", "train"), fold_file)
+    return encoders | dict.fromkeys(("prepare", "search", "train", "evaluate"), fold_file)
 
 
 def hashes_of(parameter: str, name: str | None, workspace: Path, cache: Path) -> dict[str, str]:

@@ -34,7 +34,9 @@ class ConfigError(MfsnError, ValueError):
 
 
 class UndeclaredParameterError(MfsnError, LookupError):
-    """A stage reads a section of params.yaml that its entry in dvc.yaml does not declare."""
+    """A stage reads a section of params.yaml that its entry in dvc.yaml does not declare, or a fit
+    a parameter that its system does not declare.
+    """
 
 
 class WorkspaceError(MfsnError, FileNotFoundError):

@@ -75,43 +75,38 @@ prediction, and the mean rating of the data that the fold's model was trained on
 learns nothing would predict this mean."""
 
 
-def segment_predictions_schema(classes: Sequence[str]) -> pa.Schema:
-    """Columns of the segment prediction table: keys, then one log-posterior per class."""
+def segment_predictions_schema(classes: Sequence[str], dimensions: Sequence[str] = ()) -> pa.Schema:
+    """Columns of the segment prediction table: keys, then one log-posterior per class.
+
+    Where dimensions are predicted, there are three columns per dimension instead (`LABEL`,
+    `PREDICTED` and `MEAN`), in the unit of the corpus's ratings. `label` is the emotion here too.
+    """
+    posteriors = [] if dimensions else [f"log_posterior_{name}" for name in classes]
     return pa.schema(
         [
             pa.field("segment_id", pa.string(), nullable=False),
             pa.field("utterance_id", pa.string(), nullable=False),
             pa.field("valid_samples", pa.int64(), nullable=False),
             *PREDICTION_KEYS,
-            *(pa.field(f"log_posterior_{c}", pa.float64(), nullable=False) for c in classes),
+            *_numbers([*posteriors, *_values(dimensions)]),
         ]
     )
 
 
-def predictions_schema(classes: Sequence[str]) -> pa.Schema:
-    """Columns of the utterance prediction table: keys, the decision, one posterior per class."""
+def predictions_schema(classes: Sequence[str], dimensions: Sequence[str] = ()) -> pa.Schema:
+    """Columns of the utterance prediction table: keys, the decision, one posterior per class.
+
+    Where dimensions are predicted, there are keys and three columns per dimension instead.
+    """
+    posteriors = [f"posterior_{name}" for name in classes]
+    decided = [pa.field("predicted", pa.string(), nullable=False), *_numbers(posteriors)]
     return pa.schema(
         [
             pa.field("utterance_id", pa.string(), nullable=False),
             *PREDICTION_KEYS,
-            pa.field("predicted", pa.string(), nullable=False),
-            *(pa.field(f"posterior_{c}", pa.float64(), nullable=False) for c in classes),
+            *(_numbers(_values(dimensions)) if dimensions else decided),
         ]
     )
-
-
-def segment_values_schema(dimensions: Sequence[str]) -> pa.Schema:
-    """Columns of the segment table where dimensions are predicted: keys, then three per dimension.
-
-    `label` is the emotion here too. All values are in the unit of the corpus's ratings.
-    """
-    return pa.schema([*segment_predictions_schema([]), *_values(dimensions)])
-
-
-def values_schema(dimensions: Sequence[str]) -> pa.Schema:
-    """Columns of the utterance table of predicted dimensions; see `segment_values_schema`."""
-    id_and_keys = (pa.field("utterance_id", pa.string(), nullable=False), *PREDICTION_KEYS)
-    return pa.schema([*id_and_keys, *_values(dimensions)])
 
 
 def value_columns(kind: str, dimensions: Sequence[str]) -> list[str]:
@@ -203,6 +198,14 @@ def read_table(path: Path, schema: pa.Schema | None = None) -> pd.DataFrame:
         )
     table: pd.DataFrame = arrow.to_pandas()
     return table
+
+
+def _values(dimensions: Sequence[str]) -> list[str]:
+    return [kind + name for kind in (LABEL, PREDICTED, MEAN) for name in dimensions]
+
+
+def _numbers(names: Sequence[str]) -> list[pa.Field]:
+    return [pa.field(name, pa.float64(), nullable=False) for name in names]
 
 
 def with_later(arrow: pa.Table, schema: pa.Schema) -> pa.Table:

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-import yaml
 from pydantic import (
     Field,
     PrivateAttr,
@@ -23,6 +22,7 @@ from pydantic import (
 
 from mfsn import plugins
 from mfsn.base.yaml_dialects import differences, replaced
+from mfsn.base.yaml_file import read_yaml
 from mfsn.config import Config
 from mfsn.corpora.config import CorpusConfig, LabelsConfig, PrepareConfig
 from mfsn.errors import ConfigError, UndeclaredParameterError
@@ -48,12 +48,12 @@ if TYPE_CHECKING:
     from mfsn.training.experiment import Experiment
 
 
-EXPERIMENT = (
-    "labels", "segment", "protocol", "model", "optimisation", "search", "selection", "corruption"
-)  # fmt: skip
-"""Sections that search and train read."""
+COMMON = ("labels", "segment", "protocol", "selection", "corruption")
+"""Sections that search and train read for every system."""
+RESTRICTED = ("model", "optimisation", "search")
+"""Sections of which search and train read what the system declares."""
 AFTER_SEARCH = ("train", "classical")
-"""Sections that train alone reads."""
+"""The same for sections that train alone reads."""
 
 
 class Params(Config):
@@ -235,13 +235,28 @@ class StageParams(Params):
         if name in Params.model_fields:
             declared = object.__getattribute__(self, "__pydantic_private__")["_declared"]
             if declared is not None and name not in declared:
-                raise UndeclaredParameterError(
-                    f"this stage reads `{name}` from params.yaml but dvc.yaml does not declare "
-                    "it; add it to the stage's params"
-                )
+                raise _undeclared(name)
         return super().__getattribute__(name)
 
     _declared: frozenset[str] | None = None
+
+    def section(self, name: str) -> Config:
+        """The section of an extractor, or of a system that has one.
+
+        Raises:
+            ConfigError: if there is none of this name.
+            UndeclaredParameterError: if the stage does not declare it.
+        """
+        if name in self._plugins and name not in (self._declared or ()):
+            raise _undeclared(name)
+        return super().section(name)
+
+
+def _undeclared(name: str) -> UndeclaredParameterError:
+    return UndeclaredParameterError(
+        f"this stage reads `{name}` from params.yaml but dvc.yaml does not declare it; add it to "
+        "the stage's params"
+    )
 
 
 @dataclass(frozen=True)
@@ -315,10 +330,15 @@ def experiment_of(
         code: module name to a hash of its meaning: the code of the system's fits.
         searching: leave out what only stage `train` reads.
     """
+    from mfsn.training.declared import declared_section
     from mfsn.training.experiment import Experiment
 
     system = get_system(params.system)
-    sections = EXPERIMENT if searching else (*EXPERIMENT, *AFTER_SEARCH)
+    restricted = RESTRICTED if searching else (*RESTRICTED, *AFTER_SEARCH)
+    declared: dict[str, Any] = {
+        name: declared_section(system, name, getattr(params, name), searching=searching)
+        for name in restricted
+    }
     return Experiment(
         system=system,
         seeds=tuple(params.seeds),
@@ -326,7 +346,8 @@ def experiment_of(
         store=store_root(outputs.workspace),
         code=code,
         own=params.section(system.name) if system.config else None,
-        **{name: getattr(params, name) for name in sections},
+        **{name: getattr(params, name) for name in COMMON},
+        **declared,
     )
 
 
@@ -348,7 +369,11 @@ def open_stage(name: str) -> Stage:
         **{field: getattr(params, field) for field in Params.model_fields}
     )
     restricted._plugins = params._plugins
-    restricted._declared = declared_sections(workspace, name)
+    declared = declared_sections(workspace, name)
+    # No stage names a plug-in's section: it goes with the parameter that names the plug-in.
+    declared |= {*params.extract.extractors} if "extract" in declared else set()
+    declared |= {params.system} if "system" in declared else set()
+    restricted._declared = declared
     return Stage(name, restricted, outputs_of(params, workspace))
 
 
@@ -367,26 +392,3 @@ def declared_sections(workspace: Path, stage: str) -> frozenset[str]:
             f"dvc.yaml has no stage {name} as DVC writes it; `git checkout dvc.yaml` brings it back"
         ) from None
     return frozenset(n.replace("${item.extractor}", item).partition(".")[0] for n in names)
-
-
-def read_yaml(path: Path) -> Any:
-    """Read a YAML file.
-
-    Raises:
-        ConfigError: if it is missing, cannot be read, or is not YAML.
-    """
-    try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ConfigError(f"{path} is missing; `git checkout {path.name}` brings it back") from None
-    except OSError as error:
-        raise ConfigError(f"{path} cannot be read ({error.strerror}); correct that first") from None
-    except yaml.MarkedYAMLError as error:
-        place, said = error.problem_mark or error.context_mark, error.problem or error.context
-        where = f"line {place.line + 1}, column {place.column + 1}: {said}" if place else said
-        raise ConfigError(f"{path.name} is not valid YAML: {where}; correct it there") from None
-    except (yaml.YAMLError, UnicodeDecodeError):
-        raise ConfigError(
-            f"{path.name} is not valid YAML: it holds characters that are no text in UTF-8; save "
-            "it as plain text"
-        ) from None

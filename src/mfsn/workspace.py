@@ -176,15 +176,6 @@ def names_rows(digest: Path) -> bool:
     return digest.stat().st_size != len(NOTHING) or digest.read_bytes() != NOTHING.encode()
 
 
-def extracted_in(features: Path) -> list[str]:
-    """The names of the extractors whose digests name rows, sorted.
-
-    Args:
-        features: a folder of digests.
-    """
-    return sorted(path.stem for path in features.glob("*.json") if names_rows(path))
-
-
 @dataclass(frozen=True)
 class Outputs:
     """The paths of all stage outputs of one corpus and experiment, as in dvc.yaml."""
@@ -228,7 +219,7 @@ class Outputs:
     @property
     def extracted(self) -> list[str]:
         """The names of the extractors whose digests name rows, sorted."""
-        return extracted_in(self.features)
+        return sorted(path.stem for path in self.features.glob("*.json") if names_rows(path))
 
     @property
     def results(self) -> Path:

@@ -11,7 +11,13 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from mfsn.corpora.licences import is_free_to_share
-from mfsn.manifest import SEGMENTS, read_table, segment_values_schema, values_schema, write_table
+from mfsn.manifest import (
+    SEGMENTS,
+    predictions_schema,
+    read_table,
+    segment_predictions_schema,
+    write_table,
+)
 from mfsn.params import Params, load_params, outputs_of
 from mfsn.report.utterance.choice import for_page
 from mfsn.report.utterance.inspect import write_page
@@ -53,12 +59,12 @@ def write_values(project: Path, params: Params) -> None:
     rows = rows.assign(predicted_valence=3.0 + over, predicted_arousal=2.5)
     number = segments["index"].to_numpy()
     whole = rows.drop_duplicates("utterance_id").drop(columns=["segment_id", "valid_samples"])
-    write_table(outputs.predictions, pd.DataFrame(whole), values_schema(NAMES))
+    write_table(outputs.predictions, pd.DataFrame(whole), predictions_schema([], NAMES))
     rows = rows.assign(predicted_valence=rows["predicted_valence"] + number)
     is_whole = rows["utterance_id"] == "u06"
     rows = rows.assign(segment_id=rows["segment_id"].mask(is_whole, "u06#all"))
     rows = rows.drop_duplicates("segment_id")
-    write_table(outputs.segment_predictions, rows, segment_values_schema(NAMES))
+    write_table(outputs.segment_predictions, rows, segment_predictions_schema([], NAMES))
 
 
 @pytest.fixture

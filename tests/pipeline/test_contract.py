@@ -14,7 +14,7 @@ import yaml
 
 from mfsn import plugins
 from mfsn.base.fingerprint import ENTRANCES, fingerprint, shared_helpers, stage_code
-from mfsn.params import AFTER_SEARCH, EXPERIMENT, declared_sections, load_params
+from mfsn.params import AFTER_SEARCH, COMMON, RESTRICTED, declared_sections, load_params
 from mfsn.training.system import get_system, modules_of
 from mfsn.workspace import Outputs
 
@@ -121,7 +121,13 @@ def test_a_stage_reads_exactly_the_parameters_that_it_declares(checkout: Path, s
         if isinstance(node, ast.Attribute) and ast.unparse(node.value).endswith("params")
     } - {"section"}
     if script in ("search", "train"):  # the parameters of an experiment are read together
-        read |= {"system", "seeds", *EXPERIMENT, *(AFTER_SEARCH if script == "train" else ())}
+        read |= {
+            "system",
+            "seeds",
+            *COMMON,
+            *RESTRICTED,
+            *(AFTER_SEARCH if script == "train" else ()),
+        }
     item = {"sec"} if script == "extract" else set()
     stage = "extract@sec" if script == "extract" else script
     assert read | item == declared_sections(checkout, stage)

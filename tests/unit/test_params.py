@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,8 @@ import yaml
 
 from mfsn.errors import ConfigError, UndeclaredParameterError
 from mfsn.params import Params, declared_sections, load_params, open_stage
+
+MakePlugin = Callable[..., None]
 
 
 @pytest.fixture
@@ -174,6 +177,29 @@ def test_a_stage_reads_what_it_declares_and_nothing_else(workspace: Path) -> Non
     with pytest.raises(UndeclaredParameterError, match="reads `sec`"):
         _ = stage.params.sec
     assert stage.outputs.digest("mfcc").parent == workspace / "data/prepared/demo/features"
+
+
+LOUD = """
+from mfsn.config import Config
+
+class LoudConfig(Config):
+    times: int = 2
+
+class Loud:
+    config_type = LoudConfig
+"""
+
+
+def test_a_stage_reads_the_section_of_a_plugin_only_with_what_names_the_plugin(
+    workspace: Path, plugin: MakePlugin
+) -> None:
+    plugin("louder", "[mfsn.extractors]\nloud = louder:Loud", louder=LOUD)
+    edit(workspace, "extractors: [", "extractors: [loud, ")
+    for name in ("extract@loud", "scan"):
+        assert open_stage(name).params.section("loud").model_dump() == {"times": 2}
+    for name in ("extract@mfcc", "train", "report"):
+        with pytest.raises(UndeclaredParameterError, match="reads `loud`"):
+            open_stage(name).params.section("loud")
 
 
 def test_a_matrix_item_declares_its_own_section(workspace: Path) -> None:

@@ -26,15 +26,15 @@ ENTRANCES = frozenset({"mfsn", "mfsn.params", "mfsn.plugins"})
 DATA_SUFFIXES = (".yaml", ".html", ".css")
 
 LIBRARIES = {
-    "matplotlib": "matplotlib",
-    "sklearn": "scikit-learn",
-    "soundfile": "soundfile",
-    "torch": "torch",
-    "torchaudio": "torchaudio",
-    "transformers": "transformers",
+    "matplotlib": ("matplotlib",),
+    "sklearn": ("scikit-learn", "scipy", "numpy"),
+    "soundfile": ("soundfile",),
+    "torch": ("torch",),
+    "torchaudio": ("torchaudio",),
+    "transformers": ("transformers",),
 }
-"""Modules whose versions decide results, and that are always installed, to the names of their
-distributions."""
+"""Modules whose versions decide results, and that are always installed, to the distributions whose
+versions count: those of scipy and numpy decide what scikit-learn fits."""
 
 
 def stage_code(
@@ -112,7 +112,7 @@ def fingerprint(
     for path in [*_data_files(source, hashes)]:
         content = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
         hashes[path.relative_to(source).as_posix()] = content
-    used = (LIBRARIES[name] for name in libraries & LIBRARIES.keys())
+    used = (each for name in libraries & LIBRARIES.keys() for each in LIBRARIES[name])
     hashes |= {f"library {name}": version(name) for name in used}
     return dict(sorted(hashes.items()))
 

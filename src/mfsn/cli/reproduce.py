@@ -80,17 +80,17 @@ def _run(
     from mfsn.reproduce.page import render, write_table
     from mfsn.reproduce.plan import notice
     from mfsn.reproduce.points import points_of
-    from mfsn.reproduce.run import run_rows
+    from mfsn.reproduce.run import Finished, run_rows
     from mfsn.reproduce.values import collect_values, predicts_dimensions, render_values
 
     are_values, departure = predicts_dimensions(plan, params), notice(plan, params)
     if departure:
         typer.echo(f"{name}: {departure}")
     done = run_rows(workspace, params, name, plan, short=short, seeds=seeds, say=typer.echo)
-    outputs = outputs_of(params, Path())
-    rows = (collect_values if are_values else collect)(workspace, plan, done, outputs)
+    finished = Finished(workspace, plan, done, outputs_of(params, Path()))
+    rows = (collect_values if are_values else collect)(finished)
     rows.attrs |= {"short": short, "departure": departure}
-    points = None if are_values else points_of(workspace, plan, done, outputs, rows)
+    points = None if are_values else points_of(finished, rows)
     _show_scores(rows)
     html = render_values(plan, rows) if are_values else render(plan, rows, points)
     written = f"{name}-short" if short else name

@@ -9,8 +9,9 @@ from typing import Any
 
 import yaml
 
+from mfsn.base.yaml_file import read_yaml
 from mfsn.doctor.checks import Finding
-from mfsn.params import Params, read_yaml
+from mfsn.params import Params
 
 _INTERPOLATED = re.compile(r"\$\{([^}]+)\}")
 _ITEM = "item.extractor"

@@ -13,7 +13,7 @@ from mfsn.corpora.preparing.decoding import glance
 from mfsn.corpora.preparing.joined import survey_any
 from mfsn.corpora.preparing.prepare import manifest_of
 from mfsn.corpora.preparing.scan import ScannedFile, scan_corpus
-from mfsn.corpora.preparing.survey import Survey
+from mfsn.corpora.preparing.survey import Survey, Surveyed
 from mfsn.doctor.checks import Finding
 from mfsn.errors import MfsnError
 from mfsn.params import Params
@@ -35,7 +35,9 @@ def check_recordings(params: Params, workspace: Path) -> Iterator[Finding]:
     root = corpus_root(params.corpus.name)
     try:
         files = scan_corpus(params.corpus, root, identify=_by_path)
-        survey = survey_any(params.corpus, params.labels, params.prepare, root, files, hear=glance)
+        survey = survey_any(
+            Surveyed(params.corpus, params.labels, params.prepare, root, files, glance)
+        )
     except MfsnError as error:
         yield Finding("recordings", str(error), is_good=False)
         return

@@ -18,12 +18,10 @@ from mfsn.evaluation.intervals import intervals
 from mfsn.evaluation.metrics import confusion_matrix, rates, scores_of
 from mfsn.evaluation.over_folds import (
     Measure,
-    counts,
     mean_over_seeds,
     of_rule,
-    over_seeds,
-    per_fold,
     rounded,
+    summary,
 )
 
 NAMES = ("ua", "wa", "macro_f1")
@@ -47,39 +45,30 @@ def summarise(
         decision: how `predictions` were made from segments.
 
     Returns:
-        A mapping with these entries: `selection`; `decision`; `ua`, `wa` and `macro_f1` (mean over
-        folds, then over seeds); `pooled` (all folds as one set, mean over seeds); `intervals` of
-        the pooled scores, see `mfsn.evaluation.intervals`; if there are several seeds, `std`
-        (sample standard deviation over seeds) and `seeds` (the scores of each); `folds` (the
-        scores of each); `compared` (the scores of the other rules); `congruence` (pooled scores of
-        congruent and of incongruent utterances, demo only); `chance_ua`; `counts`.
+        What `mfsn.evaluation.over_folds.summary` gives for `ua`, `wa` and `macro_f1`; `intervals`
+        of the pooled scores, see `mfsn.evaluation.intervals`; `congruence` (pooled scores of
+        congruent and of incongruent utterances, demo only); `chance_ua`.
 
     Raises:
         PredictionError: if no prediction was selected by `rule`.
     """
     main, measure = of_rule(predictions, rule), partial(_measured, classes=classes)
-    others = predictions[predictions["selection"] != rule]
     found: dict[str, Any] = rounded(
         {
-            "selection": rule,
-            "decision": decision.model_dump(mode="json"),
+            **summary(predictions, rule, decision, measure),
             "chance_ua": 1 / len(classes),
-            **over_seeds(main, measure),
             "intervals": _intervals(main, manifest, classes, decision),
-            "folds": per_fold(main, measure),
-            "compared": {n: over_seeds(o, measure) for n, o in others.groupby("selection")},
             "congruence": _congruence(main, manifest, measure),
-            "counts": counts(main),
         }
     )
     return found
 
 
-def headline(summary: Mapping[str, Any]) -> dict[str, float]:
+def headline(scores: Mapping[str, Any]) -> dict[str, float]:
     """The scores for metrics.json: few enough for one row of `dvc exp show`."""
-    shown = {name: summary[name] for name in (*NAMES, "chance_ua")}
-    spread = {"ua_std": summary["std"]["ua"]} if "std" in summary else {}
-    return {**shown, **spread, "ua_pooled": summary["pooled"]["ua"]}
+    shown = {name: scores[name] for name in (*NAMES, "chance_ua")}
+    spread = {"ua_std": scores["std"]["ua"]} if "std" in scores else {}
+    return {**shown, **spread, "ua_pooled": scores["pooled"]["ua"]}
 
 
 def confusion_table(predictions: pd.DataFrame, rule: str) -> pd.DataFrame:
@@ -89,9 +78,9 @@ def confusion_table(predictions: pd.DataFrame, rule: str) -> pd.DataFrame:
     return main.rename(columns=names)[["actual", "predicted", "fold", "seed", "utterance_id"]]
 
 
-def folds_table(summary: Mapping[str, Any], score: str = "ua") -> pd.DataFrame:
+def folds_table(scores: Mapping[str, Any], score: str = "ua") -> pd.DataFrame:
     """One row per fold with its scores (mean over seeds); the column `score` is what DVC plots."""
-    rows = summary["folds"].items()
+    rows = scores["folds"].items()
     return pd.DataFrame([{"fold": fold, "score": v[score], **v} for fold, v in rows])
 
 
@@ -109,18 +98,19 @@ def _congruence(
 
 
 def _measured(predictions: pd.DataFrame, classes: Sequence[str]) -> dict[str, float]:
-    found = scores_of(_confusion(predictions, classes))
+    found = scores_of(confusion(predictions, classes))
     return {name: getattr(found, name) for name in NAMES}
 
 
 def _intervals(
     main: pd.DataFrame, manifest: pd.DataFrame, classes: Sequence[str], decision: EvaluateConfig
 ) -> dict[str, Any]:
-    sums = partial(_confusion, classes=classes)
+    sums = partial(confusion, classes=classes)
     return intervals(main, manifest, sums, rates, decision)
 
 
-def _confusion(predictions: pd.DataFrame, classes: Sequence[str]) -> Int64:
+def confusion(predictions: pd.DataFrame, classes: Sequence[str]) -> Int64:
+    """Counts of utterances, actual by predicted class, [C, C]."""
     index = pd.Index(list(classes))
     actual, predicted = (
         index.get_indexer(pd.Index(predictions[name])) for name in ("label", "predicted")

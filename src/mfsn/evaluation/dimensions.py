@@ -19,7 +19,7 @@ from mfsn.base.arrays import Float64
 from mfsn.evaluation.config import EvaluateConfig
 from mfsn.evaluation.intervals import intervals
 from mfsn.evaluation.metrics import concordance, mean_squared_error
-from mfsn.evaluation.over_folds import counts, of_rule, over_seeds, per_fold, rounded
+from mfsn.evaluation.over_folds import of_rule, over_seeds, rounded, summary
 from mfsn.manifest import LABEL, MEAN, PREDICTED, value_columns
 
 
@@ -32,47 +32,32 @@ def summarise_dimensions(
 ) -> dict[str, Any]:
     """Everything that scores.json contains, rounded to six decimals.
 
-    Args:
-        predictions: the utterance predictions of all folds, seeds and selection rules.
-        manifest: the utterances with their speakers, for the intervals.
-        dimensions: the names of the dimensions.
-        rule: the selection rule that counts; the others are under `compared`.
-        decision: how `predictions` were made from segments.
+    For arguments and errors see `mfsn.evaluation.classes.summarise`; `dimensions` are names.
 
     Returns:
-        The same entries as `mfsn.evaluation.classes.summarise`, with these differences.
-        `dimensions` holds their names. Instead of UA, WA and macro-F1 there are `ccc` and `mse`
-        (means over dimensions), `ccc_<dimension>` and `mse_<dimension>`. Instead of chance there
-        is `predict_the_mean`: the same scores if the training mean of each fold is predicted. (Its
+        What `mfsn.evaluation.over_folds.summary` gives for `ccc` and `mse` (means over dimensions),
+        `ccc_<dimension>` and `mse_<dimension>`; `intervals`; the names of the `dimensions`; and
+        `predict_the_mean`: the same scores if the training mean of each fold is predicted. (Its
         CCC is 0 in every fold; the pooled CCC need not be 0.)
-
-    Raises:
-        PredictionError: if no prediction was selected by `rule`.
     """
     main, measure = of_rule(predictions, rule), partial(_measured, dimensions=dimensions)
-    others = predictions[predictions["selection"] != rule]
     found: dict[str, Any] = rounded(
         {
-            "selection": rule,
-            "decision": decision.model_dump(mode="json"),
+            **summary(predictions, rule, decision, measure),
             "dimensions": list(dimensions),
-            **over_seeds(main, measure),
             "predict_the_mean": over_seeds(main, partial(measure, kind=MEAN)),
             "intervals": _intervals(main, manifest, dimensions, decision),
-            "folds": per_fold(main, measure),
-            "compared": {n: over_seeds(o, measure) for n, o in others.groupby("selection")},
-            "counts": counts(main),
         }
     )
     return found
 
 
-def headline(summary: Mapping[str, Any]) -> dict[str, float]:
+def headline(scores: Mapping[str, Any]) -> dict[str, float]:
     """The scores for metrics.json: means, each dimension, and the MSE of predicting the mean."""
-    names = [name for name in summary if name.startswith(("ccc", "mse"))]
-    spread = {"ccc_std": summary["std"]["ccc"]} if "std" in summary else {}
-    without = {"mse_of_the_mean": summary["predict_the_mean"]["mse"]}
-    return {**{name: summary[name] for name in names}, **spread, **without}
+    names = [name for name in scores if name.startswith(("ccc", "mse"))]
+    spread = {"ccc_std": scores["std"]["ccc"]} if "std" in scores else {}
+    without = {"mse_of_the_mean": scores["predict_the_mean"]["mse"]}
+    return {**{name: scores[name] for name in names}, **spread, **without}
 
 
 def scatter_table(predictions: pd.DataFrame, dimensions: Sequence[str], rule: str) -> pd.DataFrame:

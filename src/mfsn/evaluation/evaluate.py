@@ -12,20 +12,17 @@ from mfsn.base.quantities import counted
 from mfsn.corpora.config import LabelsConfig
 from mfsn.evaluation import classes, dimensions
 from mfsn.evaluation.config import EvaluateConfig
-from mfsn.evaluation.crossing import check_folds, summarise_pairs
-from mfsn.evaluation.predictions import check_coverage, decide_utterances, mean_over_segments
+from mfsn.evaluation.crossing import summarise_pairs
+from mfsn.evaluation.predictions import check_folds, decide_utterances, mean_over_segments
 from mfsn.manifest import (
     UTTERANCES,
     predictions_schema,
     read_table,
     scored,
     segment_predictions_schema,
-    segment_values_schema,
-    values_schema,
     write_table,
 )
 from mfsn.protocols.config import ProtocolConfig
-from mfsn.protocols.kinds.cross_corpus import CROSS_CORPUS
 from mfsn.protocols.make import make_folds
 from mfsn.workspace import Outputs
 
@@ -47,17 +44,19 @@ def score_classes(
 
     Raises:
         ManifestError: if a table is missing or damaged.
-        PredictionError: if the predictions do not fit the corpus or the folds.
+        PredictionError: if the predictions do not fit the folds.
+        ProtocolError: as `mfsn.protocols.make.make_folds`.
     """
     names, utterances = labels.classes, read_table(outputs.manifest, UTTERANCES)
     manifest = scored(utterances)
     segments = read_table(outputs.segment_predictions, segment_predictions_schema(names))
     predictions = decide_utterances(segments, names, how)
-    if protocol.name == CROSS_CORPUS:
-        check_folds(predictions, manifest, make_folds(utterances, protocol, outputs.workspace))
-        scores = summarise_pairs(predictions, manifest, names, rule, how)
+    folds = make_folds(utterances, protocol, outputs.workspace)
+    check_folds(predictions, manifest, folds)
+    pairs = {fold.name: fold.pair for fold in folds if fold.pair is not None}
+    if pairs:
+        scores = summarise_pairs(predictions, manifest, names, rule, how, pairs=pairs)
     else:
-        check_coverage(predictions, manifest, protocol.name)
         scores = classes.summarise(predictions, manifest, names, rule, how)
     write_table(outputs.predictions, predictions, predictions_schema(names))
     of_folds = predictions[predictions["fold"].isin(scores["folds"])]
@@ -73,12 +72,14 @@ def score_dimensions(
     outputs: Outputs, labels: LabelsConfig, protocol: ProtocolConfig, rule: str, how: EvaluateConfig
 ) -> str:
     """Score predicted values, and write predictions, scores and plots; see `score_classes`."""
-    names, manifest = labels.rated, scored(read_table(outputs.manifest, UTTERANCES))
-    segments = read_table(outputs.segment_predictions, segment_values_schema(names))
+    names, utterances = labels.rated, read_table(outputs.manifest, UTTERANCES)
+    manifest = scored(utterances)
+    segments = read_table(outputs.segment_predictions, segment_predictions_schema([], names))
     predictions = mean_over_segments(segments, names, how)
-    check_coverage(predictions, manifest, protocol.name, names)
+    tested = make_folds(utterances, protocol, outputs.workspace)
+    check_folds(predictions, manifest, tested, names)
     scores = dimensions.summarise_dimensions(predictions, manifest, names, rule, how)
-    write_table(outputs.predictions, predictions, values_schema(names))
+    write_table(outputs.predictions, predictions, predictions_schema([], names))
     plotted = dimensions.scatter_table(predictions, names, rule)
     folds = classes.folds_table(scores, "ccc")
     _write(outputs, scores, dimensions.headline(scores), plotted, folds)

@@ -13,10 +13,40 @@ import numpy as np
 import pandas as pd
 
 from mfsn.errors import PredictionError
+from mfsn.evaluation.config import EvaluateConfig
 
 DECIMALS = 6
 Measure = Callable[[pd.DataFrame], dict[str, float]]
 """From a set of utterance predictions to scores by name; the names are the same for all sets."""
+
+
+def summary(
+    predictions: pd.DataFrame, rule: str, decision: EvaluateConfig, measure: Measure
+) -> dict[str, Any]:
+    """What scores.json says of any target.
+
+    Args:
+        predictions: the utterance predictions of all folds, seeds and selection rules.
+        rule: the selection rule that counts.
+        decision: how `predictions` were made from segments.
+        measure: computes the scores that are averaged.
+
+    Returns:
+        A mapping with `selection`, `decision`, what `over_seeds` gives, `folds` (the scores of
+        each), `compared` (the scores of the other rules) and `counts`.
+
+    Raises:
+        PredictionError: if no prediction was selected by `rule`.
+    """
+    main, others = of_rule(predictions, rule), predictions[predictions["selection"] != rule]
+    return {
+        "selection": rule,
+        "decision": decision.model_dump(mode="json"),
+        **over_seeds(main, measure),
+        "folds": {str(name): mean_over_seeds(f, measure) for name, f in main.groupby("fold")},
+        "compared": {n: over_seeds(o, measure) for n, o in others.groupby("selection")},
+        "counts": _counts(main),
+    }
 
 
 def of_rule(predictions: pd.DataFrame, rule: str) -> pd.DataFrame:
@@ -55,21 +85,10 @@ def over_seeds(predictions: pd.DataFrame, measure: Measure) -> dict[str, Any]:
     return {**means, "std": spread, "seeds": seeds}
 
 
-def per_fold(predictions: pd.DataFrame, measure: Measure) -> dict[str, Any]:
-    """`mean_over_seeds` of each fold."""
-    return {str(fold): mean_over_seeds(f, measure) for fold, f in predictions.groupby("fold")}
-
-
 def mean_over_seeds(predictions: pd.DataFrame, measure: Measure) -> dict[str, Any]:
     """The scores of a set as the mean over seeds, and its number of `utterances`."""
     seeds = [measure(seed) for _, seed in predictions.groupby("seed")]
     return {**_statistic(seeds, np.mean), "utterances": predictions["utterance_id"].nunique()}
-
-
-def counts(predictions: pd.DataFrame) -> dict[str, int]:
-    """The numbers of utterances, folds and seeds."""
-    counted = {"utterances": "utterance_id", "folds": "fold", "seeds": "seed"}
-    return {name: int(predictions[column].nunique()) for name, column in counted.items()}
 
 
 def rounded(value: Any) -> Any:
@@ -98,3 +117,8 @@ def _statistic(
 
 def _sample_std(values: list[float]) -> Any:
     return np.std(values, ddof=1)
+
+
+def _counts(predictions: pd.DataFrame) -> dict[str, int]:
+    counted = {"utterances": "utterance_id", "folds": "fold", "seeds": "seed"}
+    return {name: int(predictions[column].nunique()) for name, column in counted.items()}

@@ -15,7 +15,8 @@ from mfsn.base.arrays import Int64
 from mfsn.errors import PredictionError
 from mfsn.evaluation.aggregation import decide, mean_values
 from mfsn.evaluation.config import EvaluateConfig
-from mfsn.manifest import LABEL, MEAN, PREDICTED, predictions_schema, value_columns, values_schema
+from mfsn.manifest import LABEL, MEAN, PREDICTED, predictions_schema, value_columns
+from mfsn.protocols.fold import Fold, some
 
 if TYPE_CHECKING:
     from pandas.core.groupby import DataFrameGroupBy
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
 LOG_POSTERIOR = "log_posterior_"
 POSTERIOR = "posterior_"
 KEYS = ["selection", "seed", "fold", "utterance_id"]
-PARTIAL_PROTOCOLS = frozenset({"folds_from_file", "official_split"})
-"""Protocols whose folds may leave utterances untested; all others test every utterance."""
 
 
 def decide_utterances(
@@ -62,12 +61,12 @@ def mean_over_segments(
     """Take the mean value of the segments; `decide_utterances` for predicted dimensions.
 
     Args:
-        segments: follows `mfsn.manifest.segment_values_schema(dimensions)`.
+        segments: follows `mfsn.manifest.segment_predictions_schema([], dimensions)`.
         dimensions: the names of the dimensions.
         config: whether segments are weighed by their duration.
 
     Returns:
-        A table that follows `mfsn.manifest.values_schema(dimensions)`.
+        A table that follows `mfsn.manifest.predictions_schema([], dimensions)`.
 
     Raises:
         PredictionError: if the table is empty, a value is not finite, or a segment occurs twice in
@@ -79,35 +78,47 @@ def mean_over_segments(
     given = value_columns(LABEL, dimensions) + value_columns(MEAN, dimensions)
     table: pd.DataFrame = groups[["label", "run", *given]].first().reset_index()
     table[predicted] = mean_values(*inputs, config)
-    columns: list[str] = values_schema(dimensions).names
+    columns: list[str] = predictions_schema([], dimensions).names
     return table[columns]
 
 
-def check_coverage(
-    predictions: pd.DataFrame, manifest: pd.DataFrame, protocol: str, dimensions: Sequence[str] = ()
+def check_folds(
+    predictions: pd.DataFrame,
+    manifest: pd.DataFrame,
+    folds: Sequence[Fold],
+    dimensions: Sequence[str] = (),
 ) -> None:
-    """Check that every utterance is tested exactly once per seed and selection rule.
+    """Check that every fold tests its own test utterances once per seed and selection rule.
 
-    The labels must be those of the manifest: the emotions and, if dimensions are predicted, their
-    values. Protocols in `PARTIAL_PROTOCOLS` may leave utterances out, but must leave out the same
-    ones for every seed and rule.
+    The labels must be those of the manifest.
+
+    Args:
+        predictions: the utterance predictions of all folds, seeds and selection rules.
+        manifest: the utterances.
+        folds: what should have been tested.
+        dimensions: those that are predicted; their values are labels too.
 
     Raises:
-        PredictionError: if an utterance is not in the manifest, is tested twice or never, or has
-            another label than in the manifest.
+        PredictionError: if a fold tests utterances that are not in its test set, tests one twice
+            or leaves one out, or if a label differs from the manifest.
     """
-    labels = manifest.set_index("utterance_id")
-    tested = set(predictions["utterance_id"])
-    _refuse(tested - set(labels.index), "are not in the manifest")
-    expected = tested if protocol in PARTIAL_PROTOCOLS else set(labels.index)
-    for (rule, seed), group in predictions.groupby(["selection", "seed"]):
-        ids = group["utterance_id"]
-        _refuse(ids[ids.duplicated()], f"are tested in several folds of seed {seed} ({rule})")
-        _refuse(expected - set(ids), f"are never tested with seed {seed} ({rule})")
-    own = labels.loc[predictions["utterance_id"]]
+    expected = {fold.name: sorted(fold.test) for fold in folds}
+    for (rule, seed), run in predictions.groupby(["selection", "seed"]):
+        tested = {str(name): sorted(ids) for name, ids in run.groupby("fold")["utterance_id"]}
+        wrong = {name for name in {*expected, *tested} if expected.get(name) != tested.get(name)}
+        _refuse_folds(wrong, f"other test utterances than the protocol (seed {seed}, {rule})")
+    own = manifest.set_index("utterance_id").loc[predictions["utterance_id"]]
     for column, name in {"label": "emotion", **{LABEL + name: name for name in dimensions}}.items():
         differing = own[name].to_numpy() != predictions[column].to_numpy()
-        _refuse(predictions["utterance_id"][differing], "have another label than in the manifest")
+        _refuse_folds(set(predictions["fold"][differing]), "other labels than the manifest")
+
+
+def _refuse_folds(folds: set[str], what: str) -> None:
+    if folds:
+        raise PredictionError(
+            f"the predictions of {some(folds)} have {what}; run `dvc repro` so that training and "
+            "manifest agree"
+        )
 
 
 def _grouped(

@@ -18,8 +18,9 @@ import yaml
 
 from mfsn import plugins
 from mfsn.base.files import write_text
+from mfsn.base.yaml_file import read_yaml
 from mfsn.errors import ConfigError
-from mfsn.params import Params, load_params, read_yaml
+from mfsn.params import Params, load_params
 from mfsn.presets.rewriting import rewritten
 
 BASE = "demo"

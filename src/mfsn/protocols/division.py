@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -15,7 +16,7 @@ import pandas as pd
 
 from mfsn.errors import ProtocolError
 from mfsn.protocols.config import ProtocolConfig
-from mfsn.protocols.fold import require_known
+from mfsn.protocols.fold import Pair, require_known, some
 
 FOLD_NAME = r"[A-Za-z0-9][A-Za-z0-9_.-]*"
 Parts = dict[str, set[str]]
@@ -36,13 +37,27 @@ class Division:
     speaker_independent: bool = True
     """Whether no speaker is in two splits of a fold. If True, mfsn refuses folds that break this;
     if False, all tables mark the results."""
+    pairs: Mapping[str, Pair] = field(default_factory=dict)
+    """For a protocol that trains on one corpus and tests on another: the two corpora of every fold.
+    Scores are then shown as a matrix, and an utterance may be tested in several folds."""
 
     def __post_init__(self) -> None:
         """Check the names of folds.
 
         Raises:
-            ProtocolError: if a fold's name is not fit for a folder, or a fold has no test data.
+            ProtocolError: if a fold's name is not fit for a folder, a fold has no test data, only
+                some folds have a pair of corpora, or an utterance is tested in several folds
+                without pairs.
         """
+        if self.pairs and self.pairs.keys() != self.tests.keys():
+            raise ProtocolError("a protocol has to name the pair of corpora of all its folds")
+        times = Counter(name for ids in self.tests.values() for name in ids)
+        repeated = [name for name, number in times.items() if number > 1 and not self.pairs]
+        if repeated:
+            raise ProtocolError(
+                f"a protocol tests utterances in several folds ({some(repeated)}); choose folds "
+                "that test each utterance once"
+            )
         for name in {*self.tests, *self.dev, *self.train}:
             if not re.fullmatch(FOLD_NAME, name):
                 raise ProtocolError(

@@ -13,6 +13,8 @@ from mfsn.errors import ProtocolError
 from mfsn.manifest import sounds
 
 SPLITS = ("train", "dev", "test")
+Pair = tuple[str, str]
+"""The names of two corpora: the first one trains, the second one is tested."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,8 @@ class Fold:
     test: tuple[str, ...]
     speaker_independent: bool
     """Whether no speaker is in two splits. Every table marks the results of other folds."""
+    pair: Pair | None = None
+    """The corpora that it trains on and tests, if its protocol names them."""
 
     @property
     def title(self) -> str:

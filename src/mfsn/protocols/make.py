@@ -128,5 +128,6 @@ def _folds_of(division: Division, manifest: pd.DataFrame) -> list[Fold]:
             tuple(manifest.loc[manifest["utterance_id"].isin(ids), "utterance_id"])
             for ids in (train, dev & labelled, test & labelled)
         )
-        folds.append(Fold(name, train_ids, dev_ids, test_ids, division.speaker_independent))
+        independent, pair = division.speaker_independent, division.pairs.get(name)
+        folds.append(Fold(name, train_ids, dev_ids, test_ids, independent, pair))
     return folds

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from mfsn.reproduce.plan import Row, Table
-from mfsn.reproduce.run import read_result
-from mfsn.workspace import Outputs
+from mfsn.reproduce.run import Finished
 
 SCORES = ("ua", "wa", "macro_f1", "chance_ua")
 COLUMNS = [
@@ -20,9 +18,7 @@ COLUMNS = [
 ]  # fmt: skip
 
 
-def collect(
-    workspace: Path, table: Table, experiments: Mapping[str, str], outputs: Outputs
-) -> pd.DataFrame:
+def collect(finished: Finished) -> pd.DataFrame:
     """Make one row per experiment or published score.
 
     The columns are `row`; in percent with one decimal `ua`, `ua_std` (over seeds, empty for a
@@ -31,38 +27,22 @@ def collect(
     and `encoders`; and the conditions of the published scores: `published_on`. A row that has only
     published scores has empty columns for ours.
 
-    Args:
-        workspace: the checkout.
-        table: the plan.
-        experiments: for the name of each row that ran, the name of its experiment.
-        outputs: the outputs of the experiments, relative to the checkout.
-
     Raises:
         ReproduceError: if an output of an experiment is missing.
     """
     records = []
-    for row in table.rows:
-        experiment = experiments.get(row.name)
-        results = results_of(workspace, experiment, outputs) if experiment else None
-        ours = _scores(results[0]) | facts(results[1], results[0]) if results else {}
-        records.append({"row": row.label, **ours, **_published(row, table)})
+    for row in finished.table.rows:
+        ours: dict[str, Any] = {}
+        if row.name in finished.experiments:
+            scores = finished.read(row, finished.outputs.scores)
+            ours = _scores(scores) | facts(finished.about(row), scores)
+        records.append({"row": row.label, **ours, **_published(row, finished.table)})
     return as_table(records)
 
 
 def as_table(records: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     """Rows as a table with all columns in their order; missing values are empty."""
     return pd.DataFrame(records, columns=COLUMNS).astype({"utterances": "Int64"})
-
-
-def results_of(workspace: Path, experiment: str, outputs: Outputs) -> tuple[Any, Any]:
-    """The content of scores.json and of run.json of an experiment.
-
-    Raises:
-        ReproduceError: if one is missing.
-    """
-    paths = (outputs.scores, outputs.models / "run.json")
-    scores, about = (read_result(workspace, experiment, path) for path in paths)
-    return scores, about
 
 
 def _scores(scores: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Iterator
 from statistics import fmean
 from typing import Any
 
 import pandas as pd
 
-from mfsn.reproduce.plan import Table
-from mfsn.reproduce.run import read_result
-from mfsn.workspace import Outputs
+from mfsn.reproduce.plan import Row
+from mfsn.reproduce.run import Finished
 
 LABEL = "depth: layer over layers of the encoder"
 COLUMNS = ["panel", "line", "level", "x", "ua", "ua_std", "chance_ua"]
 PANELS = {"dev": "development", "test": "test (descriptive: nothing is chosen by it)"}
 
 
-def layer_points(
-    workspace: Path,
-    table: Table,
-    experiments: Mapping[str, str],
-    outputs: Outputs,
-    rows: pd.DataFrame,
-) -> pd.DataFrame:
+def layer_points(finished: Finished, rows: pd.DataFrame) -> pd.DataFrame:
     """Make one point per layer, panel and row of the table.
 
     The columns are `panel`; `line` (the label of the row); `x` (from 0 for the input of the first
@@ -36,22 +28,22 @@ def layer_points(
         ReproduceError: if an output of an experiment is missing.
     """
     points = []
-    for row, score in zip(table.rows, rows.to_dict("records"), strict=True):
+    for row, score in zip(finished.table.rows, rows.to_dict("records"), strict=True):
         if row.set is not None:
-            units = list(_units(workspace, experiments[row.name], outputs))
+            units = list(_units(finished, row))
             facts = {"line": row.label, "chance_ua": score["chance_ua"], "ua_std": None}
             points += [{**facts, **point} for point in _points(units)]
     found = pd.DataFrame(points, columns=COLUMNS)
     return found.sort_values("panel", kind="stable", ignore_index=True)
 
 
-def _units(workspace: Path, experiment: str, outputs: Outputs) -> Iterator[list[dict[str, Any]]]:
+def _units(finished: Finished, row: Row) -> Iterator[list[dict[str, Any]]]:
     """The content of levels.json of each fold and seed."""
-    about = read_result(workspace, experiment, outputs.models / "run.json")
+    about = finished.about(row)
     for fold in about["folds"]:
         for seed in about["seeds"]:
-            path = outputs.models / f"{fold}-seed{seed}" / "levels.json"
-            yield read_result(workspace, experiment, path)["levels"]
+            path = finished.outputs.models / f"{fold}-seed{seed}" / "levels.json"
+            yield finished.read(row, path)["levels"]
 
 
 def _points(units: list[list[dict[str, Any]]]) -> Iterator[dict[str, Any]]:

@@ -13,9 +13,10 @@ from typing import Any
 
 from pydantic import Field
 
+from mfsn.base.yaml_file import read_yaml
 from mfsn.config import Config, plain
 from mfsn.errors import ConfigError
-from mfsn.params import Params, read_yaml
+from mfsn.params import Params
 from mfsn.reproduce.curve import Curve
 
 FOLDER = Path(__file__).parent / "tables"

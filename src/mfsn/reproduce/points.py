@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
@@ -11,22 +10,14 @@ import pandas as pd
 
 from mfsn.models.config import Operation
 from mfsn.reproduce.layers import layer_points
-from mfsn.reproduce.plan import Table
-from mfsn.reproduce.run import read_result
-from mfsn.workspace import Outputs
+from mfsn.reproduce.run import Finished
 
 WEIGHT = "weight_"
 """Prefix of the columns of operation weights."""
 SCORES = ("ua", "ua_std", "chance_ua")
 
 
-def points_of(
-    workspace: Path,
-    table: Table,
-    experiments: Mapping[str, str],
-    outputs: Outputs,
-    rows: pd.DataFrame,
-) -> pd.DataFrame | None:
+def points_of(finished: Finished, rows: pd.DataFrame) -> pd.DataFrame | None:
     """Make one row per point; a row at the beginning of curves is a point in every panel.
 
     The columns are `panel`; `line`; `x`; `ua`, `ua_std` and `chance_ua` in percent; and the weight
@@ -34,10 +25,7 @@ def points_of(
     search. For probes see `mfsn.reproduce.layers.layer_points`.
 
     Args:
-        workspace: the checkout.
-        table: the plan.
-        experiments: for the name of each row that ran, the name of its experiment.
-        outputs: the outputs of the experiments, relative to the checkout.
+        finished: the table.
         rows: what `mfsn.reproduce.collect.collect` returned.
 
     Returns:
@@ -46,8 +34,9 @@ def points_of(
     Raises:
         ReproduceError: if an output of an experiment is missing.
     """
+    table = finished.table
     if table.layers:
-        return layer_points(workspace, table, experiments, outputs, rows)
+        return layer_points(finished, rows)
     curve = table.curve
     if curve is None:
         return None
@@ -56,7 +45,7 @@ def points_of(
     points = []
     for row, panel, score in zip(table.rows, panels, rows.to_dict("records"), strict=True):
         if row.set is not None:
-            search = read_result(workspace, experiments[row.name], outputs.search / "search.json")
+            search = finished.read(row, finished.outputs.search / "search.json")
             facts = {"line": row.set[curve.line], "x": curve.place(row.set)}
             facts |= {name: score[name] for name in SCORES} | _weights(search)
             points += [{"panel": own, **facts} for own in ([panel] if panel else everywhere)]

@@ -10,6 +10,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from mfsn.config import plain
 from mfsn.errors import ReproduceError
 from mfsn.params import Params
 from mfsn.reproduce.plan import Row, Table, experiment_name, overrides, protocol_of
+from mfsn.workspace import Outputs
 
 Say = Callable[[str], None]
 
@@ -55,6 +57,31 @@ def run_rows(
         changed = protocol_of(table, params) | overrides(row, params, short, seeds)
         _run(workspace, found[row.name], changed, row)
     return found
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A table whose rows have run."""
+
+    workspace: Path
+    """The checkout."""
+    table: Table
+    experiments: Mapping[str, str]
+    """For the name of each row that ran, the name of its experiment."""
+    outputs: Outputs
+    """The outputs of the experiments, relative to the checkout."""
+
+    def read(self, row: Row, path: Path) -> Any:
+        """The content of a JSON output of a row, by its path in `outputs`.
+
+        Raises:
+            ReproduceError: if the experiment or the output is missing.
+        """
+        return read_result(self.workspace, self.experiments[row.name], path)
+
+    def about(self, row: Row) -> Any:
+        """The content of run.json of a row; raises as `read`."""
+        return self.read(row, self.outputs.models / "run.json")
 
 
 def read_result(workspace: Path, experiment: str, path: Path) -> Any:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from mfsn.errors import ReproduceError
 from mfsn.params import Params
-from mfsn.reproduce.collect import facts, results_of
+from mfsn.reproduce.collect import facts
 from mfsn.reproduce.page import fill_in
 from mfsn.reproduce.plan import Table, overrides
-from mfsn.workspace import Outputs
+from mfsn.reproduce.run import Finished
 
 DECIMALS = 3
 THE_MEAN = "Predicting the training mean"
@@ -35,22 +34,20 @@ def predicts_dimensions(table: Table, params: Params) -> bool:
     return "dimensions" in targets
 
 
-def collect_values(
-    workspace: Path, table: Table, experiments: Mapping[str, str], outputs: Outputs
-) -> pd.DataFrame:
+def collect_values(finished: Finished) -> pd.DataFrame:
     """Make one row per experiment, and a last row for predicting the training mean of each fold.
 
     The columns are `row`; `ccc`, `ccc_std` (over seeds, empty for a single seed) and `mse`; the
     CCC and MSE of each dimension, in the unit of the corpus ratings; and the conditions of the
-    scores. For these, the arguments and the errors see `mfsn.reproduce.collect.collect`.
+    scores. For these and the errors see `mfsn.reproduce.collect.collect`.
     """
     records: list[dict[str, Any]] = []
     without: dict[str, Any] = {}
-    for row in table.runs:
-        scores, about = results_of(workspace, experiments[row.name], outputs)
+    for row in finished.table.runs:
+        scores = finished.read(row, finished.outputs.scores)
         spread = {"ccc_std": _rounded(scores["std"]["ccc"]) if "std" in scores else None}
         names = scores["dimensions"]
-        ours = {**_scores(scores, names), **spread, **facts(about, scores)}
+        ours = {**_scores(scores, names), **spread, **facts(finished.about(row), scores)}
         records.append({"row": row.label, **ours})
         without = {"row": THE_MEAN, **_scores(scores["predict_the_mean"], names)}
     found = pd.DataFrame([*records, without]).astype({"utterances": "Int64"})

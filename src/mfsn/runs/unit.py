@@ -7,6 +7,7 @@ import hashlib
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from mfsn.protocols.fold import Fold
 
@@ -28,6 +29,11 @@ class Unit:
     def name(self) -> str:
         """The name of its folder in the outputs, such as `Ses01-seed0`."""
         return f"{self.fold.name}-seed{self.seed}"
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What the records of its results say about it: `run`, `fold` and `seed`."""
+        return {"run": self.run, "fold": self.fold.name, "seed": self.seed}
 
     @property
     def label(self) -> str:

@@ -10,12 +10,12 @@ from typing import Any
 import pandas as pd
 
 from mfsn.base.files import write_json
-from mfsn.manifest import read_table, write_table
+from mfsn.manifest import read_table, segment_predictions_schema, write_table
 from mfsn.runs.outputs import copy_files, replacing_folder
 from mfsn.systems.units import closing_line, run_waiting
 from mfsn.training.experiment import Experiment
 from mfsn.training.plan_units import plan_units
-from mfsn.training.results import MODEL, PREDICTIONS, predicted_names, predictions_schema_of
+from mfsn.training.results import MODEL, PREDICTIONS, predicted_names
 from mfsn.training.system import fits_of
 
 SCHEMA = 1
@@ -44,7 +44,7 @@ def run_train(
     experiment.refuse_unlike_frames()
     units = plan_units(experiment, "train", MODEL, _found(experiment))
     computed = run_waiting(units, experiment, fits_of(experiment.system), jobs, say)
-    schema = predictions_schema_of(experiment.labels)
+    schema = segment_predictions_schema(experiment.labels.classes, experiment.labels.rated)
     predictions = pd.concat([read_table(unit.folder / PREDICTIONS, schema) for unit in units])
     write_table(experiment.outputs.segment_predictions, predictions, schema)
     with replacing_folder(experiment.outputs.models) as folder:

@@ -76,8 +76,9 @@ class Experiment:
         after_search = self.system.after_search if stage == "train" else ()
         for name in (*self.system.parameters, *after_search):
             section, _, leaf = name.partition(".")
-            values = getattr(self, section).model_dump(mode="json")
-            found.setdefault(section, {}).update({leaf: values[leaf]} if leaf else values)
+            values = getattr(self, section)
+            own = {leaf: getattr(values, leaf)} if leaf else values.model_dump(mode="json")
+            found.setdefault(section, {}).update(own)
         if self.own is not None:
             found[self.system.name] = self.own.model_dump(mode="json")
         return found

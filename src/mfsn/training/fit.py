@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from mfsn.training.config import OptimisationConfig, Rule, SearchConfig, Selecti
 from mfsn.training.data.fold_data import Part
 from mfsn.training.data.rows import Rows
 from mfsn.training.loop import Solver, evaluate, require_finite
-from mfsn.training.selection import Choice, choose, finished
+from mfsn.training.selection import Choice, at_a_known_level, choose, finished
 
 log = logging.getLogger(__name__)
 
@@ -39,8 +39,8 @@ class Task:
     """It seeds the network's weights, dropout, batches and levels."""
     make_network: Callable[[], Network]
     """Makes the network from torch's global generator, which `fit` seeds."""
-    levels: tuple[str, ...]
-    """Levels to draw from and to choose from."""
+    levels: Sequence[str] | None
+    """Levels to draw from and to choose from; None for all that the network can choose."""
     train: Part
     """Trains the weights and, if `alpha` is None, alpha."""
     alpha: Part | None
@@ -75,6 +75,7 @@ def fit(task: Task, rows: Rows, device: str, folder: Path) -> Fitted:
 
     Raises:
         TrainingError: if a loss or score is not finite, or a checkpoint is damaged.
+        ConfigError: if last_epoch is to be evaluated at a level that does not exist.
         StorageFullError: if the disk is full.
         CacheError: if the folder disappears, and the store with it.
     """
@@ -98,11 +99,13 @@ class _Training:
         self._task, self._rows, self._device, self._folder = task, rows, device, folder
         torch.manual_seed(task.seed)
         self._network = task.make_network().to(device)
+        self._levels = tuple(task.levels or self._network.choice_levels)
+        self._selection = at_a_known_level(task.selection, self._levels)
         parts = torch.split(task.scaling.rows_N, SCALING_ROWS)
         self._network.fit_scaling(rows.batches((part_N, self._network.scaled) for part_N in parts))
         self._network.readout.fit(task.scaling.labels_U)
         self._solver = Solver(
-            self._network, rows, task.levels,
+            self._network, rows, self._levels,
             optimisation=task.optimisation, search=task.search, seed=task.seed,
         )  # fmt: skip
         self.history: list[dict[str, Any]] = []
@@ -112,13 +115,12 @@ class _Training:
     @property
     def finished(self) -> bool:
         """Whether the rules of selection need no further epoch."""
-        task = self._task
-        return bool(self.history) and finished(self.history, task.selection, task.optimisation)
+        return finished(self.history, self._selection, self._task.optimisation)
 
     @property
     def choices(self) -> dict[Rule, Choice]:
         """The epoch that each rule has chosen so far."""
-        return choose(self.history, self._task.selection, self._task.optimisation)
+        return choose(self.history, self._selection, self._task.optimisation)
 
     def epoch(self) -> None:
         """Train for one epoch and score the network."""
@@ -134,9 +136,8 @@ class _Training:
         }
         for split, part in (("dev", self._task.dev), ("test", self._task.test)):
             if part is not None:
-                levels = self._task.levels
                 entry[split] = evaluate(
-                    self._network, self._rows, part, levels, f"{where}, {split}"
+                    self._network, self._rows, part, self._levels, f"{where}, {split}"
                 )
         self.history.append(entry)
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from mfsn.errors import ConfigError
 from mfsn.models.base import Network
 from mfsn.runs.checkpoint import epoch_weights
 from mfsn.runs.unit import Unit
@@ -63,7 +62,8 @@ def make_network(
     network = builder_of(system)(
         system.network, experiment.own or experiment.model, data.shapes,
         len(experiment.labels.classes), dimensions=len(experiment.labels.rated),
-        alpha_init_std=experiment.search.alpha_init_std, pretrained=pretrained,
+        pretrained=pretrained,
+        **({"alpha_init_std": experiment.search.alpha_init_std} if system.search else {}),
     )  # fmt: skip
     if fix is not None:
         fix(network)
@@ -96,10 +96,8 @@ def train_on_fold(
             divide the training data (see `mfsn.training.bilevel`).
         ConfigError: if last_epoch is to be evaluated at a level that does not exist.
     """
-    if levels is None:
-        levels = make_network(experiment, data, fix, pretrained=False).choice_levels
     work = unit.folder / WORK / "selection"
-    task = _task(unit, experiment, data, fix, tuple(levels))
+    task = _task(unit, experiment, data, fix, levels)
     fitted = fit(task, corrupted_rows(unit, experiment, data), data.device, work)
     if not experiment.selection.refit:
         weights = {r: epoch_weights(work, choice.epoch) for r, choice in fitted.choices.items()}
@@ -107,7 +105,7 @@ def train_on_fold(
     work = unit.folder / WORK / "refit"
     larger = _with_development_data(fitted.choices["held_out"], unit, experiment)
     rows = corrupted_rows(*larger, data)
-    refitted = fit(_task(*larger, data, fix, tuple(levels)), rows, data.device, work)
+    refitted = fit(_task(*larger, data, fix, levels), rows, data.device, work)
     last = epoch_weights(work, len(refitted.history))
     return Trained(fitted.history, fitted.choices, {"held_out": last}, refitted.history)
 
@@ -128,7 +126,11 @@ def _halves(
 
 
 def _task(
-    unit: Unit, experiment: Experiment, data: TrainingData, fix: Fix | None, levels: tuple[str, ...]
+    unit: Unit,
+    experiment: Experiment,
+    data: TrainingData,
+    fix: Fix | None,
+    levels: Sequence[str] | None,
 ) -> Task:
     fold, optimisation = unit.fold, experiment.optimisation
     labels = training_labels(unit, data.labels, optimisation.shuffle_labels)
@@ -147,7 +149,7 @@ def _task(
         test=data.part(fold.test) if oracle else None,
         optimisation=optimisation,
         search=experiment.search,
-        selection=_at_a_known_level(experiment.selection, levels),
+        selection=experiment.selection,
     )
 
 
@@ -159,14 +161,3 @@ def _with_development_data(
     selection = SelectionConfig(rule="last_epoch", level=choice.level)
     limited = replace(experiment, optimisation=optimisation, selection=selection)
     return unit.with_development_data(), limited
-
-
-def _at_a_known_level(selection: SelectionConfig, levels: tuple[str, ...]) -> SelectionConfig:
-    if selection.level in levels or "last_epoch" not in selection.rules:
-        return selection
-    if len(levels) > 1:
-        raise ConfigError(
-            f"params.yaml: selection.level is {selection.level}, which is no SEC level; choose one "
-            f"of {', '.join(levels)}"
-        )
-    return selection.model_copy(update={"level": levels[0]})

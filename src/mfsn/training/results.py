@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import pyarrow as pa
 
 from mfsn.base.files import write_bytes, write_json
 from mfsn.corpora.config import LabelsConfig
@@ -19,7 +18,6 @@ from mfsn.manifest import (
     MEAN,
     PREDICTED,
     segment_predictions_schema,
-    segment_values_schema,
     write_table,
 )
 from mfsn.runs.unit import Unit
@@ -39,20 +37,20 @@ class Result:
     """A trained unit, in memory."""
 
     history: Sequence[Mapping[str, Any]]
-    refit_history: Sequence[Mapping[str, Any]]
     chosen: Mapping[str, Any]
     """The choice of the rule that counts, such as epoch and level."""
     dev: Mapping[str, float]
     """Scores of the choice on development data; empty if there are no such data."""
     weights: bytes
     """safetensors of the rule that counts."""
-    about: Mapping[str, Any]
-    """More entries of model.json."""
     segments: pd.DataFrame
     """What is predicted: `segment_id`, `utterance_id` and `valid_samples` count."""
     read: Mapping[Rule, npt.NDArray[np.float64]]
     """What each rule's model predicts: log-posteriors, (segments, classes), or values in the unit
     of the labels, (segments, dimensions)."""
+    refit_history: Sequence[Mapping[str, Any]] = ()
+    about: Mapping[str, Any] = field(default_factory=dict)
+    """More entries of model.json."""
 
 
 def write_result(unit: Unit, experiment: Experiment, result: Result) -> None:
@@ -61,7 +59,7 @@ def write_result(unit: Unit, experiment: Experiment, result: Result) -> None:
     Raises:
         TrainingError: if what is predicted is not finite.
     """
-    schema = predictions_schema_of(experiment.labels)
+    schema = segment_predictions_schema(experiment.labels.classes, experiment.labels.rated)
     write_table(unit.folder / PREDICTIONS, _predictions(unit, experiment, result), schema)
     write_bytes(unit.folder / WEIGHTS, result.weights)
     write_json(unit.folder / HISTORY, list(result.history))
@@ -73,9 +71,7 @@ def write_result(unit: Unit, experiment: Experiment, result: Result) -> None:
 def _record(unit: Unit, experiment: Experiment, result: Result) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
-        "run": unit.run,
-        "fold": unit.fold.name,
-        "seed": unit.seed,
+        **unit.identity,
         "system": experiment.system.name,
         **predicted_names(experiment.labels),
         "rule": experiment.selection.rule,
@@ -87,17 +83,23 @@ def _record(unit: Unit, experiment: Experiment, result: Result) -> dict[str, Any
     }
 
 
+def whole_utterances(unit: Unit, experiment: Experiment) -> pd.DataFrame:
+    """The test utterances, each as one segment: one line of predictions per utterance."""
+    valid = experiment.segments.groupby("utterance_id")["valid_samples"].sum()
+    ids = list(unit.fold.test)
+    return pd.DataFrame(
+        {
+            "segment_id": [f"{name}#all" for name in ids],
+            "utterance_id": ids,
+            "valid_samples": valid.loc[ids].to_numpy(),
+        }
+    )
+
+
 def predicted_names(labels: LabelsConfig) -> dict[str, list[str]]:
     """What model.json and run.json say about the target: `classes`, and for values `dimensions`."""
     rated = {"dimensions": labels.rated} if labels.rated else {}
     return {"classes": list(labels.classes), **rated}
-
-
-def predictions_schema_of(labels: LabelsConfig) -> pa.Schema:
-    """Columns of the segment predictions of the target."""
-    if labels.rated:
-        return segment_values_schema(labels.rated)
-    return segment_predictions_schema(labels.classes)
 
 
 def _predictions(unit: Unit, experiment: Experiment, result: Result) -> pd.DataFrame:

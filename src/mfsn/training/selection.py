@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from mfsn.errors import ConfigError
 from mfsn.training.config import OptimisationConfig, Rule, SelectionConfig
 from mfsn.training.scoring import merit
 
@@ -39,6 +40,22 @@ def best(history: History, split: Literal["dev", "test"]) -> Choice:
         for level, score in entry[split].items()
     ]
     return max(scored, key=lambda item: item[0])[1]
+
+
+def at_a_known_level(selection: SelectionConfig, levels: Sequence[str]) -> SelectionConfig:
+    """The rules, for a network with these levels. With a single level, last_epoch takes that one.
+
+    Raises:
+        ConfigError: if last_epoch is to be evaluated at a level that does not exist.
+    """
+    if selection.level in levels or "last_epoch" not in selection.rules:
+        return selection
+    if len(levels) > 1:
+        raise ConfigError(
+            f"params.yaml: selection.level is {selection.level}, which is no SEC level; choose one "
+            f"of {', '.join(levels)}"
+        )
+    return selection.model_copy(update={"level": levels[0]})
 
 
 def choose(

@@ -16,15 +16,10 @@ def describe_network(history: History, choice: Choice, operations: Sequence[str]
         operations: the strongest one of each Fusion Cell; empty without such cells.
     """
     parts = [f"epoch {choice.epoch} of {len(history)}", f"level {choice.level}"]
-    parts.append(describe_scores(history, choice))
+    parts.append(describe_score(history[choice.epoch - 1]["dev"][choice.level]))
     if operations:
         parts.append(f"operation {', '.join(map(_name, operations))}")
     return ", ".join(parts)
-
-
-def describe_scores(history: History, choice: Choice) -> str:
-    """UA and WA on the development data, or mean CCC and MSE of dimensions."""
-    return describe_score(history[choice.epoch - 1]["dev"][choice.level])
 
 
 def describe_score(score: Mapping[str, float], name: str = "dev") -> str:

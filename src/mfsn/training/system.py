@@ -9,6 +9,7 @@ again.
 from __future__ import annotations
 
 import importlib
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
@@ -138,45 +139,47 @@ class Sizes:
         )
 
 
-class Fits(Protocol):
+@dataclass(frozen=True)
+class Fits(ABC):
     """How a system's units are fitted; an instance is sent to worker processes.
 
-    It is made from an experiment, and from whether large arrays stay in the store and are read
-    batch by batch (`streaming`).
+    A system derives its own class, and changes what is not as here.
     """
 
-    streams: ClassVar[bool]
+    streams: ClassVar[bool] = False
     """Whether rows may stay in the store while units are fitted."""
-    threads: ClassVar[int | None]
+    threads: ClassVar[int | None] = 1
     """The threads of one unit: see `mfsn.runs.work.Needs`. 1 for all but the training of encoders.
     Another number rounds differently."""
-    device: ClassVar[Device]
+    device: ClassVar[Device] = "cpu"
     """`cpu` for what never uses a GPU, `auto` for what uses one if there is one."""
 
-    def __init__(self, experiment: Experiment, streaming: bool) -> None: ...
+    experiment: Experiment
+    streaming: bool
+    """Whether large arrays stay in the store and are read batch by batch."""
 
+    @abstractmethod
     def open(self) -> Do:
         """Read what all units need, once per process; the result computes one unit.
 
         A unit leaves the files that `mfsn.training.results` writes, or for a search those of
         `mfsn.systems.search`.
         """
-        ...
 
     @staticmethod
     def held_bytes(sizes: Sizes) -> int:
-        """Bytes of features that one process holds if rows do not stay in the store."""
-        ...
+        """Bytes of features that one process holds if rows do not stay in the store: all rows."""
+        return sizes.row_bytes
 
     @staticmethod
+    @abstractmethod
     def about(experiment: Experiment) -> dict[str, Any]:
-        """Entries of run.json that only this system has; `model` names what is fitted."""
-        ...
+        """Entries of run.json that only this system has; `fitted` names what is fitted."""
 
     @staticmethod
-    def jobs(experiment: Experiment) -> int | None:
+    def jobs(experiment: Experiment) -> int | None:  # noqa: ARG004 (of the machine alone)
         """How many units run at once if the system decides it; None if the machine decides it."""
-        ...
+        return None
 
 
 class Scorer(Protocol):

@@ -96,5 +96,5 @@ def test_the_stage_refuses_a_pair_that_is_missing(outputs: Outputs) -> None:
     write_table(outputs.segment_predictions, lacking, segment_predictions_schema(CLASSES))
     done = evaluate(outputs)
     assert done.returncode == 1
-    assert done.stderr.startswith("evaluate: the predictions do not fit the folds: two-to-one have")
+    assert done.stderr.startswith("evaluate: the predictions of two-to-one have other test")
     assert not outputs.scores.exists()

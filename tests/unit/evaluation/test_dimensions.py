@@ -17,8 +17,9 @@ from mfsn.evaluation.classes import folds_table
 from mfsn.evaluation.config import EvaluateConfig
 from mfsn.evaluation.dimensions import headline, scatter_table, summarise_dimensions
 from mfsn.evaluation.metrics import concordance
-from mfsn.evaluation.predictions import check_coverage, mean_over_segments
-from mfsn.manifest import segment_values_schema, values_schema, write_table
+from mfsn.evaluation.predictions import check_folds, mean_over_segments
+from mfsn.manifest import predictions_schema, segment_predictions_schema, write_table
+from mfsn.protocols.fold import Fold
 
 NAMES = ["valence", "arousal"]
 FOLDS = {"f1": 8, "f2": 6}
@@ -52,7 +53,7 @@ def segments(seeds: int = 1, rule: str = "held_out", lean: float = 0.7) -> pd.Da
                             "mean_arousal": 2.0 if fold == "f1" else 2.5,
                         }
                     )
-    columns: list[str] = segment_values_schema(NAMES).names
+    columns: list[str] = segment_predictions_schema([], NAMES).names
     return pd.DataFrame(records)[columns]
 
 
@@ -84,8 +85,8 @@ def test_an_utterance_is_the_mean_of_its_segments(weigh: bool, weights: list[flo
 
 
 def test_the_tables_follow_their_schemas(tmp_path: Path) -> None:
-    write_table(tmp_path / "segments.parquet", segments(), segment_values_schema(NAMES))
-    write_table(tmp_path / "utterances.parquet", predictions(), values_schema(NAMES))
+    write_table(tmp_path / "segments.parquet", segments(), segment_predictions_schema([], NAMES))
+    write_table(tmp_path / "utterances.parquet", predictions(), predictions_schema([], NAMES))
 
 
 def test_the_headline_is_the_mean_over_folds_and_then_seeds() -> None:
@@ -183,12 +184,14 @@ def test_every_plot_has_the_columns_and_the_template_that_dvc_yaml_names(checkou
 
 def test_coverage_looks_at_the_labels_of_dimensions() -> None:
     own, manifest = predictions(), manifest_of(segments())
-    check_coverage(own, manifest, "leave_one_session_out", NAMES)
-    with pytest.raises(PredictionError, match="1 ids are never tested"):
-        check_coverage(own[1:], manifest, "leave_one_session_out", NAMES)
+    tested = own.groupby("fold")["utterance_id"].unique()
+    folds = [Fold(str(name), (), (), tuple(ids), True) for name, ids in tested.items()]
+    check_folds(own, manifest, folds, NAMES)
+    with pytest.raises(PredictionError, match="other test utterances than the protocol"):
+        check_folds(own[1:], manifest, folds, NAMES)
     manifest.loc[manifest["utterance_id"] == "f13", "arousal"] += 1
-    with pytest.raises(PredictionError, match=r"another label.*f13"):
-        check_coverage(own, manifest, "leave_one_session_out", NAMES)
+    with pytest.raises(PredictionError, match="other labels than the manifest"):
+        check_folds(own, manifest, folds, NAMES)
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,9 @@ import pytest
 
 from mfsn.errors import PredictionError
 from mfsn.evaluation.config import EvaluateConfig
-from mfsn.evaluation.predictions import check_coverage, decide_utterances
+from mfsn.evaluation.predictions import check_folds, decide_utterances
 from mfsn.manifest import predictions_schema, read_table, write_table
+from mfsn.protocols.fold import Fold
 
 CLASSES = ["calm", "tense"]
 CONFIG = EvaluateConfig()
@@ -97,40 +98,36 @@ def test_broken_tables_are_refused(rows: list[dict[str, Any]], words: str) -> No
         decide_utterances(pd.DataFrame(rows, columns=columns), CLASSES, CONFIG)
 
 
+def folds(**tested: str) -> list[Fold]:
+    """Fold name to the ids that it tests, one letter each."""
+    return [
+        Fold(name, (), (), tuple(ids), speaker_independent=True) for name, ids in tested.items()
+    ]
+
+
 def test_a_complete_test_is_accepted() -> None:
     table = decided(segment("a", 0, 0.6), segment("b", 0, 0.6, fold="fold2", label="tense"))
-    check_coverage(table, manifest(a="calm", b="tense"), "leave_one_speaker_out")
+    check_folds(table, manifest(a="calm", b="tense"), folds(fold1="a", fold2="b"))
 
 
-def test_an_utterance_that_is_never_tested_is_named() -> None:
-    with pytest.raises(PredictionError, match=r"never tested.*first b"):
-        check_coverage(
-            decided(segment("a", 0, 0.6)), manifest(a="calm", b="calm"), "grouped_k_fold"
-        )
+def test_an_utterance_that_no_fold_tests_may_be_missing() -> None:
+    check_folds(decided(segment("a", 0, 0.6)), manifest(a="calm", b="calm"), folds(fold1="a"))
 
 
-@pytest.mark.parametrize("protocol", ["folds_from_file", "official_split"])
-def test_protocols_that_test_a_part_may_leave_utterances_out(protocol: str) -> None:
-    check_coverage(decided(segment("a", 0, 0.6)), manifest(a="calm", b="calm"), protocol)
+@pytest.mark.parametrize(
+    "own", [folds(fold1="ab"), folds(fold2="a"), folds(fold1="a", fold2="b"), folds(fold1="b")]
+)
+def test_predictions_of_other_utterances_or_folds_are_refused(own: list[Fold]) -> None:
+    with pytest.raises(PredictionError, match=r"of fold.* have other test utterances"):
+        check_folds(decided(segment("a", 0, 0.6)), manifest(a="calm", b="calm"), own)
 
 
 def test_every_seed_and_rule_must_test_the_same_utterances() -> None:
     table = decided(segment("a", 0, 0.6), segment("b", 0, 0.6), segment("a", 0, 0.6, seed=1))
-    with pytest.raises(PredictionError, match="never tested with seed 1"):
-        check_coverage(table, manifest(a="calm", b="calm"), "official_split")
-
-
-def test_an_utterance_in_two_test_folds_is_refused() -> None:
-    table = decided(segment("a", 0, 0.6), segment("a", 1, 0.6, fold="fold2"))
-    with pytest.raises(PredictionError, match="several folds"):
-        check_coverage(table, manifest(a="calm"), "grouped_k_fold")
-
-
-def test_an_unknown_utterance_is_refused() -> None:
-    with pytest.raises(PredictionError, match="not in the manifest"):
-        check_coverage(decided(segment("a", 0, 0.6)), manifest(b="calm"), "official_split")
+    with pytest.raises(PredictionError, match=r"\(seed 1, held_out\)"):
+        check_folds(table, manifest(a="calm", b="calm"), folds(fold1="ab"))
 
 
 def test_a_label_that_is_not_the_manifests_is_refused() -> None:
-    with pytest.raises(PredictionError, match="another label"):
-        check_coverage(decided(segment("a", 0, 0.6)), manifest(a="tense"), "grouped_k_fold")
+    with pytest.raises(PredictionError, match="fold1 have other labels than the manifest"):
+        check_folds(decided(segment("a", 0, 0.6)), manifest(a="tense"), folds(fold1="a"))

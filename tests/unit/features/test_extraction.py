@@ -6,7 +6,7 @@ import logging
 import os
 import threading
 import tracemalloc
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -24,9 +24,8 @@ from mfsn.errors import (
     MissingRowError,
     RangeError,
 )
-from mfsn.features.extraction.batches import RowMaker
+from mfsn.features.extraction.batches import MissingRows, RowMaker
 from mfsn.features.extraction.extraction import extract
-from mfsn.features.extraction.items import Item
 from mfsn.manifest import SEGMENTS, segment_id
 from mfsn.segments.config import SegmentConfig
 from mfsn.segments.waves import waveform_store
@@ -34,7 +33,7 @@ from mfsn.store import layout
 from mfsn.store.digest import Digest
 from mfsn.store.spec import ArraySpec
 from mfsn.store.store import Store
-from mfsn.store.writer import Writer, write_shard
+from mfsn.store.writer import write_shard
 
 CONFIG = SegmentConfig(duration_s=0.001, sample_rate_hz=8000)
 """Segments of 8 samples."""
@@ -384,13 +383,8 @@ def test_another_engine_is_given_what_is_missing(root: Path) -> None:
     class Elsewhere:
         """Writes one shard after another and commits them the other way round."""
 
-        def fill(
-            self,
-            writer: Writer,
-            items: Sequence[Item],
-            batch_rows: int,
-            progress: Callable[[int], object],
-        ) -> None:
+        def fill(self, missing: MissingRows) -> None:
+            writer, items, batch_rows, progress = missing
             maker, markers = RowMaker(Toy(batch_rows), waveform_store(CONFIG, root), CONFIG), []
             for first in range(0, len(items), 3):
                 shard = maker.whole(items[first : first + 3])

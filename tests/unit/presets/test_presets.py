@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from mfsn.base.yaml_file import read_yaml
 from mfsn.errors import ConfigError
-from mfsn.params import load_params, read_yaml
+from mfsn.params import load_params
 from mfsn.presets import (
     apply_preset,
     complete_params,

@@ -12,7 +12,8 @@ import pytest
 
 from mfsn.errors import PredictionError, ProtocolError
 from mfsn.evaluation.config import EvaluateConfig
-from mfsn.evaluation.crossing import check_folds, summarise_pairs
+from mfsn.evaluation.crossing import summarise_pairs
+from mfsn.evaluation.predictions import check_folds
 from mfsn.protocols.config import ProtocolConfig
 from mfsn.protocols.make import Fold, make_folds
 from mfsn.report.experiment.run import Run
@@ -123,9 +124,12 @@ def test_names_that_make_two_pairs_one_are_refused() -> None:
 def test_the_mean_is_over_pairs_of_two_corpora_and_the_matrix_holds_all() -> None:
     manifest = joined()
     folds = folds_of(manifest)
+    pairs = {name: fold.pair for name, fold in folds.items() if fold.pair}
     # Everything is right within a corpus, and what a trained on is wrong of b's angry ones.
     predictions = predicted(folds, lambda fold, u: fold == "a-to-b" and "angry" in u, (0, 1))
-    scores = summarise_pairs(predictions, manifest, CLASSES, "held_out", EvaluateConfig())
+    scores = summarise_pairs(
+        predictions, manifest, CLASSES, "held_out", EvaluateConfig(), pairs=pairs
+    )
     cells = {f"{c['train']}-to-{c['test']}": c["ua"] for c in scores["matrix"]}
     assert cells == dict.fromkeys(PAIRS, 1.0) | {"a-to-b": 0.5}
     assert scores["ua"] == pytest.approx(5.5 / 6, abs=1e-6)

@@ -354,6 +354,11 @@ def shares(manifest, config, workspace):
 def stranger(manifest, config, workspace):
     return Division({"a": {"1a-sad-1", "nobody"}}, {"a": {"1a-sad-2"}})
 
+def crossed(manifest, config, workspace):
+    division = shares(manifest, config, workspace)
+    pairs = {name: ("one", name) for name in division.tests}
+    return Division(division.tests, speaker_independent=False, pairs=pairs)
+
 def plain(manifest, config, workspace):
     return {"a": ["1a-sad-1"]}
 """
@@ -365,6 +370,12 @@ def test_a_plugin_adds_a_protocol(plugin: MakePlugin) -> None:
     assert [fold.name for fold in folds] == ["0", "1", "2"]
     assert folds[1].test == folds[0].dev
     assert not any(fold.speaker_independent for fold in folds)
+
+
+def test_a_protocol_of_a_plugin_may_name_pairs_of_corpora(plugin: MakePlugin) -> None:
+    plugin("more-folds", "[mfsn.protocols]\ncrossed = outside:crossed", outside=FROM_OUTSIDE)
+    folds = folds_of(corpus(), "crossed", folds=3)
+    assert [fold.pair for fold in folds] == [("one", "0"), ("one", "1"), ("one", "2")]
 
 
 def test_a_protocol_of_a_plugin_may_name_only_what_the_corpus_has(plugin: MakePlugin) -> None:
@@ -384,9 +395,11 @@ def test_a_protocol_of_a_plugin_returns_a_division(plugin: MakePlugin) -> None:
         ({"tests": {"../x": {"1"}}}, r"'\.\./x' cannot be the name of a fold"),
         ({"tests": {"": {"1"}}}, "'' cannot be the name of a fold"),
         ({"tests": {"a": {"1"}}, "dev": {"b": {"2"}}}, "b has no test data"),
+        ({"tests": {"a": {"1", "2"}, "b": {"2"}}}, r"in several folds \(2\); choose folds"),
+        ({"tests": {"a": {"1"}, "b": {"2"}}, "pairs": {"a": ("x", "y")}}, "of all its folds"),
     ],
 )
-def test_a_division_has_names_fit_for_folders(parts: dict[str, Any], match: str) -> None:
+def test_a_division_that_cannot_be_used_is_refused(parts: dict[str, Any], match: str) -> None:
     with pytest.raises(ProtocolError, match=match):
         Division(**parts)
 

@@ -31,6 +31,18 @@ def test_corpora_that_were_crossed_are_a_matrix(experiment: Outputs) -> None:
     assert "Chance is 25.0" in section
 
 
+def test_a_pair_that_no_fold_tests_leaves_its_cell_empty(experiment: Outputs) -> None:
+    cells = [
+        {"train": "one", "test": name, "ua": 0.5, "utterances": 7} for name in ("two", "three")
+    ]
+    cells.append({"train": "four", "test": "three", "ua": 0.25, "utterances": 7})
+    write_json(experiment.scores, read_json(experiment.scores) | {"matrix": cells})
+    section = page_of(experiment).partition("<h2>Across corpora</h2>")[2].partition("</table>")[0]
+    assert re.findall(r'<th scope="col">(.+?)</th>', section) == ["two", "three"]
+    rows = [re.findall(r"<td[^>]*>(?:<b>([\d.]+))?", row) for row in section.split("<tr>")[2:]]
+    assert rows == [["50.0", "50.0"], ["", "25.0"]]
+
+
 def test_a_fold_that_counts_in_no_mean_is_in_no_table(experiment: Outputs) -> None:
     scores = read_json(experiment.scores)
     del scores["folds"]["session1"]

@@ -19,8 +19,8 @@ from mfsn.manifest import (
     MEAN,
     PREDICTED,
     UTTERANCES,
+    predictions_schema,
     read_table,
-    values_schema,
     write_table,
 )
 from mfsn.report.experiment.page import render_page
@@ -45,7 +45,7 @@ def rate(outputs: Outputs, *, draws: int = 200) -> Outputs:
         said = 3 + 0.5 * (own[:, index] - 3) + random.normal(0, 0.2, len(own))
         columns = {LABEL: own[:, index], PREDICTED: said, MEAN: np.full(len(own), 3.0)}
         table = table.assign(**{kind + name: values for kind, values in columns.items()})
-    schema = values_schema(NAMES)
+    schema = predictions_schema([], NAMES)
     write_table(outputs.predictions, table[schema.names], schema)
     config = EvaluateConfig(interval_draws=draws)
     scores = summarise_dimensions(table, manifest, NAMES, "held_out", config)

@@ -9,11 +9,11 @@ import pandas as pd
 import pytest
 
 from mfsn.errors import ConfigError
-from mfsn.reproduce import points
 from mfsn.reproduce.collect import as_table
 from mfsn.reproduce.page import render, write_table
 from mfsn.reproduce.plan import Row, Table, table_named
 from mfsn.reproduce.points import points_of
+from mfsn.reproduce.run import Finished
 from mfsn.workspace import Outputs
 
 OUTPUTS = Outputs(Path(), "toy", "e")
@@ -69,10 +69,10 @@ def found(monkeypatch: pytest.MonkeyPatch) -> pd.DataFrame:
         cells = [{"cells": [{"weights": one}]} for one in weights]
         return {"units": cells if experiment.startswith("e-m") else []}
 
-    monkeypatch.setattr(points, "read_result", read)
+    monkeypatch.setattr("mfsn.reproduce.run.read_result", read)
     plan = table()
     experiments = {row.name: f"e-{row.name}" for row in plan.runs}
-    made = points_of(Path(), plan, experiments, OUTPUTS, scores())
+    made = points_of(Finished(Path(), plan, experiments, OUTPUTS), scores())
     assert made is not None
     return made
 
@@ -124,7 +124,7 @@ def test_without_a_search_there_are_no_weights_to_draw(monkeypatch: pytest.Monke
 
 def test_a_table_without_curves_has_none(tmp_path: Path) -> None:
     plain = table().model_copy(update={"curve": None})
-    assert points_of(Path(), plain, {}, OUTPUTS, scores()) is None
+    assert points_of(Finished(Path(), plain, {}, OUTPUTS), scores()) is None
     page = render(plain, scores())
     assert "<svg" not in page
     write_table(tmp_path, "toy", "t", scores(), page)

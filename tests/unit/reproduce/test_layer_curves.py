@@ -11,11 +11,11 @@ from mfsn.encoders.random_weights import RECIPES
 from mfsn.errors import ConfigError
 from mfsn.params import Params, load_params
 from mfsn.presets import preset_params
-from mfsn.reproduce import layers
 from mfsn.reproduce.collect import as_table
 from mfsn.reproduce.page import render, write_table
 from mfsn.reproduce.plan import Table, labelled, overrides, table_named
 from mfsn.reproduce.points import points_of
+from mfsn.reproduce.run import Finished
 from mfsn.workspace import Outputs
 
 OUTPUTS = Outputs(Path(), "toy", "e")
@@ -72,9 +72,9 @@ def found(monkeypatch: pytest.MonkeyPatch) -> Any:
         start = 0.4 if path == OUTPUTS.models / "a-seed0" / "levels.json" else 0.6
         return {"levels": levels([start + 0.1 * i for i in range(depth + 1)])}
 
-    monkeypatch.setattr(layers, "read_result", read)
+    monkeypatch.setattr("mfsn.reproduce.run.read_result", read)
     experiments = {row.name: f"e-{row.name}" for row in plan().runs}
-    return points_of(Path(), plan(), experiments, OUTPUTS, scores())
+    return points_of(Finished(Path(), plan(), experiments, OUTPUTS), scores())
 
 
 def plan() -> Table:
@@ -121,9 +121,9 @@ def test_a_table_of_one_layer_is_drawn_at_zero(monkeypatch: pytest.MonkeyPatch) 
             return {"folds": ["a"], "seeds": [0]}
         return {"levels": levels([0.5])}
 
-    monkeypatch.setattr(layers, "read_result", read)
+    monkeypatch.setattr("mfsn.reproduce.run.read_result", read)
     experiments = {row.name: row.name for row in plan().runs}
-    points = points_of(Path(), plan(), experiments, OUTPUTS, scores())
+    points = points_of(Finished(Path(), plan(), experiments, OUTPUTS), scores())
     assert points is not None
     assert points["x"].tolist() == [0.0] * 4
 

@@ -12,6 +12,7 @@ from mfsn.errors import ReproduceError
 from mfsn.params import Params, load_params
 from mfsn.reproduce.page import write_table
 from mfsn.reproduce.plan import Row, Table, table_named
+from mfsn.reproduce.run import Finished
 from mfsn.reproduce.values import (
     THE_MEAN,
     collect_values,
@@ -57,9 +58,9 @@ def rows(monkeypatch: pytest.MonkeyPatch) -> pd.DataFrame:
         assert experiment == "dimensions-one"
         return ABOUT if path.name == "run.json" else SCORES
 
-    monkeypatch.setattr("mfsn.reproduce.collect.read_result", read)
+    monkeypatch.setattr("mfsn.reproduce.run.read_result", read)
     outputs = Outputs(Path(), "mine", "mfsn")
-    return collect_values(Path(), TABLE, {"one": "dimensions-one"}, outputs)
+    return collect_values(Finished(Path(), TABLE, {"one": "dimensions-one"}, outputs))
 
 
 def test_the_last_row_is_what_predicting_the_mean_gives(rows: pd.DataFrame) -> None:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from mfsn import plugins
+from mfsn.base.fingerprint import fingerprint
 from mfsn.errors import ConfigError
 from mfsn.store.spec import ArraySpec
 from mfsn.training.config import TrainConfig
 from mfsn.training.plan_units import plan_units
-from mfsn.training.system import System, fits_of, get_system, search_of
+from mfsn.training.system import System, fits_of, get_system, modules_of, search_of
 
 FRAMES = ("frame", "feature")
 LEVELS = tuple(ArraySpec(name, (3, 2), "float16", FRAMES) for name in ("low", "mid", "high"))
@@ -95,3 +98,21 @@ def test_a_declaration_that_cannot_work_is_refused(
     monkeypatch.setattr(plugins, "load", lambda kind, name: declared)
     with pytest.raises(ConfigError, match=sentence):
         get_system("mfsn")
+
+
+@pytest.mark.parametrize(
+    ("system", "libraries"),
+    [
+        ("classical", {"numpy", "scikit-learn", "scipy", "torch"}),
+        ("probe", {"numpy", "scikit-learn", "scipy", "torch"}),
+        ("sec_tec", {"torch"}),
+    ],
+)
+def test_the_libraries_that_fit_a_system_are_in_the_identity_of_its_code(
+    checkout: Path, system: str, libraries: set[str]
+) -> None:
+    code = fingerprint(checkout / "src", roots=modules_of(get_system(system)))
+    found = {key.removeprefix("library ") for key in code if key.startswith("library ")}
+    assert libraries <= found
+    assert ("scikit-learn" in found) == ("scikit-learn" in libraries)
+    assert all(code[f"library {name}"] == version(name) for name in found)

@@ -14,7 +14,7 @@ from safetensors.numpy import load_file
 
 from mfsn.corpora.config import LabelsConfig
 from mfsn.errors import TrainingError
-from mfsn.manifest import read_table, segment_values_schema
+from mfsn.manifest import read_table, segment_predictions_schema
 from mfsn.models.config import ModelConfig
 from mfsn.systems.search import run_search
 from mfsn.systems.train import run_train
@@ -66,7 +66,7 @@ def run(experiment: Any, network: Any = "export") -> pd.DataFrame:
     run_train(replace(experiment, train=TrainConfig(network=network)), 1, lines.append)
     assert any("dev CCC" in line and "MSE" in line for line in lines)
     path = experiment.outputs.segment_predictions
-    return read_table(path, segment_values_schema(DIMENSIONS))
+    return read_table(path, segment_predictions_schema([], DIMENSIONS))
 
 
 def record_of(experiment: Any, unit: str = "ses0-seed0") -> dict[str, Any]:

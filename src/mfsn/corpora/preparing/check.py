@@ -18,7 +18,7 @@ from mfsn.corpora.preparing.decoding import listen
 from mfsn.corpora.preparing.joined import facts_of, survey_any
 from mfsn.corpora.preparing.prepare import manifest_of
 from mfsn.corpora.preparing.scan import scan_corpus
-from mfsn.corpora.preparing.survey import Survey
+from mfsn.corpora.preparing.survey import Survey, Surveyed
 from mfsn.errors import ConfigError, CorpusError, ProtocolError
 from mfsn.workspace import corpus_root
 
@@ -114,7 +114,7 @@ def check_corpus(
     folds = None
     try:
         files, hear = scan_corpus(config, root), partial(listen, to_hz=sample_rate_hz)
-        survey = survey_any(config, labels, prepare, root, files, hear=hear)
+        survey = survey_any(Surveyed(config, labels, prepare, root, files, hear))
         if try_folds and not survey.problems:
             folds = try_folds(manifest_of(survey, files))
     except CorpusError as error:

@@ -10,47 +10,38 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 from mfsn.corpora.base import Utterance, get_reader
-from mfsn.corpora.config import CorpusConfig, LabelsConfig, PrepareConfig
+from mfsn.corpora.config import CorpusConfig, LabelsConfig
 from mfsn.corpora.facts import CorpusFacts
 from mfsn.corpora.labels import label_problems, select_classes, unknown_renamed
-from mfsn.corpora.preparing.decoding import Hear, listen
 from mfsn.corpora.preparing.same_sound import (
     contradictions,
     near_copies,
     same_sound,
     tell_near_copies,
 )
-from mfsn.corpora.preparing.scan import ScannedFile, files_of_part
+from mfsn.corpora.preparing.scan import files_of_part
 from mfsn.corpora.preparing.spelling import spelling_problems
-from mfsn.corpora.preparing.survey import Survey, survey_corpus
+from mfsn.corpora.preparing.survey import Survey, Surveyed, survey_corpus
 from mfsn.workspace import corpus_root, part_of
 
 
-def survey_any(
-    config: CorpusConfig,
-    labels: LabelsConfig,
-    prepare: PrepareConfig,
-    root: Path,
-    files: Sequence[ScannedFile],
-    *,
-    hear: Hear = listen,
-) -> Survey:
+def survey_any(corpus: Surveyed) -> Survey:
     """Survey one corpus, or all parts of a joined one (see `survey.survey_corpus`).
 
     It is a problem if a part lacks a class, since no model could be trained or tested on it there.
     """
+    config, labels = corpus.config, corpus.labels
     known = [emotion for part in config.members for emotion in facts_of(part).labels.values()]
     if not config.parts:
-        survey = survey_corpus(config, labels, prepare, root, files, hear=hear)
+        survey = survey_corpus(corpus)
         wrong = label_problems(survey.audible, labels, known) if survey.found else []
         return replace(survey, problems=[*survey.problems, *wrong])
     surveys = {}
     for part in config.members:
-        own, folder = files_of_part(part.name, files), corpus_root(part.name)
-        surveys[part.name] = survey_corpus(part, labels, prepare, folder, own, hear=hear)
+        own, folder = files_of_part(part.name, corpus.files), corpus_root(part.name)
+        surveys[part.name] = survey_corpus(replace(corpus, config=part, root=folder, files=own))
     survey = _join(surveys, labels)
     emotions = {*known, *(u.emotion for u in survey.audible)}
     wrong = [*unknown_renamed(emotions, labels), *_lacking(surveys, labels)]

@@ -20,7 +20,7 @@ from mfsn.corpora.preparing.completeness import shortfall
 from mfsn.corpora.preparing.decoding import listen
 from mfsn.corpora.preparing.joined import facts_of, survey_any
 from mfsn.corpora.preparing.scan import ScannedFile
-from mfsn.corpora.preparing.survey import Survey
+from mfsn.corpora.preparing.survey import Survey, Surveyed
 from mfsn.errors import CorpusError
 from mfsn.manifest import UTTERANCES
 
@@ -61,7 +61,7 @@ def prepare_corpus(
             incomplete and `require_complete` is set. One message lists everything.
     """
     hear = partial(listen, to_hz=sample_rate_hz)
-    survey = survey_any(config, labels, prepare, root, files, hear=hear)
+    survey = survey_any(Surveyed(config, labels, prepare, root, files, hear))
     if survey.problems:
         raise CorpusError("\n".join(survey.problems))
     facts = facts_of(config)

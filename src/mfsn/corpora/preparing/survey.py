@@ -80,29 +80,32 @@ class Survey:
     """What the reader found and did not use."""
 
 
-def survey_corpus(
-    config: CorpusConfig,
-    labels: LabelsConfig,
-    prepare: PrepareConfig,
-    root: Path,
-    files: Sequence[ScannedFile],
-    *,
-    hear: Hear = listen,
-) -> Survey:
-    """Read the labels of a corpus and decode all its recordings.
+@dataclass(frozen=True)
+class Surveyed:
+    """A corpus that is to be surveyed."""
 
-    Args:
-        config: the corpus.
-        labels: which emotions are classes.
-        prepare: what is excluded, and whether missing recordings are a problem.
-        root: the corpus folder.
-        files: what `scan_corpus` found there.
-        hear: how recordings are examined.
+    config: CorpusConfig
+    labels: LabelsConfig
+    """Which emotions are classes."""
+    prepare: PrepareConfig
+    """What is excluded, and whether missing recordings are a problem."""
+    root: Path
+    """The corpus folder."""
+    files: Sequence[ScannedFile]
+    """What `scan_corpus` found there."""
+    hear: Hear = listen
+    """How recordings are examined."""
+
+
+def survey_corpus(corpus: Surveyed) -> Survey:
+    """Read the labels of a corpus and decode all its recordings.
 
     Returns:
         The survey; its `problems` list everything that is wrong, except for classes that the corpus
         does not have (see `survey_any`).
     """
+    config, labels, prepare = corpus.config, corpus.labels, corpus.prepare
+    root, files = corpus.root, corpus.files
     reader = get_reader(config.reader)
     facts = reader.facts
     try:
@@ -112,7 +115,9 @@ def survey_corpus(
     except CorpusError as error:
         return Survey(problems=[str(error)])
     good = [u for u in wanted if u.utterance_id not in facts.bad_clips]
-    sounds, unusable = hear(root, (u.path for u in good), {file.path: file for file in files})
+    sounds, unusable = corpus.hear(
+        root, (u.path for u in good), {file.path: file for file in files}
+    )
     silent = {path for path, sound in sounds.items() if sound.level.peak <= prepare.silence_peak}
     audible = [u for u in good if u.path not in silent]
     of_classes, other_emotions = select_classes(audible, labels)

@@ -40,6 +40,19 @@ class Batch(NamedTuple):
     """The arguments of `extract`."""
 
 
+class MissingRows(NamedTuple):
+    """What an engine is asked to compute and commit."""
+
+    writer: Writer
+    """Of the store directory, which this process holds."""
+    items: Sequence[Item]
+    """The rows that are missing."""
+    batch_rows: int
+    """Rows per call of the extractor."""
+    progress: Callable[[int], object]
+    """Told how many more rows are done."""
+
+
 class RowMaker:
     """Runs an extractor over batches of one shape; the engine of this process.
 
@@ -61,17 +74,11 @@ class RowMaker:
             "text": self._load_texts,
         }[extractor.context]
 
-    def fill(
-        self,
-        writer: Writer,
-        items: Sequence[Item],
-        batch_rows: int,  # noqa: ARG002 (the extractor's)
-        progress: Callable[[int], object],
-    ) -> None:
-        """Compute and commit rows; see `Engine.fill`."""
-        for keys, rows in self.batches(items):
-            writer.append(keys, rows)
-            progress(len(keys))
+    def fill(self, missing: MissingRows) -> None:
+        """Compute and commit rows."""
+        for keys, rows in self.batches(missing.items):
+            missing.writer.append(keys, rows)
+            missing.progress(len(keys))
 
     def batches(self, items: Sequence[Item]) -> Iterator[tuple[list[str], Rows]]:
         """Keys and rows of the items, batch by batch; the waves of the next ones are read ahead.

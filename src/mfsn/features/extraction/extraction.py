@@ -11,7 +11,6 @@ from __future__ import annotations
 import heapq
 import logging
 import sys
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -24,13 +23,12 @@ from tqdm import tqdm
 from mfsn import runtime
 from mfsn.errors import ExtractorVersionError
 from mfsn.features.base import AnyExtractor, reach_of, store_spec
-from mfsn.features.extraction.batches import RowMaker
-from mfsn.features.extraction.items import Item, Items, Transcripts, items_of
+from mfsn.features.extraction.batches import MissingRows, RowMaker
+from mfsn.features.extraction.items import Items, Transcripts, items_of
 from mfsn.segments.config import SegmentConfig
 from mfsn.segments.waves import segment_recipe, waveform_store
 from mfsn.store.digest import Digest
 from mfsn.store.store import Store
-from mfsn.store.writer import Writer
 
 log = logging.getLogger(__name__)
 
@@ -38,21 +36,8 @@ log = logging.getLogger(__name__)
 class Engine(Protocol):
     """Computes rows and commits them."""
 
-    def fill(
-        self,
-        writer: Writer,
-        items: Sequence[Item],
-        batch_rows: int,
-        progress: Callable[[int], object],
-    ) -> None:
-        """Compute and commit rows.
-
-        Args:
-            writer: of the store directory.
-            items: the rows that are missing.
-            batch_rows: rows per call of the extractor.
-            progress: told how many more rows are done.
-        """
+    def fill(self, missing: MissingRows) -> None:
+        """Compute and commit rows."""
 
 
 def extract(
@@ -99,7 +84,8 @@ def extract(
         with wanted.store.writer(extractor.about) as writer:
             waiting = wanted.items.only(wanted.missing())  # again, now that nobody else writes
             with progress_of(extractor.name, len(waiting)) as bar:
-                (engine or maker).fill(writer, waiting, extractor.batch_rows, bar.update)
+                rest = MissingRows(writer, waiting, extractor.batch_rows, bar.update)
+                (engine or maker).fill(rest)
     return wanted.digest(new=len(missing))
 
 

@@ -21,13 +21,13 @@ from mfsn.cluster.node import premises
 from mfsn.cluster.pool import Pool
 from mfsn.cluster.slots import slots
 from mfsn.features.base import Extractor
+from mfsn.features.extraction.batches import MissingRows
 from mfsn.features.extraction.items import Item
 from mfsn.features.ray.job import ExtractionJob
 from mfsn.segments.config import SegmentConfig
 from mfsn.store.layout import Layout
 from mfsn.store.marker import Marker
 from mfsn.store.messages import explaining
-from mfsn.store.writer import Writer
 
 
 @dataclass(frozen=True)
@@ -41,35 +41,24 @@ class RayEngine:
     segment: SegmentConfig
     store_root: Path
 
-    def fill(
-        self,
-        writer: Writer,
-        items: Sequence[Item],
-        batch_rows: int,
-        progress: Callable[[int], object],
-    ) -> None:
+    def fill(self, missing: MissingRows) -> None:
         """Compute and commit rows, shard by shard, in the order in which they are finished.
-
-        Args:
-            writer: of the store directory, which this process holds.
-            items: the rows that are missing.
-            batch_rows: rows per call of the extractor.
-            progress: takes the number of rows that have just been committed.
 
         Raises:
             ClusterError: if the cluster cannot be reached or used, or workers keep dying.
             ConfigError: as `mfsn.runtime.threads`.
             MfsnError: as a worker raises it.
         """
+        writer = missing.writer
         with connected(self.address), _staging(writer.layout) as staging:
             place = slots(runtime.threads())
-            shards = _shards(items, place.count, batch_rows, staging.rows_per_shard)
+            shards = _shards(missing, place.count, staging.rows_per_shard)
             job = ExtractionJob(self.make, self.segment, self.store_root.absolute(), staging)
             pool = Pool(place, job, premises([staging.path]), shards, what="rows", at_once=2)
             with contextlib.closing(pool):
                 for _, marker in pool.run():
                     writer.commit(_moved_in(staging, writer.layout, marker, writer.reserve()))
-                    progress(len(marker.keys))
+                    missing.progress(len(marker.keys))
 
 
 @contextlib.contextmanager
@@ -84,10 +73,9 @@ def _staging(layout: Layout) -> Iterator[Layout]:
         shutil.rmtree(folder.parent, ignore_errors=True)
 
 
-def _shards(
-    items: Sequence[Item], workers: int, batch_rows: int, largest: int
-) -> list[Sequence[Item]]:
+def _shards(missing: MissingRows, workers: int, largest: int) -> list[Sequence[Item]]:
     """The rows of whole shards, or fewer if some workers would get nothing; batches stay whole."""
+    items, batch_rows = missing.items, missing.batch_rows
     fair = -(-len(items) // workers)
     size = min(-(-fair // batch_rows) * batch_rows, largest)
     return [items[first : first + size] for first in range(0, len(items), size)]

@@ -19,8 +19,7 @@ import pandas as pd
 from mfsn.errors import ProtocolError
 from mfsn.protocols.config import ProtocolConfig
 from mfsn.protocols.division import Division
-from mfsn.protocols.fold import require_known
-from mfsn.protocols.joined import pair_name
+from mfsn.protocols.fold import Pair, require_known
 from mfsn.protocols.speaker_groups import speaker_groups
 from mfsn.workspace import part_of
 
@@ -30,28 +29,26 @@ FEWEST_GROUPS = 3
 
 
 @dataclass(frozen=True)
-class Pair:
-    """The utterance ids of one pair of corpora."""
+class Roles:
+    """What the utterances of a corpus are for."""
 
     train: set[str]
     dev: set[str]
     test: set[str]
+    """Tested within the corpus."""
 
 
-def cross_corpus_pairs(manifest: pd.DataFrame, config: ProtocolConfig) -> dict[str, Pair]:
+def cross_corpus(
+    manifest: pd.DataFrame,
+    config: ProtocolConfig,
+    workspace: Path,  # noqa: ARG001
+) -> Division:
     """Divide a joined corpus into one fold per ordered pair of its corpora.
 
     For two different corpora, the whole second corpus is tested. For a corpus and itself, its first
     group of speakers is tested. The second group of the training corpus is for development. The
     groups are those that grouped_k_fold makes of the training corpus: `folds` groups, or as many as
     the corpus has speakers.
-
-    Args:
-        manifest: the utterances of a joined corpus.
-        config: `folds` and `seed` are used.
-
-    Returns:
-        Name of each pair to its utterances.
 
     Raises:
         ProtocolError: if the corpus is not a joined corpus, a speaker is unknown, a corpus has
@@ -61,16 +58,22 @@ def cross_corpus_pairs(manifest: pd.DataFrame, config: ProtocolConfig) -> dict[s
     roles = {name: _roles(name, own, config) for name, own in corpora.items()}
     pairs: dict[str, Pair] = {}
     for train, test in product(corpora, repeat=2):
-        role = roles[train]
-        tested = role.test if train == test else set(corpora[test]["utterance_id"])
-        name = pair_name(train, test)
+        name = f"{train}-to-{test}"
         if name in pairs:
             raise ProtocolError(
                 f"{CROSS_CORPUS}: two pairs of corpora are both called {name}; rename one corpus "
                 "in corpus.parts"
             )
-        pairs[name] = Pair(role.train, role.dev, tested)
-    return pairs
+        pairs[name] = (train, test)
+    return Division(
+        tests={
+            name: roles[train].test if train == test else set(corpora[test]["utterance_id"])
+            for name, (train, test) in pairs.items()
+        },
+        dev={name: roles[train].dev for name, (train, _) in pairs.items()},
+        train={name: roles[train].train for name, (train, _) in pairs.items()},
+        pairs=pairs,
+    )
 
 
 def _corpora(manifest: pd.DataFrame) -> Mapping[str, pd.DataFrame]:
@@ -83,7 +86,7 @@ def _corpora(manifest: pd.DataFrame) -> Mapping[str, pd.DataFrame]:
     return {str(name): part for name, part in manifest.groupby(own)}
 
 
-def _roles(name: str, own: pd.DataFrame, config: ProtocolConfig) -> Pair:
+def _roles(name: str, own: pd.DataFrame, config: ProtocolConfig) -> Roles:
     """The utterances that train, are for development, and are tested within a corpus."""
     require_known(own, "speaker", CROSS_CORPUS)
     speakers = own["speaker"].nunique()
@@ -96,18 +99,4 @@ def _roles(name: str, own: pd.DataFrame, config: ProtocolConfig) -> Pair:
             "with more speakers, or raise protocol.folds"
         )
     test, dev, *train = speaker_groups(own, groups, config.seed)
-    return Pair(set().union(*train), dev, test)
-
-
-def cross_corpus(
-    manifest: pd.DataFrame,
-    config: ProtocolConfig,
-    workspace: Path,  # noqa: ARG001
-) -> Division:
-    """Make one fold per ordered pair of corpora; see `cross_corpus_pairs`."""
-    pairs = cross_corpus_pairs(manifest, config).items()
-    return Division(
-        tests={name: pair.test for name, pair in pairs},
-        dev={name: pair.dev for name, pair in pairs},
-        train={name: pair.train for name, pair in pairs},
-    )
+    return Roles(set().union(*train), dev, test)

@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import pyarrow as pa
 
 from mfsn.base.files import read_json
 from mfsn.config import Config
 from mfsn.errors import ManifestError
-from mfsn.manifest import UTTERANCES, predictions_schema, read_table, values_schema
+from mfsn.manifest import UTTERANCES, predictions_schema, read_table
 from mfsn.protocols.fold import fold_title
 from mfsn.workspace import Outputs
 
@@ -101,7 +100,9 @@ def read_run(outputs: Outputs, preparation: Mapping[str, Config]) -> Run:
             its schema.
     """
     about, scores = _read(outputs.models / "run.json"), _read(outputs.scores)
-    predictions = read_table(outputs.predictions, _schema(about))
+    predictions = read_table(
+        outputs.predictions, predictions_schema(about["classes"], about.get("dimensions", ()))
+    )
     return Run(
         about=about,
         preparation={name: s.model_dump(mode="json") for name, s in preparation.items()},
@@ -111,12 +112,6 @@ def read_run(outputs: Outputs, preparation: Mapping[str, Config]) -> Run:
         excluded=_read(outputs.prepared / "excluded.json"),
         predictions=_counted(predictions, scores),
     )
-
-
-def _schema(about: Mapping[str, Any]) -> pa.Schema:
-    if about.get("dimensions"):
-        return values_schema(about["dimensions"])
-    return predictions_schema(about["classes"])
 
 
 def _counted(predictions: pd.DataFrame, scores: Mapping[str, Any]) -> pd.DataFrame:

@@ -9,13 +9,14 @@ from typing import Any
 import pandas as pd
 
 from mfsn.config import plain
-from mfsn.evaluation.metrics import confusion_matrix
+from mfsn.evaluation import classes
 from mfsn.report.experiment.facts import rule_text
 from mfsn.report.experiment.run import Run, Unit
 
 INERT_ENTROPY = 0.995
 """The search chose nothing if the weights' entropy is at least this share of the largest."""
-MISTAKES = 10
+WORST = 10
+"""How many utterances a list of mistakes shows."""
 SPEAKERS = 8
 """If a fold has more test speakers, they are counted and not named."""
 
@@ -32,20 +33,21 @@ def folds(run: Run) -> list[dict[str, Any]]:
 
 
 def matrix(run: Run) -> list[dict[str, Any]]:
-    """One row per training corpus, one cell per test corpus; empty for other protocols."""
-    rows: dict[str, list[Any]] = {}
-    for pair in run.scores.get("matrix", []):
-        rows.setdefault(pair["train"], []).append(pair)
-    return [{"train": train, "cells": cells} for train, cells in rows.items()]
+    """One row per training corpus, one cell per test corpus; empty for other protocols.
+
+    A cell whose pair no fold tests has no scores.
+    """
+    pairs = {(pair["train"], pair["test"]): pair for pair in run.scores.get("matrix", [])}
+    trained, tested = (dict.fromkeys(pair[side] for pair in pairs) for side in (0, 1))
+    return [
+        {"train": a, "cells": [pairs.get((a, b), {"train": a, "test": b}) for b in tested]}
+        for a in trained
+    ]
 
 
 def confusion(run: Run) -> list[dict[str, Any]]:
     """One row per labelled class: counts over all folds and seeds, and their shares of the row."""
-    index = pd.Index(run.classes)
-    actual, predicted = (
-        index.get_indexer(pd.Index(run.predictions[name])) for name in ("label", "predicted")
-    )
-    matrix = confusion_matrix(actual, predicted, len(index))
+    matrix = classes.confusion(run.predictions, run.classes)
     return [
         {"label": label, "cells": [(int(n), n / max(row.sum(), 1)) for n in row]}
         for label, row in zip(run.classes, matrix, strict=True)
@@ -56,13 +58,16 @@ def mistakes(run: Run) -> list[dict[str, Any]]:
     """The wrong decisions with the largest posteriors."""
     wrong = run.predictions[run.predictions["label"] != run.predictions["predicted"]]
     posteriors = wrong[[f"posterior_{name}" for name in run.classes]].max(axis=1)
-    worst = wrong.assign(posterior=posteriors).merge(
-        run.manifest[["utterance_id", "transcript"]].fillna({"transcript": ""}), on="utterance_id"
+    return worst(run, wrong.assign(posterior=posteriors), "posterior")
+
+
+def worst(run: Run, predictions: pd.DataFrame, column: str) -> list[dict[str, Any]]:
+    """The utterances with the largest values in a column, each once, with their transcripts."""
+    said = run.manifest[["utterance_id", "transcript"]].fillna({"transcript": ""})
+    ordered = predictions.merge(said, on="utterance_id").sort_values(
+        [column, "utterance_id", "seed"], ascending=[False, True, True]
     )
-    ordered = worst.sort_values(
-        ["posterior", "utterance_id", "seed"], ascending=[False, True, True]
-    )
-    shown = ordered.drop_duplicates("utterance_id").head(MISTAKES)
+    shown = ordered.drop_duplicates("utterance_id").head(WORST)
     return [dict(zip(shown.columns, row, strict=True)) for row in shown.to_numpy(object)]
 
 

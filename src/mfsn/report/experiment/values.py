@@ -13,8 +13,8 @@ from mfsn.manifest import LABEL, PREDICTED, value_columns
 from mfsn.report.drawing import INK, SERIES, style, svg
 from mfsn.report.experiment.figures import WIDTH_IN
 from mfsn.report.experiment.run import Run
+from mfsn.report.experiment.tables import worst
 
-ERRORS = 10
 POINTS = 800
 """The most utterances in a scatter plot; if there are more, only every n-th is drawn."""
 
@@ -40,22 +40,11 @@ def dimensions(run: Run) -> list[dict[str, Any]]:
 
 def errors(run: Run) -> list[dict[str, Any]]:
     """The utterances with the largest root mean square error over the dimensions."""
-    predictions = run.predictions
-    actual_UD, predicted_UD = _values(predictions, run)
+    actual_UD, predicted_UD = _values(run.predictions, run)
     error_U = np.sqrt(((actual_UD - predicted_UD) ** 2).mean(axis=1))
-    ranked = predictions.assign(error=error_U).merge(
-        run.manifest[["utterance_id", "transcript"]].fillna({"transcript": ""}), on="utterance_id"
-    )
-    ordered = ranked.sort_values(["error", "utterance_id", "seed"], ascending=[False, True, True])
-    shown = ordered.drop_duplicates("utterance_id").head(ERRORS)
     return [
-        {
-            "utterance_id": row["utterance_id"],
-            "transcript": row["transcript"],
-            "error": row["error"],
-            "values": [(row[LABEL + name], row[PREDICTED + name]) for name in run.dimensions],
-        }
-        for row in shown.to_dict("records")
+        row | {"values": [(row[LABEL + name], row[PREDICTED + name]) for name in run.dimensions]}
+        for row in worst(run, run.predictions.assign(error=error_U), "error")
     ]
 
 

@@ -37,8 +37,8 @@ def rating_of(
     """The values in an utterance's rows of the prediction table; None if there are none.
 
     Args:
-        rows: those of one utterance and one selection rule (`mfsn.manifest.values_schema`).
-        segment_rows: the same for its segments (`mfsn.manifest.segment_values_schema`).
+        rows: those of one utterance and one selection rule (`mfsn.manifest.predictions_schema`).
+        segment_rows: the same for its segments (`mfsn.manifest.segment_predictions_schema`).
         dimensions: their names; empty if the experiment predicts classes.
     """
     if rows.empty or not dimensions:

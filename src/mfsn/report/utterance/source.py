@@ -13,7 +13,6 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
-from mfsn.corpora.config import LabelsConfig
 from mfsn.errors import CacheError, ManifestError
 from mfsn.manifest import (
     SEGMENTS,
@@ -21,8 +20,6 @@ from mfsn.manifest import (
     predictions_schema,
     read_table,
     segment_predictions_schema,
-    segment_values_schema,
-    values_schema,
 )
 from mfsn.params import Params, outputs_of
 from mfsn.report.utterance.decision import Decision, decision_of, mean_by_segment
@@ -149,7 +146,7 @@ def open_source(workspace: Path, params: Params) -> Source:
         ManifestError: if the corpus is not prepared, or a table does not follow its schema.
     """
     outputs, store = outputs_of(params, workspace), store_root()
-    of_segments, of_utterances = _schemas(params.labels)
+    target = params.labels.classes, params.labels.rated
     manifest = read_table(outputs.manifest, UTTERANCES)
     readers, troubles = _open_readers(outputs, store)
     rule = params.selection.rule
@@ -161,8 +158,10 @@ def open_source(workspace: Path, params: Params) -> Source:
         waves=waveform_store(params.segment, store),
         readers=readers,
         troubles=troubles,
-        predictions=_rows_of(outputs.predictions, of_utterances, rule),
-        segment_predictions=_rows_of(outputs.segment_predictions, of_segments, rule),
+        predictions=_rows_of(outputs.predictions, predictions_schema(*target), rule),
+        segment_predictions=_rows_of(
+            outputs.segment_predictions, segment_predictions_schema(*target), rule
+        ),
     )
 
 
@@ -175,13 +174,6 @@ def _open_readers(outputs: Outputs, store: Path) -> tuple[dict[str, FeatureReade
             except CacheError as error:
                 troubles[name] = str(error)
     return readers, troubles
-
-
-def _schemas(labels: LabelsConfig) -> tuple[pa.Schema, pa.Schema]:
-    """The schemas of the predictions of segments and of utterances."""
-    if labels.rated:
-        return segment_values_schema(labels.rated), values_schema(labels.rated)
-    return segment_predictions_schema(labels.classes), predictions_schema(labels.classes)
 
 
 def _rows_of(path: Path, schema: pa.Schema, rule: str) -> pd.DataFrame:

@@ -8,28 +8,26 @@ Shapes: U utterances, N training utterances, P values of a vector, C classes, D 
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
-from mfsn.base.arrays import Float64
 from mfsn.errors import TrainingError
 from mfsn.runs.unit import Unit
-from mfsn.runs.work import Device, Do
+from mfsn.runs.work import Do
 from mfsn.systems.linear.model import LinearModel
 from mfsn.training.config import Rule
 from mfsn.training.data.labels import Label, training_labels
 from mfsn.training.experiment import Experiment
-from mfsn.training.results import Result, write_result
+from mfsn.training.results import Result, whole_utterances, write_result
 from mfsn.training.scoring import score_classes, score_dimensions
 from mfsn.training.selection import Choice, best
 from mfsn.training.summary import describe_score
-from mfsn.training.system import Sizes
+from mfsn.training.system import Fits
 
 
 @dataclass(frozen=True)
@@ -95,28 +93,13 @@ Step = Mapping[str, LinearFit]
 
 
 @dataclass(frozen=True)
-class LinearFits(ABC):
+class LinearFits(Fits):
     """What the linear systems share; each defines its vectors and the model that is fitted."""
 
-    streams: ClassVar[bool] = False
     names_level: ClassVar[bool]
     """Whether what was chosen includes a level."""
-    threads: ClassVar[int | None] = 1
-    device: ClassVar[Device] = "cpu"
     solver: ClassVar[str]
     """The solver that may fail to converge."""
-    experiment: Experiment
-    streaming: bool
-
-    @staticmethod
-    def held_bytes(sizes: Sizes) -> int:
-        """All rows are held at once."""
-        return sizes.row_bytes
-
-    @staticmethod
-    def jobs(experiment: Experiment) -> int | None:  # noqa: ARG004
-        """As many as the machine allows."""
-        return None
 
     @abstractmethod
     def load(self) -> Vectors:
@@ -132,7 +115,7 @@ class LinearFits(ABC):
     ) -> tuple[LinearModel, bool]:
         """Fit one model to vectors and labels, and say whether it converged."""
 
-    def describe(self, unit: Unit, data: Vectors, steps: Sequence[Step]) -> None:  # noqa: B027
+    def describe(self, unit: Unit, data: Vectors, steps: Sequence[Step]) -> None:
         """Write more results of a unit's fits; by default there are none."""
 
     def open(self) -> Do:
@@ -165,14 +148,14 @@ class LinearFits(ABC):
         level_named = {"level": choice.level} if self.names_level else {}
         result = Result(
             history=history,
-            refit_history=[],
             chosen={**level_named, "c": kept.c, "converged": kept.converged},
             dev=dev,
             weights=kept.model.serialise(),
-            about={},
             segments=whole_utterances(unit, self.experiment),
             read={
-                rule: read_linear(fit.model, data.of(choices[rule].level, test), self.experiment)
+                rule: fit.model.read(
+                    data.of(choices[rule].level, test), self.experiment.labels.rated
+                )
                 for rule, fit in chosen.items()
             },
         )
@@ -263,33 +246,9 @@ def score_linear(
     }
 
 
-def read_linear(model: LinearModel, rows_NP: npt.NDArray[Any], experiment: Experiment) -> Float64:
-    """What a model predicts: log-posteriors of classes, or values of dimensions, [N, C].
-
-    Args:
-        model: fitted.
-        rows_NP: one vector per utterance.
-        experiment: says which.
-    """
-    return model.values(rows_NP) if experiment.labels.rated else model.log_posteriors(rows_NP)
-
-
 def labels_for(experiment: Experiment) -> Mapping[str, Label]:
     """The labels that linear models learn, by utterance id."""
     return experiment.label_of if experiment.labels.rated else experiment.class_of
-
-
-def whole_utterances(unit: Unit, experiment: Experiment) -> pd.DataFrame:
-    """The test utterances, each as one segment: one line of predictions per utterance."""
-    valid = experiment.segments.groupby("utterance_id")["valid_samples"].sum()
-    ids = list(unit.fold.test)
-    return pd.DataFrame(
-        {
-            "segment_id": [f"{name}#all" for name in ids],
-            "utterance_id": ids,
-            "valid_samples": valid.loc[ids].to_numpy(),
-        }
-    )
 
 
 def _dev_scores(history: Sequence[Mapping[str, Any]], choice: Choice) -> dict[str, float]:

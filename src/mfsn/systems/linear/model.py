@@ -54,6 +54,11 @@ class LinearModel:
         posterior: Float64 = shifted_NC - np.log(np.exp(shifted_NC).sum(axis=1, keepdims=True))
         return posterior
 
+    def read(self, functionals_NP: npt.NDArray[Any], dimensions: Sequence[str]) -> Float64:
+        """What it predicts, [N, C]: values of dimensions, or log-posteriors if there are none."""
+        of_rows = self.values if dimensions else self.log_posteriors
+        return of_rows(functionals_NP)
+
     def serialise(self) -> bytes:
         """As safetensors."""
         return save({name: np.ascontiguousarray(v) for name, v in asdict(self).items()})

@@ -38,9 +38,7 @@ class _LinearScorer(ABC):
 
     def __call__(self, group: Sequence[Recording]) -> Float64:
         """What the model says of each recording."""
-        rows = self._vectors(group)
-        rates = "dimensions" in self._record
-        return self._model.values(rows) if rates else self._model.log_posteriors(rows)
+        return self._model.read(self._vectors(group), self._record.get("dimensions", ()))
 
 
 class ClassicalScorer(_LinearScorer):

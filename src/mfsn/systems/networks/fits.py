@@ -22,7 +22,7 @@ from mfsn.training.fold_training import Fix, Trained, make_network, tidy, train_
 from mfsn.training.loop import read_out
 from mfsn.training.results import Result, write_result
 from mfsn.training.summary import describe_network
-from mfsn.training.system import Sizes
+from mfsn.training.system import Fits
 
 
 @dataclass(frozen=True)
@@ -38,29 +38,16 @@ class Made:
 
 
 @dataclass(frozen=True)
-class NetworkFits:
+class NetworkFits(Fits):
     """Networks trained on the cached rows of their fold."""
 
     streams: ClassVar[bool] = True
-    threads: ClassVar[int | None] = 1
     device: ClassVar[Device] = "auto"
-    experiment: Experiment
-    streaming: bool
-
-    @staticmethod
-    def held_bytes(sizes: Sizes) -> int:
-        """All rows: each of them is read in every epoch."""
-        return sizes.row_bytes
 
     @staticmethod
     def about(experiment: Experiment) -> dict[str, Any]:  # noqa: ARG004 (of every network alike)
         """What is fitted."""
         return {"fitted": "a network"}
-
-    @staticmethod
-    def jobs(experiment: Experiment) -> int | None:  # noqa: ARG004
-        """As many as the machine allows."""
-        return None
 
     def open(self) -> Do:
         """Read the rows of the corpus, or open the store."""

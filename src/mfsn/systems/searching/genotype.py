@@ -41,9 +41,7 @@ def describe_genotype(
     rule = experiment.selection.rule
     return {
         "schema": SCHEMA,
-        "run": unit.run,
-        "fold": unit.fold.name,
-        "seed": unit.seed,
+        **unit.identity,
         "system": experiment.system.name,
         "mode": experiment.search.mode,
         "levels": list(levels),

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from mfsn import cli
-from mfsn.manifest import read_table, segment_values_schema, values_schema, write_table
+from mfsn.manifest import predictions_schema, read_table, segment_predictions_schema, write_table
 from mfsn.params import load_params
 from mfsn.report.browser.detail import detail
 from mfsn.report.browser.overview import notes, overview
@@ -36,13 +36,15 @@ def _rated(outputs: Outputs, tmp_path: Path) -> None:
          "predicted_arousal": value - 1, "mean_valence": 3.0, "mean_arousal": 3.0}
         for rule, seed, value in VALUES
     ]  # fmt: skip
-    write_table(outputs.predictions, pd.DataFrame(records), values_schema(NAMES))
+    write_table(outputs.predictions, pd.DataFrame(records), predictions_schema([], NAMES))
     segments = [
         {**record, "segment_id": f"{NAME}#{number}", "valid_samples": 100,
          "predicted_valence": record["predicted_valence"] + number}
         for record in records for number in (10, 9)
     ]  # fmt: skip
-    write_table(outputs.segment_predictions, pd.DataFrame(segments), segment_values_schema(NAMES))
+    write_table(
+        outputs.segment_predictions, pd.DataFrame(segments), segment_predictions_schema([], NAMES)
+    )
 
 
 def run(*arguments: str) -> int:
@@ -93,7 +95,7 @@ def test_the_page_has_the_values_of_utterance_and_segments(source: Source) -> No
 def test_a_system_that_reads_whole_utterances_has_no_values_of_segments(
     outputs: Outputs, tmp_path: Path
 ) -> None:
-    schema = segment_values_schema(NAMES)
+    schema = segment_predictions_schema([], NAMES)
     pieces = read_table(outputs.segment_predictions, schema).drop_duplicates(["seed", "selection"])
     whole = pieces.assign(segment_id=f"{NAME}#all")
     write_table(outputs.segment_predictions, whole, schema)

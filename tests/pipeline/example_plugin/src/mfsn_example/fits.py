@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, cast
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -15,11 +15,11 @@ from mfsn.base.arrays import Float64
 from mfsn.features.base import Extractor
 from mfsn.features.extraction.in_memory import Recording, Span, extract_recordings
 from mfsn.runs.unit import Unit
-from mfsn.runs.work import Device, Do
+from mfsn.runs.work import Do
 from mfsn.training.experiment import Experiment
-from mfsn.training.results import WEIGHTS, Result, write_result
+from mfsn.training.results import WEIGHTS, Result, whole_utterances, write_result
 from mfsn.training.scoring import score_classes
-from mfsn.training.system import Sizes
+from mfsn.training.system import Fits
 from mfsn_example.system import CentroidsConfig
 
 
@@ -31,29 +31,13 @@ def log_posteriors(loudness_NP: Float64, centroid_CP: Float64, sharpness: float)
 
 
 @dataclass(frozen=True)
-class CentroidFits:
+class CentroidFits(Fits):
     """One mean per class."""
-
-    streams: ClassVar[bool] = False
-    threads: ClassVar[int | None] = 1
-    device: ClassVar[Device] = "cpu"
-    experiment: Experiment
-    streaming: bool
-
-    @staticmethod
-    def held_bytes(sizes: Sizes) -> int:
-        """All rows."""
-        return sizes.row_bytes
 
     @staticmethod
     def about(experiment: Experiment) -> dict[str, Any]:
         """What is fitted."""
         return {"fitted": "nearest centroid"}
-
-    @staticmethod
-    def jobs(experiment: Experiment) -> int | None:
-        """As many as the machine allows."""
-        return None
 
     def open(self) -> Do:
         """Read the rows, and take the mean of each utterance."""
@@ -76,21 +60,13 @@ class CentroidFits:
 
         labels = np.array([classes[name] for name in fold.dev])
         dev = score_classes(read(fold.dev), labels, np.arange(len(labels)))
-        valid = experiment.segments.groupby("utterance_id")["valid_samples"].sum()
         result = Result(
             history=[{"train_loss": 0.0, "dev": {"loudness": dev}}],
-            refit_history=[],
             chosen={},
             dev=dev,
             weights=save({"centroid_CP": centroid_CP}),
             about={"sharpness": sharpness},
-            segments=pd.DataFrame(
-                {
-                    "segment_id": [f"{name}#all" for name in fold.test],
-                    "utterance_id": list(fold.test),
-                    "valid_samples": valid.loc[list(fold.test)].to_numpy(),
-                }
-            ),
+            segments=whole_utterances(unit, experiment),
             read={experiment.selection.rule: read(fold.test)},
         )
         write_result(unit, experiment, result)
