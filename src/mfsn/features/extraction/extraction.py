@@ -29,6 +29,7 @@ from mfsn.features.extraction.items import Item, Items, Transcripts, items_of
 from mfsn.segments.config import SegmentConfig
 from mfsn.segments.waves import segment_recipe, waveform_store
 from mfsn.store.digest import Digest
+from mfsn.store.gc.compaction import put_together
 from mfsn.store.store import Store
 from mfsn.store.writer import Writer
 
@@ -100,6 +101,7 @@ def extract(
             waiting = wanted.items.only(wanted.missing())  # again, now that nobody else writes
             with progress_of(extractor.name, len(waiting)) as bar:
                 (engine or maker).fill(writer, waiting, extractor.batch_rows, bar.update)
+    put_together(wanted.store)
     return wanted.digest(new=len(missing))
 
 
