@@ -6,7 +6,9 @@ import contextlib
 import functools
 import multiprocessing
 import os
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
@@ -82,6 +84,28 @@ def computing(work: Work, device: Device, threads: int) -> Do:
             return _alone(opened(), unit)
 
     return do
+
+
+def aside(do: Do) -> Do:
+    """Let another thread compute units while this one waits, so that Ctrl-C and `kill` are heard.
+
+    Solvers such as liblinear compute for minutes without a look at signals. The other thread is left
+    to itself then, and goes with the process.
+    """
+
+    def wait(unit: Unit) -> str:
+        result: Future[str] = Future()
+
+        def compute() -> None:
+            try:
+                result.set_result(do(unit))
+            except BaseException as error:  # raised again by the thread that waits
+                result.set_exception(error)
+
+        threading.Thread(target=compute, name="mfsn-unit", daemon=True).start()
+        return result.result()
+
+    return wait
 
 
 def _alone(do: Do, unit: Unit) -> str:
