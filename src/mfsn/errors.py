@@ -20,6 +20,10 @@ class ConfigError(MfsnError, ValueError):
     exit_status = 2
 
 
+class DamagedFileError(MfsnError, ValueError):
+    """A file that a stage wrote is not as it was written."""
+
+
 class UndeclaredParameterError(MfsnError, LookupError):
     """A stage reads a section of params.yaml that its entry in dvc.yaml does not declare."""
 

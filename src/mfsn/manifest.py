@@ -40,6 +40,9 @@ UTTERANCES = pa.schema(
     ]
 )
 
+_DAMAGE = (pa.ArrowException, OSError, ValueError, TypeError, LookupError, MemoryError)
+"""What the reader of Parquet raises where bits are flipped."""
+
 LATER = ("soft_label",)
 """Columns that are newer than the first version. In a table without them they are empty."""
 
@@ -176,7 +179,8 @@ def read_table(path: Path, schema: pa.Schema | None = None) -> pd.DataFrame:
         raise ManifestError(f"{path} is missing; run `dvc repro` to create it")
     try:
         arrow = pq.read_table(path)
-    except pa.ArrowException as error:
+        table: pd.DataFrame = arrow.to_pandas()
+    except _DAMAGE as error:
         raise ManifestError(f"{path} cannot be read as Parquet ({error}); delete it and run "
                             "`dvc repro`") from error  # fmt: skip
     if schema is not None:
@@ -187,8 +191,7 @@ def read_table(path: Path, schema: pa.Schema | None = None) -> pd.DataFrame:
             f"{path} does not have the columns of this version of mfsn "
             f"(differing: {', '.join(differing) or 'types'}); run `dvc repro`"
         )
-    table: pd.DataFrame = arrow.to_pandas()
-    return table
+    return table if schema is None else arrow.to_pandas()
 
 
 def _values(dimensions: Sequence[str]) -> list[pa.Field]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import logging
 import multiprocessing
 import os
 import threading
@@ -23,6 +24,8 @@ Do = Callable[[Unit], str]
 """Computes a unit and returns a line about it."""
 
 Device = Literal["cpu", "auto"]
+
+log = logging.getLogger(__name__)
 
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
@@ -89,8 +92,8 @@ def computing(work: Work, device: Device, threads: int) -> Do:
 def aside(do: Do) -> Do:
     """Let another thread compute units while this one waits, so that Ctrl-C and `kill` are heard.
 
-    Solvers such as liblinear compute for minutes without a look at signals. The other thread is left
-    to itself then, and goes with the process.
+    Solvers such as liblinear compute for minutes without a look at signals. The other thread is
+    then left to itself, and goes with the process.
     """
 
     def wait(unit: Unit) -> str:
@@ -111,7 +114,14 @@ def aside(do: Do) -> Do:
 def _alone(do: Do, unit: Unit) -> str:
     """Compute a unit, unless another process has just finished it."""
     with exclusive(unit.folder):
-        return "computed by another process" if unit.finished else do(unit)
+        if unit.finished:
+            return "computed by another process"
+        if unit.damaged:
+            log.warning("%s: the results in %s are damaged; it is fitted again",
+                        unit.label, unit.folder)  # fmt: skip
+        line = do(unit)
+        unit.seal()
+        return line
 
 
 @contextlib.contextmanager

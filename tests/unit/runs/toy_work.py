@@ -35,7 +35,8 @@ def units(folder: Path, names: str) -> list[Unit]:
 class ToyWork:
     """d: is done. f: fails. h: holds its thread in a solver. k: is killed.
 
-    l: writes to the log and draws a progress bar. r: says what torch refuses. w: waits for ever. z: has a bug.
+    l: writes to the log and draws a progress bar. r: says what torch refuses.
+    w: waits for ever. z: has a bug.
     """
 
     def open(self) -> Do:

@@ -25,6 +25,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from mfsn.base import files
+from mfsn.base.sealed import read_sealed_json, write_sealed_json
 from mfsn.config import sha256_of
 from mfsn.errors import CacheError, MfsnError
 from mfsn.store.checkouts.dvc import (
@@ -108,13 +109,13 @@ def _lost(digests: Digests, store_root: Path, memory: Path) -> set[str]:
                 lost.add(name)
     if whole != known:
         with contextlib.suppress(MfsnError, OSError):
-            files.write_json(memory, whole)
+            write_sealed_json(memory, whole)
     return lost
 
 
 def _remembered(memory: Path) -> dict[str, str]:
     with contextlib.suppress(OSError, ValueError):
-        known = files.read_json(memory)
+        known = read_sealed_json(memory)
         return known if isinstance(known, dict) else {}
     return {}
 
