@@ -162,7 +162,9 @@ def write_table(path: Path, table: pd.DataFrame, schema: pa.Schema) -> None:
     """
     arrow = _conform(table, schema, path)
     with replacing(path) as temporary:
-        pq.write_table(arrow, temporary, compression="zstd", store_schema=False)
+        pq.write_table(
+            arrow, temporary, compression="zstd", store_schema=False, write_page_checksum=True
+        )
 
 
 def read_table(path: Path, schema: pa.Schema | None = None) -> pd.DataFrame:
@@ -178,7 +180,7 @@ def read_table(path: Path, schema: pa.Schema | None = None) -> pd.DataFrame:
     if not path.is_file():
         raise ManifestError(f"{path} is missing; run `dvc repro` to create it")
     try:
-        arrow = pq.read_table(path)
+        arrow = pq.read_table(path, page_checksum_verification=True)
         table: pd.DataFrame = arrow.to_pandas()
     except _DAMAGE as error:
         raise ManifestError(f"{path} cannot be read as Parquet ({error}); delete it and run "
