@@ -16,6 +16,10 @@ from mfsn.base.files import explain_denied
 from mfsn.errors import MfsnError
 from mfsn.params import Stage, open_stage
 
+_INTERRUPTED = (
+    "interrupted; finished rows and epochs are kept, and the same command computes the others"
+)
+
 
 def run(name: str, stage: Callable[[Stage], None]) -> None:
     """Run a stage with its parameters; a known error is printed as one sentence.
@@ -33,7 +37,7 @@ def run(name: str, stage: Callable[[Stage], None]) -> None:
         print(f"{name}: {error}", file=sys.stderr)
         raise SystemExit(error.exit_status) from None
     except KeyboardInterrupt:
-        print(f"{name}: interrupted; the same command goes on from here", file=sys.stderr)
+        print(f"{name}: {_INTERRUPTED}", file=sys.stderr)
         raise SystemExit(130) from None
 
 

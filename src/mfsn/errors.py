@@ -33,6 +33,10 @@ class ConfigError(MfsnError, ValueError):
     exit_status = 2
 
 
+class DamagedFileError(MfsnError, ValueError):
+    """A file that a stage wrote is not as it was written."""
+
+
 class UndeclaredParameterError(MfsnError, LookupError):
     """A stage reads a section of params.yaml that its entry in dvc.yaml does not declare, or a fit
     a parameter that its system does not declare.

@@ -44,6 +44,9 @@ UTTERANCES = pa.schema(
     ]
 )
 
+_DAMAGE = (pa.ArrowException, OSError, ValueError, TypeError, LookupError, MemoryError)
+"""What the reader of Parquet raises where bits are flipped."""
+
 LATER = ("soft_label", "decoding", "same_as")
 """Columns that are newer than the first version. In a table without them they are empty."""
 
@@ -168,7 +171,9 @@ def write_table(path: Path, table: pd.DataFrame, schema: pa.Schema) -> None:
     """
     arrow = _conform(table, schema, path)
     with replacing(path) as temporary:
-        pq.write_table(arrow, temporary, compression="zstd", store_schema=False)
+        pq.write_table(
+            arrow, temporary, compression="zstd", store_schema=False, write_page_checksum=True
+        )
 
 
 def read_table(path: Path, schema: pa.Schema | None = None) -> pd.DataFrame:
@@ -184,8 +189,9 @@ def read_table(path: Path, schema: pa.Schema | None = None) -> pd.DataFrame:
     if not path.is_file():
         raise ManifestError(f"{path} is missing; run `dvc repro` to create it")
     try:
-        arrow = pq.read_table(path)
-    except pa.ArrowException as error:
+        arrow = pq.read_table(path, page_checksum_verification=True)
+        table: pd.DataFrame = arrow.to_pandas()
+    except _DAMAGE as error:
         raise ManifestError(f"{path} cannot be read as Parquet ({error}); delete it and run "
                             "`dvc repro`") from error  # fmt: skip
     if schema is not None:
@@ -196,8 +202,7 @@ def read_table(path: Path, schema: pa.Schema | None = None) -> pd.DataFrame:
             f"{path} does not have the columns of this version of mfsn "
             f"(differing: {', '.join(differing) or 'types'}); run `dvc repro`"
         )
-    table: pd.DataFrame = arrow.to_pandas()
-    return table
+    return table if schema is None else arrow.to_pandas()
 
 
 def _values(dimensions: Sequence[str]) -> list[str]:

@@ -115,7 +115,7 @@ def assert_same(root: Path, local: Path) -> None:
 
 
 def assert_nothing_left_over(root: Path, local: Path) -> None:
-    """Beside what the local run left, only days of last use, which each run notes for itself."""
+    """Nothing beside what the local run left, and the days of last use, which each run notes."""
     directory = Digest.read(local / "all.json").store
     assert {path.name for path in (root / directory).iterdir()} - {".used"} == {
         path.name for path in (local / directory).iterdir()

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from mfsn.errors import OutputError, StorageFullError
+from mfsn.errors import DamagedFileError, OutputError, StorageFullError
 
 _DENIED = "give this user the right to read and write there, or choose another folder"
 _UNFIT = "choose another file or folder"
@@ -122,8 +122,18 @@ def write_json(path: Path, values: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """Read a JSON file."""
-    return json.loads(path.read_text(encoding="utf-8"))
+    """Read a JSON file.
+
+    Raises:
+        DamagedFileError: if it is no JSON.
+        OSError: if it cannot be read.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise DamagedFileError(
+            f"{path} is damaged ({error}); delete it and run `dvc repro` to make it again"
+        ) from error
 
 
 def _flush(path: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from mfsn.base.files import read_json, write_json
+from mfsn.base.sealed import read_sealed_json, write_sealed_json
 from mfsn.errors import CorpusError
 
 # What is remembered about a file: the sha256, then what must be unchanged for it to be valid.
@@ -35,9 +35,16 @@ def hash_files(root: Path, paths: Iterable[str], cache: Path | None = None) -> d
     """
     known = _read_cache(cache)
     progress = tqdm(list(paths), desc="scan", unit="file", disable=None, delay=1)
-    hashed = {path: _identify(root / path, known.get(path)) for path in progress}
-    if cache is not None and hashed != known:
-        write_json(cache, hashed)
+    hashed: dict[str, Entry] = {}
+    try:
+        for path in progress:
+            hashed[path] = _identify(root / path, known.get(path))
+    except BaseException:  # what is read once need not be read again after Ctrl-C
+        hashed = {**known, **hashed}
+        raise
+    finally:
+        if cache is not None and hashed != known:
+            write_sealed_json(cache, hashed)
     return hashed
 
 
@@ -61,10 +68,10 @@ def _identify(file: Path, known: Entry | None) -> Entry:
 
 
 def _read_cache(cache: Path | None) -> Mapping[str, Entry]:
-    if cache is None or not cache.is_file():
+    if cache is None:
         return {}
     try:
-        known: Mapping[str, Entry] = read_json(cache)
-    except ValueError:  # a damaged cache only costs time
+        known: Mapping[str, Entry] = read_sealed_json(cache)
+    except (ValueError, OSError):  # a damaged cache only costs time
         return {}
     return known

@@ -35,7 +35,14 @@ def corpus_check(
     folder = root or corpus_root(params.corpus.name)
     divided = partial(try_folds, config=params.protocol, workspace=workspace)
     rate_hz = params.segment.sample_rate_hz
-    report = check_corpus(params.corpus, params.labels, params.prepare, folder, divided, rate_hz)
+    report = check_corpus(
+        params.corpus,
+        params.labels,
+        params.prepare,
+        folder,
+        try_folds=divided,
+        sample_rate_hz=rate_hz,
+    )
     finish(report.lines(), report.ok)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,6 +15,7 @@ from mfsn.errors import MfsnError, WorkspaceError
 
 if TYPE_CHECKING:
     from mfsn.doctor.digest_rows import DigestRows
+    from mfsn.store.upkeep.verify import Problem
 
 
 @cache_app.command("verify")
@@ -37,9 +39,11 @@ def cache_verify(
     """Compare every byte of the store with what was written.
 
     The exit status is 1 if something is wrong and could not be repaired, or if rows are missing.
-    With --repair, damaged rows are removed and all others are kept; the next `dvc repro` computes
-    the rows that its digests name and the store lacks. If somebody changed rows together with their
-    checksums and commit marker, only --recompute can find it.
+    It also checks fits, random checkpoints and notes of the store, and the outputs of stages in
+    this checkout. With --repair, what is damaged is removed and everything else is kept; the next
+    `dvc repro` computes the rows that its digests name and the store lacks, and brings back the
+    rest. If somebody changed rows together with their checksums and commit marker, only --recompute
+    can find it.
     """
     from mfsn.doctor.digest_rows import describe_all_again
     from mfsn.store.upkeep.verify import lost_rows, verify
@@ -51,6 +55,8 @@ def cache_verify(
     if repair:
         _say(describe_all_again(root, named))
     report = verify(root, repair, extractor)
+    if extractor is None:
+        report = replace(report, problems=(*report.problems, *_beside_rows(root, repair)))
     _say(report.sentences())
     left += [problem.sentence() for problem in report.problems if not problem.is_repaired]
     for each in named if rows else ():
@@ -82,6 +88,17 @@ def _named_here(extractor: str | None) -> tuple[list[DigestRows], list[str]]:
     with contextlib.suppress(WorkspaceError):
         return list(digest_rows(find_workspace(), extractor, note)), unreadable
     return [], unreadable
+
+
+def _beside_rows(root: Path, repair: bool) -> Iterator[Problem]:
+    """What is wrong with other files of the store, and with the outputs of this checkout."""
+    from mfsn.doctor.kept import check_kept
+    from mfsn.doctor.stage_outputs import check_outputs
+    from mfsn.workspace import find_workspace
+
+    yield from check_kept(root, repair)
+    with contextlib.suppress(WorkspaceError):
+        yield from check_outputs(find_workspace(), repair)
 
 
 def _compare(root: Path, named: DigestRows, rows: int, repair: bool) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -89,6 +90,26 @@ class Pool:
             for ended in self._wait():
                 yield from self._result(ended)
                 self._hand_out()
+
+    def add(self, content: Any) -> None:
+        """Add a task while `run` runs; it is the next one to be handed out."""
+        self._waiting.appendleft(_Task(content))
+        self._left += 1
+
+    def drain(self) -> Iterator[tuple[Any, Any]]:
+        """Wait for the tasks that workers have, for some time, and give their results.
+
+        It is for the end after an interruption: no further task is handed out, and tasks that fail
+        are left out.
+        """
+        tasks = {handle: call.task for handle, call in self._calls.items() if call.task}
+        if not tasks:
+            return
+        ended, _ = self._ray.wait([*tasks], num_returns=len(tasks), timeout=_PATIENCE_S)
+        for handle in ended:
+            del self._calls[handle]
+            with contextlib.suppress(self._ray.exceptions.RayError):
+                yield tasks[handle].content, self._ray.get(handle)
 
     def close(self) -> None:
         """Kill the workers and wait until none of them writes."""

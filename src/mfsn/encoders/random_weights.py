@@ -11,23 +11,26 @@ time.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import errno
+import logging
 import os
 import re
 import shutil
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
 from safetensors import SafetensorError
 
-from mfsn.base.files import explain_full_disk
+from mfsn.base.files import explain_full_disk, read_json
+from mfsn.base.sealed import SEAL, is_sealed, is_whole, seal_folder
 from mfsn.config import sha256_of
 from mfsn.encoders.transformers_logging import quiet_transformers
-from mfsn.errors import ModelLoadError
+from mfsn.errors import MfsnError, ModelLoadError
 from mfsn.workspace import store_root
 
 if TYPE_CHECKING:
@@ -43,6 +46,11 @@ MARK = "mfsn_random_weights"
 """Field of config.json that only these checkpoints have: the name of the recipe."""
 
 SAMPLE_RATE_HZ = 16_000
+
+_CHECKED: set[Path] = set()
+"""Folders that this process has compared with their seal."""
+
+log = logging.getLogger(__name__)
 
 # WavLM's gate of the relative positions, one number per head; in training it begins as 1 too.
 _CONSTANT = "gru_rel_pos_const"
@@ -176,9 +184,46 @@ def random_checkpoint(name: str) -> Path:
         )
     recipe = RECIPES[name]
     folder = store_root() / "checkpoints" / f"{name}-{recipe.identity[:12]}"
-    if not folder.is_dir():
-        _write(folder, name, recipe)
+    if folder not in _CHECKED or not folder.is_dir():
+        _ensure(folder, name, recipe)
+        _CHECKED.add(folder)
     return folder
+
+
+def _ensure(folder: Path, name: str, recipe: Recipe) -> None:
+    """Write a checkpoint, unless it is there as it was written.
+
+    One without a seal, which an older version wrote, is compared with a new one and kept if it has
+    the same content.
+    """
+    if is_whole(folder):
+        return
+    if folder.is_dir() and not is_sealed(folder) and _is_right(folder, name, recipe):
+        with contextlib.suppress(OSError, MfsnError):  # a store that cannot be written
+            seal_folder(folder)
+        return
+    if folder.is_dir():
+        log.warning("%s is damaged; it is written again", folder)
+        shutil.rmtree(folder)
+    _write(folder, name, recipe)
+
+
+def _is_right(folder: Path, name: str, recipe: Recipe) -> bool:
+    """Whether a checkpoint has the content that is written now; versions in it may be older."""
+    with tempfile.TemporaryDirectory() as temporary:
+        _save(Path(temporary), name, recipe)
+        new = [path for path in Path(temporary).iterdir() if path.name != SEAL]
+        return all(_content(folder / path.name) == _content(path) for path in new)
+
+
+def _content(path: Path) -> Any:
+    if not path.is_file():
+        return None
+    if path.suffix != ".json":
+        return path.read_bytes()
+    with contextlib.suppress(ValueError):
+        return {k: v for k, v in read_json(path).items() if k != "transformers_version"}
+    return None
 
 
 def _write(folder: Path, name: str, recipe: Recipe) -> None:
@@ -206,6 +251,7 @@ def _save(folder: Path, name: str, recipe: Recipe) -> None:
     except SafetensorError as error:
         raise _system_error(error) from error
     _preprocessor(recipe).save_pretrained(folder)
+    seal_folder(folder)
     for path in folder.iterdir():
         with path.open("rb") as file:
             os.fsync(file.fileno())

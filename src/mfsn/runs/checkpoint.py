@@ -2,12 +2,14 @@
 
 After each epoch the state is written, whole or not at all. A training that was killed goes on from
 it, and its result has the same bytes as without the kill. The weights of an epoch that a rule chose
-are separate files, so that they are written once.
+are separate files, so that they are written once. The state has a checksum, and holds those of the
+weights. If one of them is wrong, the state is left aside and the training begins again.
 """
 
 from __future__ import annotations
 
 import io
+import logging
 import pickle
 from collections.abc import Collection
 from pathlib import Path
@@ -19,9 +21,16 @@ from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from mfsn.base.files import write_bytes
+from mfsn.base.sealed import file_sha256, read_sealed, write_sealed
 from mfsn.errors import TrainingError
 
 STATE = "state.pt"
+DAMAGED = "state.damaged"
+"""The name of a state that is left aside."""
+
+_DAMAGE = (OSError, ValueError, KeyError, RuntimeError, EOFError, pickle.UnpicklingError)
+
+log = logging.getLogger(__name__)
 
 
 def save_weights(path: Path, network: nn.Module) -> None:
@@ -64,9 +73,10 @@ def save_state(folder: Path, state: dict[str, Any], device: str, keep: Collectio
     """
     added = {"device": torch.device(device).type, "random": _random_state(device)}
     content = io.BytesIO()  # because torch does not report a full disk when it writes a file
-    torch.save(state | added, content)
-    write_bytes(folder / STATE, content.getvalue())
     needed = {epoch_weights(folder, epoch) for epoch in keep}
+    sums = {path.name: file_sha256(path) for path in sorted(needed)}
+    torch.save(state | added | {"kept": sums}, content)
+    write_sealed(folder / STATE, content.getvalue())
     for path in set(folder.glob("epoch-*.safetensors")) - needed:
         path.unlink()
 
@@ -76,23 +86,40 @@ def load_state(folder: Path, device: str) -> dict[str, Any] | None:
 
     Returns:
         The state, or None if there is none. The state of another kind of device counts as none,
-        because that device rounds differently.
-
-    Raises:
-        TrainingError: if the state is damaged.
+        because that device rounds differently. A damaged one is renamed, which is logged, and
+        counts as none too.
     """
     path = folder / STATE
     if not path.is_file():
         return None
     try:
-        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        raise TrainingError(
-            f"{path} is damaged; delete the folder {folder} and run the same command again"
-        ) from error
+        state = _read(path)
+    except _DAMAGE:
+        aside = path.with_name(DAMAGED)
+        path.replace(aside)
+        log.warning("%s is damaged and is now %s; this training begins again", path, aside.name)
+        return None
     if state["device"] != torch.device(device).type:
         return None
     _restore_random_state(state["random"], device)
+    return state
+
+
+def state_is_whole(folder: Path) -> bool:
+    """Whether the state in a folder, and the weights that it needs, are as they were written."""
+    try:
+        _read(folder / STATE)
+    except _DAMAGE:
+        return False
+    return True
+
+
+def _read(path: Path) -> dict[str, Any]:
+    content = io.BytesIO(read_sealed(path))
+    state: dict[str, Any] = torch.load(content, map_location="cpu", weights_only=True)
+    for name, sha256 in state["kept"].items():
+        if file_sha256(path.with_name(name)) != sha256:
+            raise ValueError(f"{name} is not as it was written")
     return state
 
 

@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from mfsn.cluster.connection import ray_address
 from mfsn.runs.unit import Unit
-from mfsn.runs.work import ONE_THREAD, Do, Needs, Work, computing
+from mfsn.runs.work import ONE_THREAD, Do, Needs, Work, aside, computing
 
 
 def run_units(
@@ -44,7 +44,7 @@ def run_units(
     address, jobs = ray_address(), min(jobs, len(units))
     start = partial(computing, work, needs.device, needs.threads_each(1 if address else jobs))
     if jobs <= 1 and not address:
-        do = start()
+        do = aside(start()) if needs.device == "cpu" else start()
         yield from ((unit, do(unit)) for unit in units)
         return
     bar = tqdm(total=len(units), desc="folds and seeds", unit="unit", disable=None, leave=False)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from mfsn.base.sealed import is_sealed, is_whole, seal_folder
 from mfsn.protocols.fold import Fold
 
 
@@ -23,7 +24,7 @@ class Unit:
     folder: Path
     """The folder in which it works and leaves its results."""
     result: str
-    """The file that it writes last: a unit that has this file is finished."""
+    """The file that it writes last. A unit is finished once its folder is sealed after that."""
 
     @property
     def name(self) -> str:
@@ -42,8 +43,17 @@ class Unit:
 
     @property
     def finished(self) -> bool:
-        """Whether there is nothing left to compute."""
-        return (self.folder / self.result).is_file()
+        """Whether there is nothing left to compute: its results are there, as they were written."""
+        return (self.folder / self.result).is_file() and is_whole(self.folder)
+
+    @property
+    def damaged(self) -> bool:
+        """Whether it was finished, but a file of its results is not as it was written."""
+        return is_sealed(self.folder) and not self.finished
+
+    def seal(self) -> None:
+        """Write the checksums of the results, which are complete now."""
+        seal_folder(self.folder)
 
     def note_use(self) -> None:
         """Note that the stage of this unit still runs, so that `mfsn cache gc` spares its folder.

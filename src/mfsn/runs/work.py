@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import logging
 import multiprocessing
 import os
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
@@ -21,6 +24,8 @@ Do = Callable[[Unit], str]
 """Computes a unit and returns a line about it."""
 
 Device = Literal["cpu", "auto"]
+
+log = logging.getLogger(__name__)
 
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
@@ -84,10 +89,39 @@ def computing(work: Work, device: Device, threads: int) -> Do:
     return do
 
 
+def aside(do: Do) -> Do:
+    """Let another thread compute units while this one waits, so that Ctrl-C and `kill` are heard.
+
+    Solvers such as liblinear compute for minutes without a look at signals. The other thread is
+    then left to itself, and goes with the process.
+    """
+
+    def wait(unit: Unit) -> str:
+        result: Future[str] = Future()
+
+        def compute() -> None:
+            try:
+                result.set_result(do(unit))
+            except BaseException as error:  # raised again by the thread that waits
+                result.set_exception(error)
+
+        threading.Thread(target=compute, name="mfsn-unit", daemon=True).start()
+        return result.result()
+
+    return wait
+
+
 def _alone(do: Do, unit: Unit) -> str:
     """Compute a unit, unless another process has just finished it."""
     with exclusive(unit.folder):
-        return "computed by another process" if unit.finished else do(unit)
+        if unit.finished:
+            return "computed by another process"
+        if unit.damaged:
+            log.warning("%s: the results in %s are damaged; it is fitted again",
+                        unit.label, unit.folder)  # fmt: skip
+        line = do(unit)
+        unit.seal()
+        return line
 
 
 @contextlib.contextmanager

@@ -25,6 +25,7 @@ from mfsn.config import sha256_of
 from mfsn.errors import AudioError
 from mfsn.manifest import SEGMENTS, segment_id
 from mfsn.segments.config import SegmentConfig
+from mfsn.store.gc.compaction import put_together
 from mfsn.store.messages import WAVEFORM
 from mfsn.store.spec import ArraySpec, StoreSpec
 from mfsn.store.store import Store
@@ -142,6 +143,7 @@ def segment_corpus(
     undecoded = _undecoded(manifest, store, config)
     if len(undecoded):
         _decode_all(manifest, corpus_root, config, store)
+        put_together(store)
     table = _segment_table(manifest, store, config)
     store.note_use(list(table["row_key"]))  # `mfsn cache gc` spares them until they are named
     log.info(

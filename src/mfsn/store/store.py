@@ -78,6 +78,15 @@ class Store:
             return missing
         return self.missing(keys)  # some were deleted before the note was there
 
+    def short_shards(self, share: float) -> int:
+        """How many shards have at most a share of the rows that fit into one.
+
+        Raises:
+            StoreVersionError, CacheError: as `committed`.
+        """
+        _, rows = np.unique(self.committed().shard, return_counts=True)
+        return int(np.count_nonzero(rows <= share * self._layout.rows_per_shard))
+
     def why_lost(self, keys: Collection[str]) -> str:
         """Why rows that `missing` has just named are not there, and how they come back.
 
@@ -97,8 +106,8 @@ class Store:
     ) -> Iterator[Writer]:
         """Open the directory for appending: locked, created if need be, leftovers removed.
 
-        All rows are committed when the body ends without an exception, and whole shards as soon as
-        they are full. An exception loses the rows of the unfinished shard, as a kill does.
+        All rows that were appended are committed when the body ends, also by an exception. Shards
+        are committed as soon as they are full, or after `mfsn.store.writer.COMMIT_AFTER_S`.
 
         Args:
             about: plain values for people, kept when the directory is created.

@@ -1,9 +1,10 @@
 """Appending rows: a whole shard is flushed to disk, then one commit marker for all its arrays.
 
-A separate thread writes a shard while the next one is filled; memory holds these two shards. A kill
-loses the shard that is being written and the rows that were computed since. With an encoder on a
-CPU these are one or two rows; with a fast GPU at most one more shard. To lose less, the GPU would
-have to wait for the disk at every write.
+A separate thread writes a shard while the next one is filled; memory holds these two shards. A
+shard is written when it is full, or when its first row has waited for `COMMIT_AFTER_S` seconds. So
+a kill loses the shard that is being written, and what was computed in the last half minute. An
+error or Ctrl-C loses only the rows that the writer was not given yet. Short shards are put together
+when an extraction has ended (`mfsn.store.gc.compaction.put_together`).
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import logging
 import shutil
 import threading
+import time
 from collections.abc import Container, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
@@ -19,6 +21,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from mfsn.base.interrupts import held_back
+from mfsn.errors import CacheError
 from mfsn.store import marker as markers
 from mfsn.store import shard as shards
 from mfsn.store.layout import Layout, dtype_of, make_room, next_shard
@@ -28,12 +32,24 @@ from mfsn.store.storable import storable
 
 Arrays = Mapping[str, npt.NDArray[Any]]
 
+COMMIT_AFTER_S = 30.0
+"""The longest time that a row waits for more rows. A batch and the write of a shard come on top;
+all of it together is less than a minute."""
+
 log = logging.getLogger(__name__)
 
 
 def recover(layout: Layout) -> None:
-    """Remove what a killed writer left, and commits that do not count any more; needs the lock."""
-    _, refused = markers.read_all(layout)
+    """Remove what a killed writer left, and commits that do not count any more; needs the lock.
+
+    A shard goes too if all of its rows stand in later shards, where they count.
+    """
+    sound, refused = markers.read_all(layout)
+    later = set[str]()
+    for whole in reversed(sound):
+        if later.issuperset(whole.keys):  # its rows were put together, and the kill came then
+            markers.drop(layout, whole.shard)
+        later.update(whole.keys)
     for marker in refused:
         markers.drop(layout, marker.shard)
         log.warning(
@@ -114,7 +130,7 @@ def add_shard(layout: Layout, keys: Sequence[str], arrays: Arrays) -> None:
 class Writer:
     """Collects rows and commits them shard by shard; `Store.writer` makes it under its lock.
 
-    When it ends as a context, all rows are committed; after an exception only those of full shards.
+    When it ends as a context, all rows that it was given are committed, also after an exception.
 
     Args:
         layout: an existing directory without leftovers.
@@ -129,6 +145,7 @@ class Writer:
         self._thread = ThreadPoolExecutor(1, "mfsn-writer")
         self._in_flight: Future[None] | None = None
         self._one_commit = threading.Lock()
+        self._sent_at = time.monotonic()
 
     def __enter__(self) -> Writer:
         return self
@@ -139,11 +156,14 @@ class Writer:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        try:
-            if kind is None:
+        with held_back():  # Ctrl-C comes often twice, and the lock is released next
+            try:
                 self.finish()
-        finally:
-            _join(self._thread)
+            except CacheError:
+                if error is None:  # else it is what ended the body
+                    raise
+            finally:
+                self._thread.shutdown()
 
     def append(self, keys: Sequence[str], arrays: Arrays) -> None:
         """Add rows; a row whose key is there already is not written again.
@@ -158,14 +178,13 @@ class Writer:
             CacheError: if the arrays do not fit the store, or it cannot be written.
         """
         rows = storable(self.layout.spec, keys, arrays)
-        for row, key in enumerate(keys):
-            if key not in self._taken and key not in self._committed:
-                self._filling.take(key, rows, row)
-                self._taken.add(key)
-                if len(self._filling.keys) == self.layout.rows_per_shard:
-                    self._send()
-        if self._in_flight is not None and self._in_flight.done():
-            self._settle()
+        with held_back():
+            for row, key in enumerate(keys):
+                self._take(key, rows, row)
+            if self._filling.keys and time.monotonic() - self._sent_at >= COMMIT_AFTER_S:
+                self._send()
+            if self._in_flight is not None and self._in_flight.done():
+                self._settle()
 
     def finish(self) -> None:
         """Commit the remaining rows as a short shard, and wait until all are committed.
@@ -196,12 +215,21 @@ class Writer:
         with self._one_commit:  # of the caller or of the thread
             commit(self.layout, marker)
 
+    def _take(self, key: str, rows: Arrays, row: int) -> None:
+        """Let a row wait, unless it is there or waits already."""
+        if key not in self._taken and key not in self._committed:
+            self._filling.take(key, rows, row)
+            self._taken.add(key)
+            if len(self._filling.keys) == self.layout.rows_per_shard:
+                self._send()
+
     def _send(self) -> None:
-        """Give the full shard to the thread when it has written the shard before."""
+        """Give the shard to the thread when it has written the shard before."""
         self._settle()
         full, self._filling, self._spare = self._filling, self._spare, self._filling
         self._filling.keys.clear()
         self._in_flight = self._thread.submit(self._write, full, self.reserve())
+        self._sent_at = time.monotonic()
 
     def _write(self, full: _Buffer, shard: int) -> None:
         self.commit(write_shard(self.layout, shard, full.keys, full.rows()))
@@ -230,12 +258,3 @@ class _Buffer:
 
     def rows(self) -> Arrays:
         return {name: values[: len(self.keys)] for name, values in self._arrays.items()}
-
-
-def _join(thread: ThreadPoolExecutor) -> None:
-    """Wait for the shard that is being written, even if interrupted: the lock is released next."""
-    try:
-        thread.shutdown()
-    except KeyboardInterrupt:
-        _join(thread)
-        raise

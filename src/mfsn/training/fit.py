@@ -74,7 +74,7 @@ def fit(task: Task, rows: Rows, device: str, folder: Path) -> Fitted:
         folder: for checkpoints; `mfsn.runs.checkpoint.epoch_weights` names the weights in it.
 
     Raises:
-        TrainingError: if a loss or score is not finite, or a checkpoint is damaged.
+        TrainingError: if a loss or score is not finite.
         ConfigError: if last_epoch is to be evaluated at a level that does not exist.
         StorageFullError: if the disk is full.
         CacheError: if the folder disappears, and the store with it.

@@ -7,17 +7,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from mfsn.base.files import read_json
 from mfsn.errors import TrainingError
 from mfsn.models.base import Network
 from mfsn.models.config import ModelConfig
 from mfsn.models.inputs import InputShapes
 from mfsn.runs.checkpoint import load_weights
+from mfsn.training.model_record import read_record
 from mfsn.training.results import MODEL, WEIGHTS
 from mfsn.training.system import builder_of, get_system
 
 if TYPE_CHECKING:
     from mfsn.models.network import SerNetwork
+
+
+_NEEDED = {"system", "model", "shapes", "classes", "network", "level"}
 
 
 @dataclass(frozen=True)
@@ -42,10 +45,11 @@ def load_network(folder: Path) -> SavedNetwork:
 
     Raises:
         TrainingError: if model.json is missing or of another version, or the weights do not fit it.
+        PredictionError: if model.json is damaged.
     """
     if not (folder / MODEL).is_file():
         raise TrainingError(f"{folder} holds no trained model; run `dvc repro` to train one")
-    record = read_json(folder / MODEL)
+    record = read_record(folder / MODEL, _NEEDED)
     system = get_system(record["system"])
     network = builder_of(system)(
         system.network,

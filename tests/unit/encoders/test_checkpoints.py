@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
+from mfsn.base.sealed import is_whole
 from mfsn.encoders import random_weights as checkpoints
 from mfsn.encoders.random_weights import RECIPES, Recipe, build, random_checkpoint
 from mfsn.errors import ModelLoadError, StorageFullError
@@ -26,6 +28,7 @@ def test_a_checkpoint_is_a_folder_that_transformers_reads(store: Path) -> None:
     folder = random_checkpoint("wav2vec2-demo")
     assert folder.parent == store / "checkpoints"
     assert sorted(path.name for path in folder.iterdir()) == [
+        ".seal",
         "config.json",
         "model.safetensors",
         "preprocessor_config.json",
@@ -182,3 +185,38 @@ def test_features_follow_loudness(hidden_states: list[torch.Tensor], waves: torc
         fitted = features @ torch.linalg.lstsq(features, loudness[:, None]).solution
         unexplained = (loudness - fitted[:, 0]).var() / loudness.var()
         assert unexplained < 0.5
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "config.json"])
+@pytest.mark.parametrize("is_old", [False, True])
+def test_a_checkpoint_with_a_flipped_bit_is_written_again(
+    store: Path, caplog: pytest.LogCaptureFixture, name: str, is_old: bool
+) -> None:
+    """Also one of an older version, which has no seal."""
+    folder = random_checkpoint("wav2vec2-demo")
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    data = bytearray(before[name])
+    data[len(data) * 3 // 4] ^= 4
+    (folder / name).write_bytes(data)
+    if is_old:
+        (folder / ".seal").unlink()
+    checkpoints._CHECKED.clear()  # as in another process
+    assert random_checkpoint("wav2vec2-demo") == folder
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    assert caplog.messages == [f"{folder} is damaged; it is written again"]
+
+
+def test_a_whole_checkpoint_of_an_older_version_is_kept_and_sealed(
+    store: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = random_checkpoint("wav2vec2-demo")
+    (folder / ".seal").unlink()
+    config = folder / "config.json"
+    older = re.sub('"transformers_version": "[^"]*"', '"transformers_version": "4.0"',
+                   config.read_text())  # fmt: skip
+    config.write_text(older)
+    checkpoints._CHECKED.clear()
+    random_checkpoint("wav2vec2-demo")
+    assert config.read_text() == older
+    assert is_whole(folder)
+    assert not caplog.messages

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -14,6 +13,7 @@ import pandas as pd
 import pytest
 
 from mfsn.base.arrays import Float32, Int64
+from mfsn.base.sealed import read_sealed_json, write_sealed_json
 from mfsn.features.config import EncoderConfig, MfccConfig
 from mfsn.features.extraction.extraction import extract
 from mfsn.features.extraction.notes import Check
@@ -132,13 +132,18 @@ def a_damaged_note(root: Path, patch: pytest.MonkeyPatch) -> None:
 
 def an_edited_note(root: Path, patch: pytest.MonkeyPatch) -> None:
     note = next(root.glob("mfcc/*/.checked/*.json"))
-    note.write_text(json.dumps({"commits": json.loads(note.read_text())["commits"]}))
+    write_sealed_json(note, {"commits": read_sealed_json(note)["commits"]})
+
+
+def a_flipped_bit(root: Path, patch: pytest.MonkeyPatch) -> None:
+    note = next(root.glob("mfcc/*/.checked/*.json"))
+    note.write_text(note.read_text().replace("segment", "sogment"))
 
 
 @pytest.mark.parametrize(
     "change",
     [newer_code, another_library, another_processor, more_threads, a_lost_row,
-     rows_from_elsewhere, a_damaged_note, an_edited_note],
+     rows_from_elsewhere, a_damaged_note, an_edited_note, a_flipped_bit],
 )  # fmt: skip
 def test_whatever_may_have_changed_the_rows_asks_for_the_extractor(
     root: Path,

@@ -23,16 +23,19 @@ from mfsn.errors import (
     ExtractorVersionError,
     MissingRowError,
     RangeError,
+    StorageFullError,
 )
 from mfsn.features.extraction.batches import MissingRows, RowMaker
-from mfsn.features.extraction.extraction import extract
+from mfsn.features.extraction.extraction import Wanted, extract
 from mfsn.manifest import SEGMENTS, segment_id
 from mfsn.segments.config import SegmentConfig
 from mfsn.segments.waves import waveform_store
 from mfsn.store import layout
 from mfsn.store.digest import Digest
+from mfsn.store.gc import compaction
 from mfsn.store.spec import ArraySpec
 from mfsn.store.store import Store
+from mfsn.store.upkeep.verify import verify
 from mfsn.store.writer import write_shard
 
 CONFIG = SegmentConfig(duration_s=0.001, sample_rate_hz=8000)
@@ -397,3 +400,57 @@ def test_another_engine_is_given_what_is_missing(root: Path) -> None:
     other = root.parent / "other"
     expected = read(other, extract(Toy(batch_rows=2), segmented(other), CONFIG, other))
     assert found == expected
+
+
+def test_shards_of_half_minutes_are_put_together_at_the_end(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The rows are those of an extraction that was fast."""
+    segments = segmented(root)
+    monkeypatch.setattr("mfsn.store.writer.COMMIT_AFTER_S", 0.0)
+    seen: list[int] = []
+    together = compaction.put_together
+
+    def look_first(store: Store) -> None:
+        seen.append(store.short_shards(1.0))
+        together(store)
+
+    monkeypatch.setattr("mfsn.features.extraction.extraction.put_together", look_first)
+    digest = extract(Toy(batch_rows=1), segments, CONFIG, root)
+    assert seen == [len(digest.rows)]
+    full = -(-len(digest.rows) // layout.MOST_ROWS_PER_SHARD)
+    assert Store(root, digest.spec).short_shards(1.0) == full
+    report = verify(root, extractor=digest.extractor)
+    assert (report.problems, report.shards, report.rows) == ((), full, len(digest.rows))
+    other = root.parent / "other"
+    fast = extract(Toy(batch_rows=1), segmented(other), CONFIG, other)
+    assert read(root, digest) == read(other, fast)
+
+
+def test_small_shards_stay_where_they_cannot_be_put_together(
+    root: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("mfsn.store.writer.COMMIT_AFTER_S", 0.0)
+
+    def full(*_: object) -> None:
+        raise StorageFullError("no space")
+
+    monkeypatch.setattr(compaction, "add_shard", full)
+    digest = extract(Toy(batch_rows=1), segmented(root), CONFIG, root)
+    assert Store(root, digest.spec).short_shards(1.0) == len(digest.rows)
+    assert "small shards stay as they are: no space" in caplog.text
+
+
+def test_a_worker_hands_in_what_it_has_after_half_a_minute(root: Path) -> None:
+    segments = segmented(root)
+    items = Wanted.of(Toy(), segments, CONFIG, root).items[:]
+    maker = RowMaker(Toy(batch_rows=2), waveform_store(CONFIG, root), CONFIG)
+    whole_keys, whole = maker.whole(items)
+    begun = maker.within(items, 0.0, lambda: False)
+    assert begun is not None and begun[0] == whole_keys[:2]
+    assert maker.within(items, 60.0, lambda: True) is None
+    asked = iter([False, False, True])
+    keys, rows = maker.within(items, 60.0, lambda: next(asked)) or ([], {})
+    assert keys == whole_keys[:4]
+    for name, values in rows.items():
+        np.testing.assert_array_equal(values, whole[name][:4])

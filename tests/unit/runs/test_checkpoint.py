@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import errno
+import io
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
 from torch import nn
 
+from mfsn.base.sealed import write_sealed
 from mfsn.errors import StorageFullError, TrainingError
 from mfsn.runs.checkpoint import (
+    DAMAGED,
     STATE,
     epoch_weights,
     load_state,
     load_weights,
     save_state,
     save_weights,
+    state_is_whole,
 )
 
 
@@ -92,9 +97,10 @@ def test_a_state_is_never_unpickled_into_code(tmp_path: Path) -> None:
         def __reduce__(self) -> tuple[Any, ...]:
             return Path.touch, (tmp_path / "ran",)
 
-    torch.save({"device": "cpu", "evil": Evil()}, tmp_path / STATE)
-    with pytest.raises(TrainingError, match="is damaged; delete the folder"):
-        load_state(tmp_path, "cpu")
+    content = io.BytesIO()
+    torch.save({"device": "cpu", "kept": {}, "evil": Evil()}, content)
+    write_sealed(tmp_path / STATE, content.getvalue())
+    assert load_state(tmp_path, "cpu") is None
     assert not (tmp_path / "ran").exists()
 
 
@@ -110,3 +116,42 @@ def test_a_full_disk_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyP
     found = load_state(tmp_path, "cpu")
     assert found is not None
     assert found["history"] == ["old"]
+
+
+def test_a_flipped_bit_anywhere_leaves_the_state_aside(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    rng = np.random.default_rng(0)
+    save_weights(epoch_weights(tmp_path, 1), network())
+    for trial in range(60):
+        save_state(tmp_path, {"history": [1.5, 2.5], "network": torch.ones(3)}, "cpu", keep=[1])
+        assert state_is_whole(tmp_path)
+        flip(tmp_path / STATE, rng)
+        torch.manual_seed(trial)
+        expected = torch.get_rng_state()
+        assert load_state(tmp_path, "cpu") is None
+        assert torch.equal(torch.get_rng_state(), expected)
+        assert (tmp_path / DAMAGED).is_file()
+        assert caplog.messages == [
+            f"{tmp_path / STATE} is damaged and is now {DAMAGED}; this training begins again"
+        ]
+        caplog.clear()
+
+
+@pytest.mark.parametrize("spoil", ["flip", "delete"])
+def test_a_state_whose_weights_are_damaged_is_left_aside(tmp_path: Path, spoil: str) -> None:
+    save_weights(epoch_weights(tmp_path, 1), network())
+    save_state(tmp_path, {}, "cpu", keep=[1])
+    if spoil == "flip":
+        flip(epoch_weights(tmp_path, 1), np.random.default_rng(1))
+    else:
+        epoch_weights(tmp_path, 1).unlink()
+    assert not state_is_whole(tmp_path)
+    assert load_state(tmp_path, "cpu") is None
+
+
+def flip(path: Path, rng: np.random.Generator) -> None:
+    """Flip one bit."""
+    data = bytearray(path.read_bytes())
+    data[rng.integers(len(data))] ^= 1 << int(rng.integers(8))
+    path.write_bytes(data)

@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import termios
+import time
 import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -145,6 +146,23 @@ def test_an_interrupt_of_the_parent_alone_ends_the_workers(
     _, said = parent.communicate(timeout=LONG_S)
     assert said == "interrupted\n"
     assert all(map(gone, started(tmp_path)))
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_solver_that_looks_at_no_signal_is_left_at_once(
+    tmp_path: Path, start_toy: Any, wait_until: Any, number: signal.Signals
+) -> None:
+    parent = start_toy("run_solver")
+    wait_until(lambda: len(started(tmp_path)) == 1)
+    time.sleep(0.2)  # it may solve by now or not; both end
+    parent.send_signal(number)
+    _, said = parent.communicate(timeout=LONG_S)
+    assert said == "interrupted\n"
+
+
+def test_one_job_on_the_cpu_fails_with_the_sentence_of_its_unit(tmp_path: Path, work: Any) -> None:
+    with pytest.raises(TrainingError, match="fold f: a sentence"):
+        list(run_units(work.units(tmp_path, "f"), work.ToyWork(), 1, Needs(device="cpu")))
 
 
 def test_nothing_is_said_at_the_end(tmp_path: Path, start_toy: Any) -> None:

@@ -10,7 +10,9 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
+from sklearn.svm import LinearSVC
 from threadpoolctl import threadpool_info
 from tqdm import tqdm
 
@@ -20,7 +22,7 @@ from mfsn.errors import TrainingError
 from mfsn.protocols.make import Fold
 from mfsn.runs.parallel import run_units
 from mfsn.runs.unit import Unit
-from mfsn.runs.work import Do, in_worker
+from mfsn.runs.work import Do, Needs, in_worker
 
 
 def units(folder: Path, names: str) -> list[Unit]:
@@ -31,9 +33,10 @@ def units(folder: Path, names: str) -> list[Unit]:
 
 @dataclass(frozen=True)
 class ToyWork:
-    """d: is done. f: fails. k: is killed. l: writes to the log and draws a progress bar.
+    """d: is done. f: fails. h: holds its thread in a solver. k: is killed.
 
-    r: says what torch refuses. w: waits for ever. z: has a bug.
+    l: writes to the log and draws a progress bar. r: says what torch refuses.
+    w: waits for ever. z: has a bug.
     """
 
     def open(self) -> Do:
@@ -53,6 +56,8 @@ def _compute(unit: Unit) -> str:
         return f"terminal {sys.stderr.isatty()}"
     if unit.fold.name == "r":
         return {2: "refuses", 1: "warns", 0: "allows"}[torch.get_deterministic_debug_mode()]
+    if unit.fold.name == "h":
+        _solve_for_ever()
     if unit.fold.name == "k":
         os.kill(os.getpid(), signal.SIGKILL)
     if unit.fold.name == "z":
@@ -61,6 +66,22 @@ def _compute(unit: Unit) -> str:
         time.sleep(0.05)
     others = {pool["num_threads"] for pool in threadpool_info()}
     return f"threads {torch.get_num_threads()}, of other libraries {sorted(others)}"
+
+
+def _solve_for_ever() -> None:
+    """liblinear, which does not look at signals."""
+    rng = np.random.default_rng(0)
+    rows, labels = rng.normal(size=(2000, 50)), rng.integers(0, 2, 2000)
+    LinearSVC(dual=True, tol=1e-300, max_iter=10**9, C=1e4).fit(rows, labels)
+
+
+def run_solver(folder: Path) -> None:
+    """One unit that is solved in the process of the stage."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        list(run_units(units(folder, "h"), ToyWork(), 1, Needs(device="cpu")))
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
 
 
 def run_interrupted(folder: Path) -> None:

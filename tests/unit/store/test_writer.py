@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import threading
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,10 @@ import pytest
 
 from mfsn.errors import CacheError, RangeError, StorageFullError
 from mfsn.store import layout
+from mfsn.store.layout import Layout
 from mfsn.store.spec import ArraySpec, StoreSpec
 from mfsn.store.store import Store
-from mfsn.store.writer import write_shard
+from mfsn.store.writer import COMMIT_AFTER_S, add_shard, write_shard
 
 ARRAYS = (
     ArraySpec("high", (3,), "float16", ("feature",)),
@@ -163,13 +165,73 @@ def test_the_last_shard_that_cannot_be_written_is_an_error(
 def test_an_interrupt_waits_for_the_shard_in_flight(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The lock goes after it; the rows behind it are lost."""
+    """The lock goes after it; the rows behind it are committed too."""
     with pytest.raises(KeyboardInterrupt), store.writer() as writer:
         gate = Gate(monkeypatch, "/high/c.")
         writer.append(KEYS[:3], rows(0, 1, 2))
         assert gate.reached.wait(10)
         threading.Timer(0.05, gate.open.set).start()
         raise KeyboardInterrupt
+    assert_there(store, 0, 1, 2)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_during_a_commit_waits_for_its_end(
+    store: Store, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    """Also a second one, while the rows of the first are being committed."""
+    before = signal.signal(number, signal.default_int_handler)
+    replace = os.replace
+
+    def interrupted(source: Path, target: Path) -> None:
+        signal.raise_signal(number)
+        replace(source, target)
+
+    try:
+        with pytest.raises(KeyboardInterrupt), store.writer() as writer:
+            monkeypatch.setattr(os, "replace", interrupted)
+            writer.append(KEYS[:3], rows(0, 1, 2))
+            writer.finish()
+    finally:
+        signal.signal(number, before)
+    assert_there(store, 0, 1, 2)
+
+
+def test_rows_are_committed_after_half_a_minute_though_the_shard_is_not_full(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 0.0
+    monkeypatch.setattr("mfsn.store.writer.time.monotonic", lambda: now)
+    with store.writer() as writer:
+        writer.append(KEYS[:1], rows(0))
+        writer.finish()
+        assert_there(store, 0)
+        now = COMMIT_AFTER_S - 1
+        writer.append(KEYS[1:2], rows(1))
+        assert writer.reserve() == 1  # nothing was sent: the number is free
+        now = COMMIT_AFTER_S
+        gate = Gate(monkeypatch, "/commits/")
+        gate.open.set()
+        writer.append([], rows())
+        assert gate.reached.wait(10)
+    assert_there(store, 0, 1)
+
+
+def test_an_error_in_the_body_is_told_and_its_rows_are_kept(store: Store) -> None:
+    with pytest.raises(ZeroDivisionError), store.writer() as writer:
+        writer.append(KEYS[:3], rows(0, 1, 2))
+        raise ZeroDivisionError
+    assert_there(store, 0, 1, 2)
+
+
+def test_a_shard_whose_rows_were_put_together_goes(store: Store) -> None:
+    """As after a kill between the new shard and the end of the old one."""
+    for number in range(2):
+        with store.writer() as writer:
+            writer.append(KEYS[number : number + 1], rows(number))
+    add_shard(Layout(store.path, SPEC, 2), KEYS[:2], rows(0, 1))
+    with store.writer() as writer:
+        assert sorted(path.name for path in writer.layout.commits.iterdir()) == ["000002.json"]
     assert_there(store, 0, 1)
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import math
 import os
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -236,13 +238,46 @@ def test_a_killed_training_ends_with_the_same_bytes(
     assert len(counted) == total - epochs_before
 
 
-def test_a_damaged_checkpoint_is_named(toy: Any) -> None:
+def test_a_damaged_state_is_left_aside_and_the_search_begins_again(
+    toy: Any, caplog: pytest.LogCaptureFixture
+) -> None:
     experiment = toy(optimisation=QUICK)
     state = first_unit(experiment).folder / "work" / "selection" / "state.pt"
     state.parent.mkdir(parents=True)
     state.write_bytes(b"PK\x03\x04 nonsense")
-    with pytest.raises(TrainingError, match=r"state.pt is damaged; delete the folder"):
-        train_first(experiment)
+    run_search(experiment, 1, quiet)
+    assert [m for m in caplog.messages if "damaged" in m] == [
+        f"{state} is damaged and is now state.damaged; this training begins again"
+    ]
+    assert not state.parent.exists()
+    found = content(experiment.outputs.search)
+    shutil.rmtree(experiment.store / "runs")
+    run_search(experiment, 1, quiet)
+    assert content(experiment.outputs.search) == found
+
+
+def test_finished_fits_are_believed_only_if_no_bit_is_flipped(
+    toy: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whatever file of a unit is damaged, its seal too: the outputs are those of a sound store."""
+    experiment = toy(optimisation=QUICK)
+    run_search(experiment, 1, quiet)
+    expected = content(experiment.outputs.search)
+    unit, rng = first_unit(experiment), np.random.default_rng(0)
+    files = sorted(path for path in unit.folder.iterdir() if path.name != ".lock")
+    assert {".seal", "genotype.json", "history.json"} <= {path.name for path in files}
+    for path in files:
+        data = bytearray(path.read_bytes())
+        data[rng.integers(len(data))] ^= 1 << int(rng.integers(8))
+        path.write_bytes(data)
+        caplog.clear()
+        lines: list[str] = []
+        run_search(experiment, 1, lines.append)
+        assert lines[-1] == "search: 3 units, 1 computed now, 2 from before"
+        assert content(experiment.outputs.search) == expected
+        assert [m for m in caplog.messages if "damaged" in m] == [
+            f"{unit.label}: the results in {unit.folder} are damaged; it is fitted again"
+        ]
 
 
 def garbage(data: TrainingData, ids: tuple[str, ...]) -> TrainingData:

@@ -97,6 +97,7 @@ def check_corpus(
     labels: LabelsConfig,
     prepare: PrepareConfig,
     root: Path,
+    *,
     try_folds: Callable[[pd.DataFrame], str] | None = None,
     sample_rate_hz: int = 16_000,
 ) -> CheckReport:

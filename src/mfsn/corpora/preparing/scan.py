@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import astuple, dataclass, replace
 from pathlib import Path
@@ -114,10 +115,21 @@ def read_files(path: Path) -> list[ScannedFile]:
     """Read the list that `write_files` wrote.
 
     Raises:
-        CorpusError: if it is missing.
+        CorpusError: if it is missing or damaged.
     """
     if not path.is_file():
         raise CorpusError(f"{path} is missing; run `dvc repro` to create it")
-    with path.open(encoding="utf-8", newline="") as file:
-        rows = csv.DictReader(file, delimiter="\t")
-        return [ScannedFile(row["path"], int(row["bytes"]), row["sha256"]) for row in rows]
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            rows = csv.DictReader(file, delimiter="\t", strict=True)
+            return [_scanned(row) for row in rows]
+    except (ValueError, TypeError, KeyError, csv.Error) as error:
+        raise CorpusError(
+            f"{path} is damaged ({error}); delete it and run `dvc repro` to make it again"
+        ) from error
+
+
+def _scanned(row: Mapping[str, str]) -> ScannedFile:
+    if not re.fullmatch("[0-9a-f]{64}", row["sha256"]):
+        raise ValueError(f"{row['sha256']} is no sha256")
+    return ScannedFile(row["path"], int(row["bytes"]), row["sha256"])

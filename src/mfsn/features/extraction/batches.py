@@ -6,7 +6,8 @@ Shapes: S segments, B rows of a batch, T samples of a wave.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any, NamedTuple, Protocol
 
@@ -80,7 +81,7 @@ class RowMaker:
             missing.writer.append(keys, rows)
             missing.progress(len(keys))
 
-    def batches(self, items: Sequence[Item]) -> Iterator[tuple[list[str], Rows]]:
+    def batches(self, items: Sequence[Item]) -> Generator[tuple[list[str], Rows], None, None]:
         """Keys and rows of the items, batch by batch; the waves of the next ones are read ahead.
 
         Raises:
@@ -96,9 +97,29 @@ class RowMaker:
 
     def whole(self, items: Sequence[Item]) -> tuple[list[str], Rows]:
         """Keys and rows of at least one item, all at once; raises as `batches`."""
-        keys, rows = zip(*self.batches(items), strict=True)
-        joined = {name: np.concatenate([some[name] for some in rows]) for name in rows[0]}
-        return [key for some in keys for key in some], joined
+        return _joined(list(self.batches(items)))
+
+    def within(
+        self, items: Sequence[Item], seconds: float, stopped: Callable[[], bool]
+    ) -> tuple[list[str], Rows] | None:
+        """Keys and rows of the first items: as many batches as are begun within a time.
+
+        Args:
+            items: at least one.
+            seconds: the time; one batch is computed in any case.
+            stopped: whether no further batch is wanted; asked before each.
+
+        Returns:
+            None if not even the first batch was wanted. Raises as `batches`.
+        """
+        made: list[tuple[list[str], Rows]] = []
+        end = time.monotonic() + seconds
+        with contextlib.closing(self.batches(items)) as batches:
+            while not stopped() and (batch := next(batches, None)):
+                made.append(batch)
+                if time.monotonic() >= end:
+                    break
+        return _joined(made) if made else None
 
     def _calls(self, items: Sequence[Item]) -> Iterator[Sequence[Item]]:
         """The items of each call: those of one utterance that stand together, or a full batch."""
@@ -141,3 +162,9 @@ class RowMaker:
 
     def _read(self, keys: Sequence[str]) -> Int16:
         return self._waves.read(list(keys), ["wave"])["wave"]
+
+
+def _joined(batches: Sequence[tuple[list[str], Rows]]) -> tuple[list[str], Rows]:
+    keys, rows = zip(*batches, strict=True)
+    joined = {name: np.concatenate([some[name] for some in rows]) for name in rows[0]}
+    return [key for some in keys for key in some], joined

@@ -28,6 +28,7 @@ from mfsn.features.extraction.items import Items, Transcripts, items_of
 from mfsn.segments.config import SegmentConfig
 from mfsn.segments.waves import segment_recipe, waveform_store
 from mfsn.store.digest import Digest
+from mfsn.store.gc.compaction import put_together
 from mfsn.store.store import Store
 
 log = logging.getLogger(__name__)
@@ -86,6 +87,7 @@ def extract(
             with progress_of(extractor.name, len(waiting)) as bar:
                 rest = MissingRows(writer, waiting, extractor.batch_rows, bar.update)
                 (engine or maker).fill(rest)
+    put_together(wanted.store)
     return wanted.digest(new=len(missing))
 
 

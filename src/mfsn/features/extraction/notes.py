@@ -25,6 +25,7 @@ import pandas as pd
 from mfsn import runtime
 from mfsn.base import files
 from mfsn.base.environment import code_sha256, library_versions, processor
+from mfsn.base.sealed import read_sealed_json, write_sealed_json
 from mfsn.config import Config, sha256_of
 from mfsn.errors import MfsnError
 from mfsn.features.base import AnyExtractor, Reach, reach_of
@@ -111,7 +112,8 @@ class Check:
                 if _read(note).get("commits") != commits:
                     note.unlink(missing_ok=True)
             reach = reach_of(extractor)._asdict()
-            files.write_json(self._note(path), {"about": about, **reach, "commits": commits})
+            noted = {"about": about, **reach, "commits": commits}
+            write_sealed_json(self._note(path), noted)
 
     def _digest(
         self,
@@ -143,7 +145,7 @@ class Check:
 def _read(note: Path) -> dict[str, Any]:
     """What a note says; nothing if there is none, or it is damaged."""
     with contextlib.suppress(OSError, ValueError):
-        content = files.read_json(note)
+        content = read_sealed_json(note)
         if isinstance(content, dict) and content.keys() >= _FIELDS:
             return content
     return {}

@@ -17,6 +17,7 @@ from mfsn.features.extraction.items import Items
 from mfsn.segments.config import SegmentConfig
 from mfsn.segments.waves import waveform_store
 from mfsn.store.digest import Digest
+from mfsn.store.gc.compaction import put_together
 from mfsn.store.writer import Writer
 
 
@@ -44,6 +45,8 @@ def extract_together(
     new = {each: len(each.compare(RowMaker(each.extractor, waves, segment))) for each in asked}
     if any(new.values()):
         asked = _fill(asked, RowMaker(together, waves, segment))
+    for each in asked:
+        put_together(each.store)
     return {each.extractor.name: each.digest(new[each]) for each in asked}
 
 

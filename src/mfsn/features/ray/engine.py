@@ -1,5 +1,8 @@
 """Extraction on a Ray cluster: workers compute and write whole shards, the driver commits them.
 
+A worker hands in a shard when it is full, or after half a minute with the rows that it has. On
+Ctrl-C the driver waits for what the workers have computed, and commits it.
+
 The driver holds the store's lock. It makes a staging folder inside the store directory, and the
 workers write there. The driver renames what they finish into its place and commits it. What a dead
 worker left goes away with the folder. So a worker that outlives its driver cannot touch a shard.
@@ -16,6 +19,7 @@ from pathlib import Path
 
 from mfsn import runtime
 from mfsn.base import files
+from mfsn.base.interrupts import held_back
 from mfsn.cluster.connection import connected
 from mfsn.cluster.node import premises
 from mfsn.cluster.pool import Pool
@@ -23,7 +27,7 @@ from mfsn.cluster.slots import slots
 from mfsn.features.base import Extractor
 from mfsn.features.extraction.batches import MissingRows
 from mfsn.features.extraction.items import Item
-from mfsn.features.ray.job import ExtractionJob
+from mfsn.features.ray.job import STOP, ExtractionJob
 from mfsn.segments.config import SegmentConfig
 from mfsn.store.layout import Layout
 from mfsn.store.marker import Marker
@@ -56,9 +60,27 @@ class RayEngine:
             job = ExtractionJob(self.make, self.segment, self.store_root.absolute(), staging)
             pool = Pool(place, job, premises([staging.path]), shards, what="rows", at_once=2)
             with contextlib.closing(pool):
-                for _, marker in pool.run():
-                    writer.commit(_moved_in(staging, writer.layout, marker, writer.reserve()))
-                    missing.progress(len(marker.keys))
+                try:
+                    for items_of_shard, marker in pool.run():
+                        done = _commit(writer, staging, marker)
+                        if done < len(items_of_shard):
+                            pool.add(items_of_shard[done:])
+                        missing.progress(done)
+                except KeyboardInterrupt:
+                    with held_back():
+                        (staging.path / STOP).touch()
+                        for _, marker in pool.drain():
+                            _commit(writer, staging, marker)
+                    raise
+
+
+def _commit(writer: Writer, staging: Layout, marker: Marker | None) -> int:
+    """Commit what a worker wrote; gives the number of rows."""
+    if marker is None:
+        return 0
+    with held_back():
+        writer.commit(_moved_in(staging, writer.layout, marker, writer.reserve()))
+    return len(marker.keys)
 
 
 @contextlib.contextmanager

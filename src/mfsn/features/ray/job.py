@@ -17,11 +17,14 @@ from mfsn.segments.config import SegmentConfig
 from mfsn.segments.waves import segment_recipe, waveform_store
 from mfsn.store.layout import Layout
 from mfsn.store.marker import Marker
-from mfsn.store.writer import write_shard
+from mfsn.store.writer import COMMIT_AFTER_S, write_shard
 
-Write = Callable[[int, Sequence[Item]], Marker]
-"""Computes rows and writes them as the shard of a number, flushed to disk; the driver commits them
-with the marker."""
+Write = Callable[[int, Sequence[Item]], Marker | None]
+"""Computes rows for half a minute at most and writes them as the shard of a number, flushed to
+disk; the driver commits them with the marker. None if the driver wanted no more rows."""
+
+STOP = "stop"
+"""An empty file in the staging folder: workers write what they have, and begin no other rows."""
 
 
 @dataclass(frozen=True)
@@ -38,18 +41,19 @@ class ExtractionJob:
         """Make the extractor.
 
         Returns:
-            A function that two threads may call: it computes one shard while it writes another.
+            A function that two threads may call: it computes one shard while it writes another. If
+            the shard is not full after half a minute, it has the first rows only.
 
         Raises:
             ClusterError: if it is another extractor (of an encoder whose files differ).
             MfsnError: as `mfsn.features.registry.make_extractor`.
         """
-        rows, computing = self._row_maker(), threading.Lock()
+        rows, computing, stop = self._row_maker(), threading.Lock(), self.staging.path / STOP
 
-        def write(shard: int, items: Sequence[Item]) -> Marker:
+        def write(shard: int, items: Sequence[Item]) -> Marker | None:
             with computing:
-                keys, arrays = rows.whole(items)
-            return write_shard(self.staging, shard, keys, arrays)
+                made = rows.within(items, COMMIT_AFTER_S, stop.exists)
+            return write_shard(self.staging, shard, *made) if made else None
 
         return write
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -18,7 +19,7 @@ _PATTERNS = ("data/prepared/*/features/*.json", "data/prepared/*/segments.parque
 
 @dataclass(frozen=True)
 class Output:
-    """A digest (for waves a segment table) as dvc.lock names it."""
+    """An output of a stage, such as a digest, as dvc.lock names it."""
 
     path: str
     """Relative to the workspace."""
@@ -27,7 +28,7 @@ class Output:
 
     @property
     def extractor(self) -> str:
-        """The extractor whose rows it names."""
+        """The extractor whose rows it names, if it is a digest or a segment table."""
         return extractor_named_by(self.path)
 
 
@@ -62,7 +63,13 @@ def content(cache: Path, md5: str) -> Path:
 
 
 def outputs_in(lock: bytes) -> list[Output]:
-    """The digests that a dvc.lock names.
+    """The digests and segment tables that a dvc.lock names; see `all_outputs_in`."""
+    found = all_outputs_in(lock)
+    return [out for out in found if any(PurePosixPath(out.path).match(p) for p in _PATTERNS)]
+
+
+def all_outputs_in(lock: bytes) -> list[Output]:
+    """The outputs that a dvc.lock names; the md5 of a folder ends in `.dir`.
 
     Args:
         lock: the bytes of the file; empty where there is none.
@@ -74,14 +81,16 @@ def outputs_in(lock: bytes) -> list[Output]:
     try:
         values = yaml.load(lock, Loader=loader) or {}  # noqa: S506 - both loaders are safe
         stages = (values.get("stages") or {}).values()
-        return [output for stage in stages for output in _digests(stage)]
+        return [output for stage in stages for output in _outputs(stage)]
     except (yaml.YAMLError, UnicodeDecodeError, AttributeError, KeyError, TypeError) as error:
         raise CacheError("this dvc.lock is not one that DVC wrote") from error
 
 
-def _digests(stage: Mapping[str, Any]) -> list[Output]:
-    return [
-        Output(out["path"], out["md5"])
-        for out in stage.get("outs") or ()
-        if "md5" in out and any(PurePosixPath(out["path"]).match(p) for p in _PATTERNS)
-    ]
+def md5_of(path: Path) -> str:
+    """The name of a file's content in DVC's cache."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+
+
+def _outputs(stage: Mapping[str, Any]) -> list[Output]:
+    return [Output(out["path"], out["md5"]) for out in stage.get("outs") or () if "md5" in out]

@@ -17,7 +17,6 @@ While digests and store stay as they were, nothing here reads a row key or impor
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import logging
 import os
 from collections import defaultdict
@@ -25,6 +24,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from mfsn.base import files
+from mfsn.base.sealed import read_sealed_json, write_sealed_json
 from mfsn.config import sha256_of
 from mfsn.errors import CacheError, MfsnError
 from mfsn.store.checkouts.dvc import (
@@ -32,6 +32,7 @@ from mfsn.store.checkouts.dvc import (
     content,
     digests_of,
     extractor_named_by,
+    md5_of,
     outputs_in,
 )
 from mfsn.store.checkouts.missed import missed
@@ -83,7 +84,7 @@ def _digests(outputs: Outputs) -> Digests:
     with contextlib.suppress(CacheError, OSError):
         for output in outputs_in((workspace / "dvc.lock").read_bytes()):
             present = found.get(output.path)
-            if not present or _md5(present[0]) != output.md5:
+            if not present or md5_of(present[0]) != output.md5:
                 cached = content(cache_folder(checkout_of(workspace)), output.md5)
                 found[output.path] += [cached] if names_rows(cached) else []
     return {name: found[name] for name in found if found[name] and name.startswith(f"{own}/")}
@@ -108,13 +109,13 @@ def _lost(digests: Digests, store_root: Path, memory: Path) -> set[str]:
                 lost.add(name)
     if whole != known:
         with contextlib.suppress(MfsnError, OSError):
-            files.write_json(memory, whole)
+            write_sealed_json(memory, whole)
     return lost
 
 
 def _remembered(memory: Path) -> dict[str, str]:
     with contextlib.suppress(OSError, ValueError):
-        known = files.read_json(memory)
+        known = read_sealed_json(memory)
         return known if isinstance(known, dict) else {}
     return {}
 
@@ -126,7 +127,7 @@ def _state(name: str, paths: Sequence[Path], store_root: Path) -> str:
         [str(path.relative_to(store_root)), status.st_size, status.st_mtime_ns]
         for path, status in files.stats(sorted(there))
     ]
-    return sha256_of([[_md5(path) for path in paths], stored])
+    return sha256_of([[md5_of(path) for path in paths], stored])
 
 
 def _lacks(name: str, paths: Sequence[Path], store_root: Path) -> bool:
@@ -146,9 +147,3 @@ def registered(workspace: Path, store_root: Path) -> set[str]:
 
     checkout = str(checkout_of(workspace))
     return {owner.digest for owner in owners(store_root) if owner.checkout == checkout}
-
-
-def _md5(path: Path) -> str:
-    """The name of a content in DVC's cache."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()

@@ -93,7 +93,7 @@ def _plan(layout: Layout, namings: Sequence[Naming], wish: Wish, now: float) -> 
     else:
         ripe = [shard for shard in shards if shard.used < old]
         rewritten = {s.number for s in ripe if 0 < len(s.named) < LEAST_SHARE * s.rows}
-    small = {s.number for s in ripe if 0 < len(s.named) <= layout.rows_per_shard / 2}
+    small = {s.number for s in ripe if 0 < len(s.named) <= compaction.SMALL * layout.rows_per_shard}
     rewritten |= small if wish.compact and len(small) > 1 else set()
     return DirectoryPlan(layout, tuple(shards), sources, frozenset(unused), frozenset(rewritten))
 
