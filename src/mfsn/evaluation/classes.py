@@ -48,11 +48,11 @@ def summarise(
 
     Returns:
         A mapping with these entries: `selection`; `decision`; `ua`, `wa` and `macro_f1` (mean over
-        folds, then over seeds); `pooled` (all folds as one set, mean over seeds); `intervals` of
-        the pooled scores, see `mfsn.evaluation.intervals`; if there are several seeds, `std`
-        (sample standard deviation over seeds) and `seeds` (the scores of each); `folds` (the
-        scores of each); `compared` (the scores of the other rules); `congruence` (pooled scores of
-        congruent and of incongruent utterances, demo only); `chance_ua`; `counts`.
+        folds, then over seeds); `intervals` of these three, see `mfsn.evaluation.intervals`;
+        `pooled` (all folds as one set, mean over seeds); if there are several seeds, `std` (sample
+        standard deviation over seeds) and `seeds` (the scores of each); `folds` (the scores of
+        each); `compared` (the scores of the other rules); `congruence` (pooled scores of congruent
+        and of incongruent utterances, demo only); `chance_ua`; `counts`.
 
     Raises:
         PredictionError: if no prediction was selected by `rule`.
