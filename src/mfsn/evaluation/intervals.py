@@ -77,7 +77,9 @@ def _by_cluster(
     codes = [pd.factorize(key, sort=True) for key in keys]
     tested_SFK = np.zeros([len(names) for _, names in codes])
     groups = predictions.groupby([code for code, _ in codes])
-    found = {place: np.asarray(sums(group), np.float64) for place, group in groups}
+    found: dict[Any, Float64] = {
+        place: np.asarray(sums(group), np.float64) for place, group in groups
+    }
     sums_SFKM = np.zeros(tested_SFK.shape + next(iter(found.values())).shape)
     for place, sums_M in found.items():
         sums_SFKM[place], tested_SFK[place] = sums_M, 1

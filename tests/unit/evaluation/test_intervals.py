@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.stats import binom  # type: ignore[import-untyped]
-from sklearn.metrics import balanced_accuracy_score  # type: ignore[import-untyped]
+from sklearn.metrics import balanced_accuracy_score
 
 from mfsn.evaluation.classes import summarise
 from mfsn.evaluation.config import EvaluateConfig

@@ -27,7 +27,7 @@ from mfsn.training.data.labels import Label, training_labels
 from mfsn.training.experiment import Experiment
 from mfsn.training.results import Result, write_result
 from mfsn.training.scoring import score_classes, score_dimensions
-from mfsn.training.selection import Choice, best
+from mfsn.training.selection import Choice, best, tied_levels
 from mfsn.training.summary import describe_score
 from mfsn.training.system import Sizes
 
@@ -177,7 +177,9 @@ class LinearFits(ABC):
             },
         )
         write_result(unit, self.experiment, result)
-        named = f"level {choice.level}, " if self.names_level else ""
+        tied = ", ".join(tied_levels(history, choice, selection.rule))
+        level = f"{choice.level} (tied with {tied})" if tied else choice.level
+        named = f"level {level}, " if self.names_level else ""
         line = f"{named}C {kept.c:g}, {describe_score(dev)}"
         return line if kept.converged else f"{line} ({self.solver} did not converge)"
 
