@@ -55,7 +55,7 @@ def tied_levels(history: History, choice: Choice, rule: Rule) -> list[str]:
         return []
     scores = history[choice.epoch - 1]["dev" if rule == "held_out" else "test"]
     most = merit(scores[choice.level])
-    return [name for name in scores if name != choice.level and merit(scores[name]) == most]
+    return sorted(n for n in scores if n != choice.level and merit(scores[n]) == most)
 
 
 def choose(

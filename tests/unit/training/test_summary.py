@@ -72,7 +72,7 @@ def test_levels_that_are_equally_good_are_tied() -> None:
     line = describe_network(TIED, Choice(1, "low"), "held_out", [])
     assert line.startswith("epoch 1 of 1, level low (tied with mid), dev UA 50.0%")
     line = describe_network(TIED, Choice(1, "mid"), "oracle_test", [])
-    assert "level mid (tied with low, high)" in line
+    assert "level mid (tied with high, low)" in line
     assert "tied" not in describe_network(TIED, Choice(1, "low"), "last_epoch", [])
 
 

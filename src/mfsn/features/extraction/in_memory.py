@@ -16,7 +16,7 @@ from mfsn.audio import decoding as audio
 from mfsn.audio.in_memory import AudioFile, FileInMemory, samples_of
 from mfsn.base.arrays import Int16, Int64
 from mfsn.errors import AudioError, PredictionError
-from mfsn.features.base import AnyExtractor, Rows
+from mfsn.features.base import AnyExtractor, Rows, Together
 from mfsn.features.extraction.batches import RowMaker
 from mfsn.features.extraction.items import Item
 from mfsn.segments.config import SegmentConfig
@@ -148,7 +148,7 @@ def groups(recordings: Sequence[Recording]) -> Iterator[list[Recording]]:
         yield group
 
 
-def extract_recordings(extractor: AnyExtractor, group: Sequence[Recording]) -> Rows:
+def extract_recordings(extractor: AnyExtractor | Together, group: Sequence[Recording]) -> Rows:
     """The rows of some recordings, one after the other.
 
     Args:
@@ -168,6 +168,27 @@ def extract_recordings(extractor: AnyExtractor, group: Sequence[Recording]) -> R
     return RowMaker(extractor, _InMemory(waves), group[0].segment).whole(items)[1]
 
 
+def extract_each(
+    extractors: Mapping[str, AnyExtractor | Together], group: Sequence[Recording]
+) -> dict[str, Rows]:
+    """The rows of several extractors, by the name of each; see `extract_recordings`.
+
+    Args:
+        extractors: by name. Those that share a pass stand together under the name of the first.
+        group: as in `extract_recordings`.
+    """
+    found: dict[str, Rows] = {}
+    for name, extractor in extractors.items():
+        rows = extract_recordings(extractor, group)
+        if not hasattr(extractor, "extractors"):
+            found[name] = rows
+            continue
+        for array, values in rows.items():
+            owner, _, own = array.partition("/")
+            found.setdefault(owner, {})[own] = values
+    return found
+
+
 class _InMemory:
     """Waves by key, read as those of a store are."""
 
@@ -180,7 +201,7 @@ class _InMemory:
 
 
 def _items(
-    extractor: AnyExtractor, recording: Recording, name: str, keys: Sequence[str]
+    extractor: AnyExtractor | Together, recording: Recording, name: str, keys: Sequence[str]
 ) -> list[Item]:
     """The rows of a recording; its segments have these keys."""
     if extractor.scope == "text":
