@@ -7,9 +7,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
 from mfsn.base.files import read_json, write_json
+from mfsn.base.progress import Progress
 from mfsn.errors import CorpusError
 
 # What is remembered about a file: the sha256, then what must be unchanged for it to be valid.
@@ -33,7 +32,7 @@ def hash_files(root: Path, paths: Iterable[str], cache: Path | None = None) -> d
         CorpusError: if a file cannot be read.
     """
     known = _read_cache(cache)
-    progress = tqdm(list(paths), desc="scan", unit="file", disable=None, delay=1)
+    progress = Progress(list(paths), desc="scan", unit="file", delay=1)
     hashed = {path: _identify(root / path, known.get(path)) for path in progress}
     if cache is not None and hashed != known:
         write_json(cache, hashed)

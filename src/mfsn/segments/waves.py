@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from tqdm import tqdm
 
 from mfsn.audio import decoding as audio
 from mfsn.base.arrays import Float32, Int16, Int64
+from mfsn.base.progress import Progress
 from mfsn.base.quantities import counted
 from mfsn.errors import AudioError
 from mfsn.manifest import SEGMENTS, segment_id
@@ -187,7 +187,7 @@ def _decode_all(
     with store.writer() as writer:
         waiting = _undecoded(manifest, store, config)  # once more, now that nobody else writes
         files = zip(waiting["path"], waiting["audio_sha256"], strict=True)
-        for path, sha in tqdm(files, "segment", len(waiting), unit="file", disable=None):
+        for path, sha in Progress(files, "segment", len(waiting), unit="file"):
             try:
                 _decode(recording(corpus_root, path), sha, config, store.spec, writer)
             except AudioError as error:

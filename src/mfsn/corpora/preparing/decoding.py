@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from mfsn.audio.decoding import decode, probe
+from mfsn.base.progress import Progress
 from mfsn.corpora.preparing.scan import ScannedFile
 from mfsn.errors import AudioError
 from mfsn.runtime import jobs
@@ -55,7 +55,7 @@ def _each(paths: Iterable[str], hear: Callable[[str], Sound | str], what: str) -
     wanted = sorted(set(paths))
     with ThreadPoolExecutor(jobs()) as pool:
         heard = pool.map(hear, wanted)
-        progress = tqdm(heard, total=len(wanted), desc=what, unit="file", disable=None)
+        progress = Progress(heard, total=len(wanted), desc=what, unit="file")
         sounds = dict(zip(wanted, progress, strict=True))
     usable = {path: sound for path, sound in sounds.items() if isinstance(sound, Sound)}
     return usable, [sound for sound in sounds.values() if isinstance(sound, str)]

@@ -18,6 +18,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from mfsn.base.arrays import Float64
+from mfsn.base.progress import Progress
 from mfsn.errors import TrainingError
 from mfsn.runs.unit import Unit
 from mfsn.runs.work import Device, Do
@@ -151,7 +152,8 @@ class LinearFits(ABC):
         """
         selection = self.experiment.selection
         level = self._fixed_level(data)
-        steps = [self._step(unit, data, c) for c in self.grid]
+        values = Progress(self.grid, unit.label, unit="value", in_terminal=False)
+        steps = [self._step(unit, data, c) for c in values]
         history = [self._entry(unit, data, step) for step in steps]
         choices = self._choices(history, level)
         chosen = {r: steps[choice.epoch - 1][choice.level] for r, choice in choices.items()}
