@@ -206,6 +206,16 @@ def test_tec_is_called_dropped_only_if_zero_has_nearly_all_weight(
     assert f"zero {'(TEC is dropped) ' if said else ''}{weight:.3f}" in text
 
 
+def test_the_encoders_that_ran_are_named_at_the_top(experiment: Outputs, page: Page) -> None:
+    assert "SEC is random/demo." in page.text
+    path = experiment.models / "run.json"
+    encoder = {"model": "whisper-base", "revision": None, "weights": "pretrained"}
+    change(path, encoders={"sec": encoder, "tec": encoder})
+    text = page_of(experiment).text
+    assert "SEC and TEC are both whisper-base." in text
+    assert "SEC and TEC are the same model, whisper-base: the scores are of one encoder." in text
+
+
 def test_intervals_stand_beside_the_scores_that_they_belong_to(
     page: Page, finished: Outputs
 ) -> None:
