@@ -27,6 +27,8 @@ from sklearn.preprocessing import StandardScaler
 import mfsn
 from mfsn.workspace import find_workspace
 
+PROBE = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
+
 
 def main() -> None:
     manifest = mfsn.load_manifest()
@@ -34,9 +36,8 @@ def main() -> None:
     label = manifest["emotion"].to_numpy()
     print("| from | UA of the label | UA of the words' emotion |\n|---|---|---|")
     nearest = make_pipeline(StandardScaler(), KNeighborsClassifier(15))
-    probe = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
     for name, vectors_NP in vectors(manifest):
-        model = nearest if vectors_NP.shape[1] == 1 else probe
+        model = nearest if vectors_NP.shape[1] == 1 else PROBE
         found = [f"{100 * ua(model, vectors_NP, of, manifest):.1f}" for of in (label, words)]
         print(f"| {name} | {found[0]} | {found[1]} |")
 

@@ -105,7 +105,7 @@ def notes(rows: pd.DataFrame) -> list[str]:
         )
     twice = [row.row for row in rows.itertuples() if _is_one_encoder(row.encoders)]
     if twice:
-        found.append(f"SEC and TEC are the same model in: {', '.join(twice)}.")
+        found.append(f"SEC and TEC are the same model in: {', '.join(map(str, twice))}.")
     return found
 
 

@@ -18,9 +18,9 @@ from mfsn.base.arrays import Int16, Int64
 from mfsn.errors import AudioError, PredictionError
 from mfsn.features.base import AnyExtractor, Rows, Together
 from mfsn.features.extraction.batches import RowMaker
-from mfsn.features.extraction.items import Item
+from mfsn.features.extraction.items import Item, refuse_overlap
 from mfsn.segments.config import SegmentConfig
-from mfsn.segments.waves import cut
+from mfsn.segments.waves import cut, starts
 
 Source = str | Path | BinaryIO | tuple[npt.ArrayLike, float]
 """A recording: the path of an audio file; a file that is open in binary mode, which is read from
@@ -47,6 +47,8 @@ class Recording:
     """How it was cut."""
     transcript: str = ""
     """What is said in it; empty where that is not known."""
+    starts: tuple[int, ...] = ()
+    """Where its segments begin; by default one after the other."""
 
     @property
     def silent(self) -> bool:
@@ -56,8 +58,8 @@ class Recording:
     @property
     def segments(self) -> list[Span]:
         """Where the segments lie."""
-        ends = np.cumsum(self.valid_S).tolist()
-        return list(zip([0, *ends[:-1]], ends, strict=True))
+        firsts = np.array(self.starts or [0, *np.cumsum(self.valid_S)[:-1]])
+        return list(zip(firsts.tolist(), (firsts + self.valid_S).tolist(), strict=True))
 
 
 def load_recordings(
@@ -103,7 +105,8 @@ def load_recording(source: Source, segment: SegmentConfig, name: str) -> Recordi
         file = _file(source, name)
         (samples_NC, rate_hz), called = audio.decode(file), str(file)
     wave = audio.to_mono(samples_NC, rate_hz, segment.sample_rate_hz)
-    return Recording(called, *cut(audio.to_int16(wave)[0], segment), segment)
+    firsts = tuple(starts(len(wave), segment))
+    return Recording(called, *cut(audio.to_int16(wave)[0], segment), segment, starts=firsts)
 
 
 def _listed(recordings: Source | Iterable[Source]) -> list[Any]:
@@ -212,6 +215,7 @@ def _items(
             )
         return [Item(name, text=recording.transcript)]
     valid = tuple(recording.valid_S.tolist())
+    refuse_overlap(extractor.context, recording.segment)
     if extractor.context == "utterance":
         rows = [name] if extractor.scope == "utterance" else keys
         return [Item(row, tuple(keys), valid, index=index) for index, row in enumerate(rows)]
