@@ -1,11 +1,11 @@
 """What the end of an utterance does: how much its features depend on padding, and what tails score.
 
-The demo's recordings go through its SEC encoder (random weights, no attention mask), in memory.
+The demo's recordings go through its SEC encoder (random weights), in memory.
 
 - For each `segment.tail`, a probe (logistic regression on the mean over frames, then over segments)
   is scored on five folds of two unheard voices each.
-- For the ends of utterances, the mean over the valid frames is computed twice: padded to a segment of
-  3 s, and to one of 4 s. Their relative difference shows how much the padding decides.
+- For the ends of utterances, the mean over the valid frames is computed twice: padded to a segment
+  of 3 s, and to one of 4 s. Their relative difference shows how much the padding decides.
 
 Run it after `make repro`.
 """
@@ -13,7 +13,7 @@ Run it after `make repro`.
 from __future__ import annotations
 
 import numpy as np
-from demo import PROBE, ua
+from demo import PROBE, ua  # type: ignore[import-not-found]
 
 import mfsn
 from mfsn.base.arrays import Float64

@@ -98,8 +98,8 @@ def labelled(table: Table, params: Params) -> Table:
     """Complete a table for these parameters.
 
     Labels get the name of the linear model that the parameters ask for (for dimensions this is
-    always ridge regression), and the names of the encoders that run. Rows set
-    the random weights with which they really run if params.yaml has random weights, see `Row.random`.
+    always ridge regression), and the names of the encoders that run. Rows set the random weights
+    with which they really run if params.yaml has random weights, see `Row.random`.
 
     Raises:
         ConfigError: if a row must run with random weights, but `sec.model` ends in no known size.
