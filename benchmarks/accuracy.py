@@ -251,7 +251,7 @@ def print_scores(
         of_each = {f"{w} {s}": pair[i] for i, w in enumerate(WHOSE) for s, pair in pairs.items()}
         return of_each | {f"difference {s}": ours - base for s, (ours, base) in pairs.items()}
 
-    ends = intervals(predictions, manifest, sums, statistic, config)
+    ends = intervals(predictions.assign(fold="all"), manifest, sums, statistic, config)
     print("\n| | pooled | 95 % over speakers |\n|---|---|---|")
     for name, value in statistic(sums(predictions)).items():
         low, high = (100 * ends[name][end] for end in ("low", "high"))

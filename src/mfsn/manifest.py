@@ -223,11 +223,6 @@ def with_later(arrow: pa.Table, schema: pa.Schema) -> pa.Table:
     return arrow
 
 
-def _values(dimensions: Sequence[str]) -> list[pa.Field]:
-    names = [kind + name for kind in (LABEL, PREDICTED, MEAN) for name in dimensions]
-    return [pa.field(name, pa.float64(), nullable=False) for name in names]
-
-
 def _conform(table: pd.DataFrame, schema: pa.Schema, path: Path) -> pa.Table:
     lacked = [name for name in LATER if name in schema.names and name not in table.columns]
     table = table.assign(**dict.fromkeys(lacked))

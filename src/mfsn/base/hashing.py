@@ -8,8 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
+from mfsn.base.progress import Progress
 from mfsn.base.sealed import read_sealed_json, write_sealed_json
 from mfsn.errors import CorpusError
 
@@ -34,7 +33,7 @@ def hash_files(root: Path, paths: Iterable[str], cache: Path | None = None) -> d
         CorpusError: if a file cannot be read.
     """
     known = _read_cache(cache)
-    progress = tqdm(list(paths), desc="scan", unit="file", disable=None, delay=1)
+    progress = Progress(list(paths), desc="scan", unit="file", delay=1)
     hashed: dict[str, Entry] = {}
     try:
         for path in progress:

@@ -76,7 +76,7 @@ def _run(
     workspace: Path, params: Params, name: str, plan: Table, *, short: bool, seeds: tuple[int, ...]
 ) -> None:
     from mfsn.params import outputs_of
-    from mfsn.reproduce.collect import collect
+    from mfsn.reproduce.collect import collect, notes
     from mfsn.reproduce.page import render, write_table
     from mfsn.reproduce.plan import notice
     from mfsn.reproduce.points import points_of
@@ -92,6 +92,8 @@ def _run(
     rows.attrs |= {"short": short, "departure": departure}
     points = None if are_values else points_of(finished, rows)
     _show_scores(rows)
+    for note in notes(rows):
+        typer.echo(note)
     html = render_values(plan, rows) if are_values else render(plan, rows, points)
     written = f"{name}-short" if short else name
     typer.echo(str(write_table(workspace, params.corpus.name, written, rows, html, points=points)))

@@ -129,6 +129,7 @@ class NotingReader(Reader, Protocol):
         """
 
 
+@runtime_checkable
 class MakingReader(Reader, Protocol):
     """The reader of a corpus that mfsn makes on this machine, as the demo."""
 

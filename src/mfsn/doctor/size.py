@@ -69,7 +69,8 @@ def _segment_table(outputs: Outputs, segment: SegmentConfig) -> pd.DataFrame | N
         table = read_table(outputs.segments, SEGMENTS)
     except ManifestError:
         return None
-    on_grid = (table["start_sample"] % segment.samples == 0).all()
+    is_free = segment.tail == "overlap"
+    on_grid = is_free or (table["start_sample"] % segment.samples == 0).all()
     return table if on_grid and (table["valid_samples"] <= segment.samples).all() else None
 
 

@@ -46,8 +46,8 @@ def summarise(
 
     Returns:
         What `mfsn.evaluation.over_folds.summary` gives for `ua`, `wa` and `macro_f1`; `intervals`
-        of the pooled scores, see `mfsn.evaluation.intervals`; `congruence` (pooled scores of
-        congruent and of incongruent utterances, demo only); `chance_ua`.
+        of these three, see `mfsn.evaluation.intervals`; `congruence` (pooled scores of congruent
+        and of incongruent utterances, demo only); `chance_ua`.
 
     Raises:
         PredictionError: if no prediction was selected by `rule`.

@@ -99,14 +99,26 @@ def remake_extractor(
         ConfigError: if this version does not know one of the parameters; as `make_extractor`.
         ModelLoadError: as `make_extractor`.
     """
+    return make_extractor(name, kept_config(name, about), sample_rate_hz, samples, reading)
+
+
+def kept_config(name: str, about: Mapping[str, Any]) -> Config:
+    """The configuration of an extractor, from its own description.
+
+    Args:
+        name: an extractor of mfsn or of a plug-in.
+        about: its `about`, as read from JSON.
+
+    Raises:
+        ConfigError: if this version does not know one of the parameters.
+    """
     values = dict(about["config"])
     if isinstance(values.get("levels"), dict):
         values["levels"] = {level: values["levels"][level] for level in about["levels"]}
     kind = config_type(name)
     if "levels" in about and "context" in kind.model_fields:
         values = {"context": "segment"} | values  # see `EncoderExtractor.about`
-    config = kind.parse(values, where=f"the model's {name}")
-    return make_extractor(name, config, sample_rate_hz, samples, reading)
+    return kind.parse(values, where=f"the model's {name}")
 
 
 def _scope(name: str, cls: Any) -> Scope:

@@ -9,7 +9,7 @@ Shapes: S segments, C classes, D dimensions.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,20 +22,19 @@ from mfsn.base.arrays import Float64, Int64
 from mfsn.errors import AudioError, PredictionError
 from mfsn.evaluation.aggregation import decide, mean_values
 from mfsn.evaluation.config import EvaluateConfig
-from mfsn.features.base import Extractor, store_spec
 from mfsn.features.extraction.in_memory import Recording, Source, Span, groups, load_recordings
-from mfsn.features.registry import remake_extractor
 from mfsn.params import load_params, outputs_of
+from mfsn.prediction.loading import Say, remake_extractors, silent
 from mfsn.prediction.records import Piece, Prediction, Predictions
 from mfsn.segments.config import SegmentConfig
-from mfsn.segments.waves import segment_recipe
-from mfsn.store.spec import StoreSpec
 from mfsn.training.model_record import OF_MODEL, OF_RUN, RUN, describe, doubts, read_record
 from mfsn.training.results import MODEL
 from mfsn.training.scoring import merit
 from mfsn.training.system import get_system, make_scorer
 from mfsn.workspace import find_workspace
 
+SURE = 0.9
+"""Up to this posterior, nobody takes a decision for certain."""
 Said = dict[str, Any]
 """Some fields of a `Prediction` or `Piece`."""
 
@@ -45,6 +44,7 @@ def predict(
     workspace: str | Path | None = None,
     model: str | Path | None = None,
     keep_going: bool = False,
+    say: Say = silent,
 ) -> Predictions:
     """Predict the emotions of recordings, or their dimensions, by a model of an experiment.
 
@@ -57,6 +57,7 @@ def predict(
         model: folder of a trained model below `models` of an experiment's results; by default the
             best one of the experiment in params.yaml, see `best_model`.
         keep_going: predict what can be decoded; the others are named in `failures`.
+        say: takes a line about each encoder before it is loaded, which takes the longest.
 
     Returns:
         One `Prediction` per recording, in their order, and `to_frame()` for a pandas table.
@@ -79,7 +80,7 @@ def predict(
     home = find_workspace() if workspace is None else Path(workspace)
     params = load_params(home)
     folder = Path(model) if model else best_model(outputs_of(params, home).models)
-    return Predictor(folder, params.evaluate).predict(recordings, keep_going)
+    return Predictor(folder, params.evaluate, say).predict(recordings, keep_going)
 
 
 def best_model(models: Path) -> Path:
@@ -111,12 +112,15 @@ class Predictor:
         'sad'
     """
 
-    def __init__(self, folder: Path, evaluate: EvaluateConfig | None = None) -> None:
+    def __init__(
+        self, folder: Path, evaluate: EvaluateConfig | None = None, say: Say = silent
+    ) -> None:
         """Load a model of the train stage.
 
         Args:
             folder: with model.json and its weights; run.json lies beside it.
             evaluate: how segments become a decision; by default the mean log-posterior.
+            say: as in `predict`.
 
         Raises:
             MfsnError: as `predict`, except for errors about audio files.
@@ -125,9 +129,8 @@ class Predictor:
         self._run = read_record(folder.parent / RUN, OF_RUN)
         self._evaluate = evaluate or EvaluateConfig()
         self._segment = SegmentConfig.parse(self._record["segment"], where=str(folder / MODEL))
-        extractors = {
-            name: _remake(name, kept, self._segment) for name, kept in self._run["features"].items()
-        }
+        say(f"loading {describe(self._record, self._run)}")
+        extractors = remake_extractors(self._run, self._segment, say)
         self._score = make_scorer(get_system(self._record["system"]), folder, extractors)
         self.classes: tuple[str, ...] = tuple(self._record["classes"])
         """The emotions that it tells apart."""
@@ -151,7 +154,11 @@ class Predictor:
             for group in groups(loaded):
                 files += self._decide(group)
                 progress.update(len(group))
-        warnings = [*doubts(self._run), *(doubt for r in loaded for doubt in r.doubts)]
+        warnings = [
+            *doubts(self._run),
+            *uncertain(files, self._record["dev"]),
+            *(doubt for r in loaded for doubt in r.doubts),
+        ]
         model = describe(self._record, self._run)
         return Predictions(model, tuple(warnings), tuple(files), tuple(failures))
 
@@ -196,16 +203,21 @@ class Predictor:
         )
 
 
-def _remake(name: str, kept: Mapping[str, Any], segment: SegmentConfig) -> Extractor:
-    cut = (segment.sample_rate_hz, segment.samples, segment.reading)
-    extractor = remake_extractor(name, kept["about"], *cut)
-    now = store_spec(extractor, segment_recipe(segment))
-    if StoreSpec(name, kept["recipe"], now.arrays).identity != now.identity:
-        raise PredictionError(
-            f"{name} no longer computes what this model was trained on (its weights, its version "
-            "or a library changed); run `dvc repro` to train again"
+def uncertain(files: Sequence[Prediction], dev: Mapping[str, float]) -> Iterator[str]:
+    """A warning if posteriors are nearer to 1 than the model's own record allows.
+
+    The mean log-posterior of many segments saturates, and nothing calibrates it.
+
+    Args:
+        files: what was predicted.
+        dev: the model's scores on its development data.
+    """
+    largest = max((max(file.posteriors.values(), default=0.0) for file in files), default=0.0)
+    if largest > max(SURE, dev.get("wa", 1.0)):
+        yield (
+            "posteriors near 1 are not certain: they are not calibrated, and this model decided "
+            f"{dev['wa']:.0%} of its development utterances rightly"
         )
-    return extractor
 
 
 def _unusable(failures: Sequence[str]) -> AudioError:

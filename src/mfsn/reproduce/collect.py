@@ -69,6 +69,32 @@ def facts(about: Mapping[str, Any], scores: Mapping[str, Any]) -> dict[str, Any]
     }
 
 
+def notes(rows: pd.DataFrame) -> list[str]:
+    """What must be known beside the scores of a table; it stands above and below them.
+
+    Args:
+        rows: as `collect` returned them, with `attrs`: `departure` says why published scores do not
+            compare, and `short` says that the fits were short.
+    """
+    departure = rows.attrs.get("departure")
+    found = [f"{departure[0].upper()}{departure[1:]}."] if departure else []
+    if rows.attrs.get("short"):
+        found.append(
+            "Short fits: these scores only show that the table runs. They say nothing about the "
+            "systems."
+        )
+    twice = [row.row for row in rows.itertuples() if _is_one_encoder(row.encoders)]
+    if twice:
+        found.append(f"SEC and TEC are the same model in: {', '.join(map(str, twice))}.")
+    return found
+
+
+def _is_one_encoder(encoders: Any) -> bool:
+    """Whether the text of column `encoders` names two encoders that are the same model."""
+    named = [one.partition(" ")[2] for one in str(encoders).split("; ")]
+    return len(named) == 2 and named[0] == named[1]
+
+
 def _encoder(name: str, encoder: Mapping[str, Any]) -> str:
     state = "trained" if encoder["trained"] else "frozen"
     return f"{name.upper()} {encoder['model']} ({encoder['weights']}, {state})"

@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from mfsn.base.files import write_text
 from mfsn.report.templates import environment
+from mfsn.reproduce.collect import notes
 from mfsn.reproduce.layers import LABEL
 from mfsn.reproduce.plan import Table
 from mfsn.workspace import Outputs
@@ -57,7 +58,7 @@ def render(table: Table, rows: pd.DataFrame, points: pd.DataFrame | None = None)
         rows,
         has_published=bool(rows["published_on"].notna().any()),
         has_seeds=bool(rows["ua_std"].notna().any()),
-        departure=rows.attrs.get("departure"),
+        compares=not rows.attrs.get("departure"),
         curves=_curves(table, points),
     )
 
@@ -71,7 +72,7 @@ def fill_in(template: str, table: Table, rows: pd.DataFrame, **own: object) -> s
             css=Markup(STYLE.read_text(encoding="utf-8")),  # noqa: S704 - our own file
             table=table,
             rows=rows.astype(object).where(rows.notna(), None).to_dict("records"),
-            short=bool(rows.attrs.get("short")),
+            notes=notes(rows),
             **own,
         )
     )

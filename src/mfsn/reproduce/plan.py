@@ -35,8 +35,8 @@ class Row(Config):
 
     name: str = Field(pattern=r"^[a-z0-9_]+$")
     label: str
-    """The name of the row for people; `{linear}` is replaced by the model that the system
-    classical fits, see `labelled`."""
+    """The name of the row for people. `{linear}` is replaced by the model that the system classical
+    fits; `{sec}`, `{tec}` and `{both}` by the encoders in params.yaml. See `labelled`."""
     set: dict[str, Any] | None = None
     """The parameters that the row sets, by dotted name. The text `$sec.model` is replaced by the
     value of that parameter in params.yaml. null: nothing runs, since the row has only published
@@ -99,8 +99,8 @@ def labelled(table: Table, params: Params) -> Table:
     """Complete a table for these parameters.
 
     Labels get the name of the linear model that the parameters ask for (for dimensions this is
-    always ridge regression). Rows set the random weights with which they really run if params.yaml
-    has random weights, see `Row.random`.
+    always ridge regression), and the names of the encoders that run. Rows set the random weights
+    with which they really run if params.yaml has random weights, see `Row.random`.
 
     Raises:
         ConfigError: if a row must run with random weights, but `sec.model` ends in no known size.
@@ -186,7 +186,22 @@ def _label(row: Row, params: Params) -> str:
     rated = settings.get("labels.target", params.labels.target) == "dimensions"
     classifier = settings.get("classical.classifier", params.classical.classifier)
     note = " [random weights]" if _stand_in(row, params) else ""
-    return row.label.replace("{linear}", LINEAR["ridge" if rated else classifier]) + note
+    words = {"{linear}": LINEAR["ridge" if rated else classifier], **_encoders(params)}
+    return reduce(lambda text, word: text.replace(word, words[word]), words, row.label) + note
+
+
+def _encoders(params: Params) -> dict[str, str]:
+    """The words for the encoders in params.yaml."""
+    sec, tec = short_name(params.sec.model), short_name(params.tec.model)
+    same = (params.sec.model, params.sec.revision) == (params.tec.model, params.tec.revision)
+    both = f"{sec} as SEC and as TEC" if same else f"{sec} and {tec}"
+    return {"{sec}": sec, "{tec}": tec, "{both}": both}
+
+
+def short_name(model: str) -> str:
+    """The name of an encoder without its folder or owner; random weights are named as such."""
+    name = model.rstrip("/").rpartition("/")[2]
+    return f"{name} (random weights)" if model.startswith(RANDOM) else name
 
 
 def _stand_in(row: Row, params: Params) -> dict[str, Any]:

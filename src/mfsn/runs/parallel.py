@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
-from tqdm import tqdm
-
+from mfsn.base.progress import Progress
 from mfsn.cluster.connection import ray_address
 from mfsn.runs.unit import Unit
 from mfsn.runs.work import ONE_THREAD, Do, Needs, Work, aside, computing
@@ -47,7 +46,7 @@ def run_units(
         do = aside(start()) if needs.device == "cpu" else start()
         yield from ((unit, do(unit)) for unit in units)
         return
-    bar = tqdm(total=len(units), desc="folds and seeds", unit="unit", disable=None, leave=False)
+    bar = Progress(total=len(units), desc="folds and seeds", unit="unit", leave=False)
     with bar:
         for finished in _elsewhere(units, start, jobs, needs, address):
             bar.clear()  # a caller that prints the line gets a line of its own

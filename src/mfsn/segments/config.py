@@ -17,8 +17,12 @@ Reading = Literal["fixed", "as_published"]
 """How an utterance becomes features."""
 
 
+Tail = Literal["pad", "drop_below_s", "overlap"]
+"""What becomes of the end of an utterance that does not fill a segment."""
+
+
 class SegmentConfig(Config):
-    """How utterances are cut. Segments do not overlap, and the last one is padded."""
+    """How utterances are cut into segments of the same length, one after the other."""
 
     duration_s: float = Field(3.0, gt=0)
     """Length of a segment in seconds."""
@@ -36,16 +40,39 @@ class SegmentConfig(Config):
       front. Everything takes the padding for audio. If the last segment is full, one more segment
       follows, and it holds one frame."""
 
+    tail: Tail = "pad"
+    """What becomes of the end of an utterance that does not fill a segment. Encoders without an
+    attention mask hear the padding, so the features of a short end depend on how much there is.
+
+    - pad: it is padded with zeros.
+    - drop_below_s: the same, but an end of less than `drop_below_s` is left out. An utterance
+      always keeps its first segment.
+    - overlap: the last segment begins earlier, so that it is full. It overlaps the one before. An
+      utterance of less than one segment is padded. Only for extractors that hear segments by
+      themselves: not for functionals, and not for encoders with `context: utterance`."""
+    drop_below_s: float = Field(0.5, ge=0)
+    """tail drop_below_s: the shortest end in seconds that is kept."""
+
     @model_validator(mode="after")
-    def _holds_a_sample(self) -> SegmentConfig:
+    def _fits_together(self) -> SegmentConfig:
         if self.samples < 1:
             raise ValueError("duration_s is shorter than one sample")
+        if self.tail != "pad" and self.reading == "as_published":
+            raise ValueError(f"reading as_published pads, so that tail cannot be {self.tail}")
         return self
 
     @property
     def samples(self) -> int:
         """Samples of one segment (48,000 by default)."""
         return round(self.duration_s * self.sample_rate_hz)
+
+    @property
+    def tail_recipe(self) -> dict[str, Any]:
+        """What the tail adds to the recipe of rows; nothing for `pad`, whose rows are older."""
+        if self.tail == "pad":
+            return {}
+        limit = {"drop_below_s": self.drop_below_s} if self.tail == "drop_below_s" else {}
+        return {"tail": self.tail, **limit}
 
     @property
     def padding_counts(self) -> bool:

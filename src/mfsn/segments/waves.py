@@ -16,10 +16,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from tqdm import tqdm
 
 from mfsn.audio import decoding as audio
 from mfsn.base.arrays import Float32, Int16, Int64
+from mfsn.base.progress import Progress
 from mfsn.base.quantities import counted
 from mfsn.config import sha256_of
 from mfsn.errors import AudioError
@@ -55,7 +55,8 @@ def segment_recipe(config: SegmentConfig) -> dict[str, Any]:
         "decoding": VERSION,
     }
     # Left out where it is fixed: rows that are older than the other reading keep their keys.
-    return recipe if config.reading == "fixed" else recipe | {"reading": config.reading}
+    reading = {} if config.reading == "fixed" else {"reading": config.reading}
+    return recipe | reading | config.tail_recipe
 
 
 def content_of(audio_sha256: str, code: int) -> str:
@@ -88,16 +89,32 @@ def codes_of(manifest: pd.DataFrame) -> list[int]:
 def cut(wave: Int16, config: SegmentConfig) -> tuple[Int16, Int64]:
     """The segments of an utterance, each padded at its end, and the valid samples of each.
 
+    `SegmentConfig.tail` decides where the last one begins, and whether there is one.
+
     With the published reading, an utterance of n samples has 1 + n // 160 frames, and its segments
     hold 300 frames each. So if the last segment of 48,000 samples is full, one without samples
     follows.
     """
-    return audio.cut(wave, config.samples, close=config.reading == "as_published")
+    if config.tail == "pad":
+        return audio.cut(wave, config.samples, close=config.reading == "as_published")
+    firsts = starts(len(wave), config)
+    pieces = [wave[first : first + config.samples] for first in firsts]
+    waves_SN = np.zeros((len(pieces), config.samples), np.int16)
+    for row, piece in enumerate(pieces):
+        waves_SN[row, : len(piece)] = piece
+    return waves_SN, np.array([len(piece) for piece in pieces], np.int64)
 
 
-def starts(total: int, config: SegmentConfig) -> range:
+def starts(total: int, config: SegmentConfig) -> list[int]:
     """Where the segments of an utterance of `total` samples begin, as `cut` cuts them."""
-    return range(0, total + (config.reading == "as_published"), config.samples)
+    size = config.samples
+    firsts = list(range(0, total + (config.reading == "as_published"), size))
+    end = total % size
+    if not end or len(firsts) < 2:
+        return firsts
+    if config.tail == "drop_below_s" and end < config.drop_below_s * config.sample_rate_hz:
+        return firsts[:-1]
+    return [*firsts[:-1], total - size] if config.tail == "overlap" else firsts
 
 
 def wave_spec(config: SegmentConfig) -> StoreSpec:
@@ -169,7 +186,11 @@ def read_utterance(store: Store, segments: pd.DataFrame) -> Float32:
         DamagedRowError: if a segment's wave does not match its checksum.
     """
     waves = store.read(list(segments["row_key"]), ["wave"])["wave"]
-    return join(waves, segments["valid_samples"])
+    firsts = segments["start_sample"].to_numpy() - segments["start_sample"].iloc[0]
+    whole = np.zeros(int((firsts + segments["valid_samples"]).max()), np.int16)
+    for wave, first, valid in zip(waves, firsts, segments["valid_samples"], strict=True):
+        whole[first : first + valid] = wave[:valid]
+    return audio.to_float32(whole)
 
 
 def join(waves: Int16, valid: Iterable[int]) -> Float32:
@@ -219,7 +240,7 @@ def _decode_all(
     with store.writer() as writer:
         waiting = _undecoded(manifest, store, config)  # once more, now that nobody else writes
         files = zip(waiting["path"], waiting["audio_sha256"], codes_of(waiting), strict=True)
-        for path, sha, code in tqdm(files, "segment", len(waiting), unit="file", disable=None):
+        for path, sha, code in Progress(files, "segment", len(waiting), unit="file"):
             file = _File(recording(corpus_root, path), sha, code)
             try:
                 _decode(file, config, store.spec, writer)

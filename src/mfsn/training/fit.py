@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from tqdm import tqdm
 
+from mfsn.base.progress import Progress
 from mfsn.models.base import Network
 from mfsn.runs import checkpoint
 from mfsn.runs.work import in_worker
@@ -21,7 +21,9 @@ from mfsn.training.config import OptimisationConfig, Rule, SearchConfig, Selecti
 from mfsn.training.data.fold_data import Part
 from mfsn.training.data.rows import Rows
 from mfsn.training.loop import Solver, evaluate, require_finite
+from mfsn.training.scoring import merit
 from mfsn.training.selection import Choice, at_a_known_level, choose, finished
+from mfsn.training.summary import describe_score
 
 log = logging.getLogger(__name__)
 
@@ -80,13 +82,14 @@ def fit(task: Task, rows: Rows, device: str, folder: Path) -> Fitted:
         CacheError: if the folder disappears, and the store with it.
     """
     training = _Training(task, rows, device, folder)
-    with tqdm(
+    with Progress(
         total=task.optimisation.epochs, initial=len(training.history), desc=task.who,
-        unit="epoch", disable=in_worker() or None, leave=False,
+        unit="epoch", in_terminal=not in_worker(), leave=False,
     ) as bar:  # fmt: skip
         while not training.finished:
             training.epoch()
             training.save()
+            bar.set_postfix_str(training.latest, refresh=False)
             bar.update()
     return Fitted(training.history, training.choices)
 
@@ -121,6 +124,12 @@ class _Training:
     def choices(self) -> dict[Rule, Choice]:
         """The epoch that each rule has chosen so far."""
         return choose(self.history, self._selection, self._task.optimisation)
+
+    @property
+    def latest(self) -> str:
+        """The best development score of the last epoch, for people; empty without such data."""
+        scores = self.history[-1].get("dev", {}).values()
+        return describe_score(max(scores, key=merit)) if scores else ""
 
     def epoch(self) -> None:
         """Train for one epoch and score the network."""

@@ -58,6 +58,23 @@ def at_a_known_level(selection: SelectionConfig, levels: Sequence[str]) -> Selec
     return selection.model_copy(update={"level": levels[0]})
 
 
+def tied_levels(history: History, choice: Choice, rule: Rule) -> list[str]:
+    """The other levels that were exactly as good as the chosen one in the chosen entry.
+
+    The first one counts, so a level with ties was not chosen for being better.
+
+    Args:
+        history: of the training that chose.
+        choice: what the rule chose.
+        rule: last_epoch compares no levels, so that it has no ties.
+    """
+    if rule == "last_epoch":
+        return []
+    scores = history[choice.epoch - 1]["dev" if rule == "held_out" else "test"]
+    most = merit(scores[choice.level])
+    return sorted(n for n in scores if n != choice.level and merit(scores[n]) == most)
+
+
 def choose(
     history: History, selection: SelectionConfig, optimisation: OptimisationConfig
 ) -> dict[Rule, Choice]:

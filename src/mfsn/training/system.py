@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mfsn.base.arrays import Float64
-    from mfsn.features.base import Extractor
+    from mfsn.features.base import Extractor, Together
     from mfsn.features.extraction.in_memory import Recording, Span
     from mfsn.models.base import Network
     from mfsn.runs.work import Device, Do
@@ -247,13 +247,16 @@ def search_of(system: System) -> type[Fits] | None:
     return None if system.search is None else _named(system.search)
 
 
-def make_scorer(system: System, folder: Path, extractors: Mapping[str, Extractor]) -> Scorer:
+def make_scorer(
+    system: System, folder: Path, extractors: Mapping[str, Extractor | Together]
+) -> Scorer:
     """A trained model of a system.
 
     Args:
         system: of the model.
         folder: of the model, as stage `train` wrote it.
-        extractors: those that it reads, by name.
+        extractors: those that it reads, by name. Those that share a pass stand together under the
+            name of the first.
     """
     scorer: Scorer = _named(system.scorer)(folder, extractors)
     return scorer

@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -221,8 +222,11 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[tuple[object, ...]]:
     found = Predictions("fold 1, seed 0 of toy", ("it is the demo's",), files)
     asked: list[tuple[object, ...]] = []
 
-    def answer(paths: object, *, model: object, keep_going: bool) -> Predictions:
+    def answer(
+        paths: object, *, model: object, keep_going: bool, say: Callable[[str], None]
+    ) -> Predictions:
         assert keep_going
+        say("loading sec: toy")
         asked.append((paths, model))
         return found
 
@@ -239,8 +243,47 @@ def test_predictions_are_a_table_with_warnings_aside(
     cells = dict(zip(header.split(), row.split(), strict=True))
     assert (cells["path"], cells["emotion"]) == ("söme.wav", "tense")
     assert (cells["calm"], cells["tense"]) == ("0.250", "0.750")
-    assert captured.err == "mfsn: warning: it is the demo's\nby fold 1, seed 0 of toy\n"
+    loading, *rest = captured.err.splitlines()
+    assert loading == "mfsn: loading sec: toy"
+    assert rest == ["mfsn: warning: it is the demo's", "by fold 1, seed 0 of toy"]
     assert told == [(["söme.wav"], None)]
+
+
+def predicted(monkeypatch: pytest.MonkeyPatch, file: Prediction) -> None:
+    found = Predictions("a model", (), (file,))
+    monkeypatch.setattr("mfsn.prediction.predict.predict", lambda *_, **__: found)
+
+
+def test_a_saturated_posterior_is_not_shown_as_certain(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scores = {"calm": 1.0, "tense": 0.0}
+    predicted(monkeypatch, Prediction("a.wav", "calm", scores, (Piece(0.0, 0.9999, scores),)))
+    assert run("predict", "a.wav") == 0
+    out = capsys.readouterr().out
+    assert out.splitlines()[1].split() == ["a.wav", "calm", "1.000", ">0.999", "0.000"]
+    assert "over time" not in out
+
+
+def test_a_long_recording_gets_its_emotions_over_time(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pieces = tuple(
+        Piece(3.0 * n, min(3.0 * n + 3, 61), {"calm": share, "tense": 1 - share})
+        for n, share in enumerate([0.9] * 10 + [0.2] * 11)
+    )
+    predicted(monkeypatch, Prediction("a.wav", "calm", {"calm": 0.5, "tense": 0.5}, pieces))
+    assert run("predict", "a.wav") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[3] == "a.wav over time:"
+    assert [line.split() for line in lines[4:]] == [
+        ["from", "to", "emotion", "calm", "tense"],
+        ["0:00", "0:15", "calm", "0.900", "0.100"],
+        ["0:15", "0:30", "calm", "0.900", "0.100"],
+        ["0:30", "0:45", "tense", "0.200", "0.800"],
+        ["0:45", "1:00", "tense", "0.200", "0.800"],
+        ["1:00", "1:01", "tense", "0.200", "0.800"],
+    ]
 
 
 def test_predictions_are_json_on_request(

@@ -1,4 +1,4 @@
-"""Intervals: of pooled scores, over draws of speakers, from the parameters alone."""
+"""Intervals: of the means over folds, over draws of speakers, from the parameters alone."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import binom  # type: ignore[import-untyped]
+from sklearn.metrics import balanced_accuracy_score
 
 from mfsn.evaluation.classes import summarise
 from mfsn.evaluation.config import EvaluateConfig
@@ -51,13 +53,78 @@ def width(found: dict[str, Any], name: str = "wa") -> float:
     return float(found["intervals"][name]["high"] - found["intervals"][name]["low"])
 
 
-def test_the_pooled_score_lies_within_its_interval() -> None:
+def test_the_score_lies_within_its_interval() -> None:
     found = summary(*predictions(np.random.default_rng(0), alike=False, seeds=2))
     for name in ("ua", "wa", "macro_f1"):
         ends = found["intervals"][name]
-        assert ends["low"] < found["pooled"][name] < ends["high"]
+        assert ends["low"] < found[name] < ends["high"]
     assert found["intervals"]["draws"] == 1000
     assert (found["intervals"]["speakers"], found["intervals"]["utterances"]) == (SPEAKERS, 0)
+
+
+def unequal_folds() -> tuple[pd.DataFrame, pd.DataFrame]:
+    """A large fold whose speakers are mostly recognised, and a small one where few are."""
+    random, records = np.random.default_rng(7), []
+    for speaker in range(12):
+        fold, right = ("large", 0.95) if speaker < 9 else ("small", 0.3)
+        for number in range(40 if fold == "large" else 10):
+            label = CLASSES[number % 2]
+            other = CLASSES[1 - number % 2]
+            records.append(
+                {
+                    "utterance_id": f"{speaker}-{number}",
+                    "speaker": str(speaker),
+                    "fold": fold,
+                    "seed": 0,
+                    "selection": "held_out",
+                    "label": label,
+                    "predicted": label if random.random() < right else other,
+                }
+            )
+    table = pd.DataFrame(records)
+    return table, table[["utterance_id", "speaker"]].assign(congruent=None)
+
+
+def test_it_is_the_interval_of_the_mean_over_folds_and_not_of_the_pooled_score() -> None:
+    found = summary(*unequal_folds())
+    ends = found["intervals"]["ua"]
+    assert found["ua"] < found["pooled"]["ua"] - 0.2
+    assert ends["low"] < found["ua"] < ends["high"]
+
+
+def test_each_draw_is_a_mean_over_folds_of_the_drawn_speakers() -> None:
+    """Counted one draw after the other, with the scores of scikit-learn."""
+    table, manifest = unequal_folds()
+    speakers = sorted(manifest["speaker"].unique())
+    times = np.random.default_rng(3).multinomial(12, np.full(12, 1 / 12), size=60)
+    speaker, means = table["utterance_id"].str.split("-").str[0], []
+    for drawn in times:
+        often = dict(zip(speakers, drawn, strict=True))
+        total, weights = 0.0, 0.0
+        for fold, own in table.groupby("fold"):
+            weight = speaker[own.index].map(often)
+            if weight.sum() == 0:
+                continue
+            share = sum(often[s] for s in set(speaker[own.index])) / (9 if fold == "large" else 3)
+            kept = own[weight > 0]
+            recall = balanced_accuracy_score(
+                kept["label"], kept["predicted"], sample_weight=weight[weight > 0]
+            )
+            total, weights = total + share * recall, weights + share
+        means.append(total / weights)
+    found = summary(table, manifest, interval_draws=60, interval_seed=3)["intervals"]["ua"]
+    low, high = np.quantile(means, [0.025, 0.975])
+    assert (found["low"], found["high"]) == pytest.approx((low, high), abs=1e-6)
+
+
+def test_one_speaker_per_fold_is_the_bootstrap_of_a_mean_over_speakers() -> None:
+    table, manifest = predictions(np.random.default_rng(8), alike=True, speakers=8)
+    table["fold"] = table["utterance_id"].str[0]
+    found = summary(table, manifest, interval_draws=4000)
+    # Eight speakers of whom half are always recognised: a share with n = 8.
+    ends = found["intervals"]["ua"]
+    expected = binom.ppf([0.025, 0.975], 8, 0.5) / 8
+    assert (ends["low"], ends["high"]) == pytest.approx(tuple(expected), abs=1e-6)
 
 
 def test_without_clusters_it_is_that_of_a_share() -> None:

@@ -19,14 +19,16 @@ from torch.nn.modules.module import register_module_forward_hook
 
 from mfsn.encoders.whisper import LogMel
 from mfsn.errors import ExtractorVersionError
-from mfsn.features.base import Together
+from mfsn.features.base import Together, store_spec
 from mfsn.features.config import EncoderConfig
 from mfsn.features.extraction.extraction import extract
+from mfsn.features.extraction.in_memory import extract_each, load_recordings
 from mfsn.features.extraction.notes import Check
 from mfsn.features.extraction.together import extract_together
 from mfsn.features.extractors.encoder import EncoderExtractor, SecExtractor, TecExtractor
+from mfsn.prediction.loading import remake_extractors
 from mfsn.segments.config import SegmentConfig
-from mfsn.segments.waves import segment_corpus
+from mfsn.segments.waves import segment_corpus, segment_recipe
 from mfsn.store import layout
 from mfsn.store.digest import Digest
 from mfsn.store.lock import exclusive
@@ -244,3 +246,30 @@ def test_whisper_takes_a_pass_per_utterance_instead_of_one_per_segment(
     with Passes() as passes:
         extract(apart, segments, CUT, root)
     assert passes.count * apart.batch_rows >= SEGMENTS
+
+
+def test_recordings_go_through_a_shared_encoder_once() -> None:
+    """What `mfsn predict` does with a model whose SEC and TEC have the same encoder."""
+    sec = SecExtractor(config("random/wav2vec2-demo", {"low": 1, "high": 4}), 16_000, CUT.samples)
+    tec = TecExtractor(config("random/wav2vec2-demo", {"last": -1}), 16_000, CUT.samples)
+    wave = np.random.default_rng(1).normal(0, 0.1, 20_000).astype(np.float32)
+    group, _ = load_recordings((wave, 16_000), CUT)
+    alone = extract_each({"sec": sec, "tec": tec}, group)
+    kept = {
+        each.name: {"about": each.about, "recipe": store_spec(each, segment_recipe(CUT)).recipe}
+        for each in (sec, tec)
+    }
+    named = {name: {"model": "random/wav2vec2-demo"} for name in kept}
+    said: list[str] = []
+    made = remake_extractors({"features": kept, "encoders": named}, CUT, said.append)
+    assert said == [
+        "loading sec: random/wav2vec2-demo",
+        "tec: the encoder that is loaded already",
+    ]
+    with Passes() as passes:
+        found = extract_each(made, group)
+    assert passes.count == 1
+    assert list(found) == ["sec", "tec"]
+    for name, rows in alone.items():
+        for array, values in rows.items():
+            np.testing.assert_array_equal(found[name][array], values)

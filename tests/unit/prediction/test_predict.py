@@ -26,7 +26,8 @@ from mfsn.features.extractors.functionals import FunctionalsExtractor
 from mfsn.features.registry import make_extractor
 from mfsn.manifest import SEGMENTS, UTTERANCES, read_table, write_table
 from mfsn.params import Params, experiment_of, outputs_of
-from mfsn.prediction.predict import Predictor, best_model, predict
+from mfsn.prediction.predict import Predictor, best_model, predict, uncertain
+from mfsn.prediction.records import Piece, Prediction
 from mfsn.segments.waves import segment_corpus
 from mfsn.systems.search import run_search
 from mfsn.systems.train import run_train
@@ -308,6 +309,39 @@ def test_models_that_mean_nothing_say_so(
     assert sentence in warning
 
 
+@pytest.mark.parametrize(("right", "warned"), [(0.6, True), (1.0, False)])
+def test_posteriors_above_what_the_model_achieved_are_doubted(right: float, warned: bool) -> None:
+    scores = {"angry": 0.99, "sad": 0.01}
+    file = Prediction("a.wav", "angry", scores, (Piece(0, 1, scores),))
+    found = list(uncertain([file], {"ua": right, "wa": right}))
+    assert bool(found) is warned
+    assert all("not calibrated" in line and "60%" in line for line in found)
+    unsure = Prediction("a.wav", "angry", {"angry": 0.7, "sad": 0.3}, file.pieces)
+    assert not list(uncertain([unsure], {"ua": 0.6, "wa": 0.6}))
+
+
+def test_windows_weigh_segments_by_their_length() -> None:
+    pieces = tuple(
+        Piece(3.0 * n, 3.0 * n + (3 if n < 24 else 1), {"a": n / 25, "b": 1 - n / 25})
+        for n in range(25)
+    )
+    windows = Prediction("a.wav", "a", {"a": 0.5, "b": 0.5}, pieces).over_time()
+    assert [(w.start_s, w.end_s) for w in windows] == [
+        (0, 15), (15, 30), (30, 45), (45, 60), (60, 73),
+    ]  # fmt: skip
+    assert windows[0].posteriors["a"] == pytest.approx(2 / 25)
+    assert windows[-1].posteriors["a"] == pytest.approx((3 * (20 + 21 + 22 + 23) + 24) / 13 / 25)
+    hour = tuple(Piece(3.0 * n, 3.0 * n + 3, {}, {"v": 1.0}) for n in range(1200))
+    assert len(Prediction("a.wav", None, {}, hour, {"v": 1.0}).over_time()) == 20
+
+
+def test_what_is_loaded_is_said_before(toy: Toy) -> None:
+    said: list[str] = []
+    Predictor(best_model(toy.models("mfsn")), say=said.append)
+    assert said[0].startswith("loading mfsn trained on toy, fold ")
+    assert [line.partition(":")[0] for line in said[1:]] == ["loading sec", "loading tec"]
+
+
 def test_silence_is_named(toy: Toy, tmp_path: Path) -> None:
     soundfile.write(tmp_path / "quiet.wav", np.zeros(20_000), RATE_HZ)
     found = Predictor(best_model(toy.models("acoustic"))).predict([tmp_path / "quiet.wav"])
@@ -347,7 +381,9 @@ def test_the_command_predicts_the_others_and_names_the_bad_files(
     found = json.loads(said.out)
     assert ended.value.code == 1
     assert [file["path"] for file in found["files"]] == [str(toy.file(n)) for n in (3, 1)]
-    assert [f"mfsn: {failure}" for failure in found["failures"]] == said.err.splitlines()
+    loading, *errors = said.err.splitlines()
+    assert loading.startswith("mfsn: loading acoustic")
+    assert [f"mfsn: {failure}" for failure in found["failures"]] == errors
     assert ["text.wav" in said.err, "absent.wav" in said.err] == [True, True]
 
 

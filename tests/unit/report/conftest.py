@@ -88,7 +88,7 @@ def make_epoch(epoch: int, seed: int, strength: int, searched: bool) -> dict[str
 
 def make_weights(push: float) -> dict[str, Any]:
     """Operation weights of one cell and their entropy, pushed towards the last operation."""
-    alpha = np.linspace(0, 0.02 * push, len(OPERATIONS)) ** 2 * 8
+    alpha = np.linspace(0, 0.03 * push, len(OPERATIONS)) ** 2 * 8
     weights = np.exp(alpha) / np.exp(alpha).sum()
     entropy = float(-(weights * np.log(weights)).sum())
     return {"alpha_weights": [weights.tolist()], "entropy": [entropy]}

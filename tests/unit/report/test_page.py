@@ -91,7 +91,7 @@ def test_the_page_has_every_section(page: Page) -> None:
     text = page.text
     for heading in (
         "MFSN on demo", "What ran", "Folds", "Confusion", "Words against prosody",
-        "Selection rules", "Chosen levels and operations", "Operation weights over time",
+        "Selection rules", "Levels and operations", "Operation weights over time",
         "Learning curves", "Most confident mistakes", "Data", "Features", "Parameters",
     ):  # fmt: skip
         assert heading in text
@@ -176,10 +176,56 @@ def test_the_difference_between_rules_is_stated(page: Page, finished: Outputs) -
     assert f"{difference:+.1f}" in page.text
 
 
-def test_an_inert_search_is_called_inert(page: Page) -> None:
+def test_a_search_with_nearly_equal_weights_chose_nothing(page: Page) -> None:
     text = page.text
     assert "ln 8 = 2.079" in text
-    assert "The search was inert in 4 of 6 cells" in text
+    assert "The search chose no operation in 4 of 6 cells" in text
+
+
+def test_levels_that_are_equally_good_are_called_tied(
+    experiment: Outputs, finished: Outputs, page: Page
+) -> None:
+    assert "tied with" not in page.text
+    unit = Path("session1-seed0") / "history.json"
+    history = read_json(finished.models / unit)
+    history[8]["dev"]["high"] = history[8]["dev"]["mid"]
+    write_json(experiment.models / unit, history)
+    assert "9 mid tied with high" in page_of(experiment).text
+
+
+@pytest.mark.parametrize(("weight", "said"), [(0.25, False), (0.6, False), (0.95, True)])
+def test_tec_is_called_dropped_only_if_zero_has_nearly_all_weight(
+    experiment: Outputs, weight: float, said: bool
+) -> None:
+    path = experiment.search / "session1-seed0" / "genotype.json"
+    cell = read_json(path)["cells"][0]
+    weights = [weight, *[(1 - weight) / 7] * 7]
+    write_json(path, read_json(path) | {"cells": [cell | {"weights": weights, "chosen": "zero"}]})
+    text = page_of(experiment).text
+    assert ("zero (TEC is dropped)" in text) is said
+    assert f"zero {'(TEC is dropped) ' if said else ''}{weight:.3f}" in text
+
+
+def test_the_encoders_that_ran_are_named_at_the_top(experiment: Outputs, page: Page) -> None:
+    assert "SEC is random/demo." in page.text
+    path = experiment.models / "run.json"
+    encoder = {"model": "whisper-base", "revision": None, "weights": "pretrained"}
+    change(path, encoders={"sec": encoder, "tec": encoder})
+    text = page_of(experiment).text
+    assert "SEC and TEC are both whisper-base." in text
+    assert "SEC and TEC are the same model, whisper-base: the scores are of one encoder." in text
+
+
+def test_intervals_stand_beside_the_scores_that_they_belong_to(
+    page: Page, finished: Outputs
+) -> None:
+    scores = read_json(finished.scores)
+    ends = scores["intervals"]["ua"]
+    shown = f"{100 * scores['ua']:.1f}"
+    within = f"({100 * ends['low']:.1f} to {100 * ends['high']:.1f})"
+    assert f"UA {shown}" in page.text.replace(f" ± {100 * scores['std']['ua']:.1f}", "")
+    assert f"{within} mean recall over classes" in page.text
+    assert "confidence intervals of the means over folds" in page.text
 
 
 def test_the_demo_is_marked_as_one(page: Page) -> None:

@@ -297,3 +297,20 @@ def test_random_weights_of_no_known_size_stand_for_nothing(params: Params) -> No
     params = changed(params, {"sec.model": "random/nonsense"})
     with pytest.raises(ConfigError, match=r"sec\.model is 'random/nonsense', .*demo, small, base"):
         labelled(table_named("layers"), params)
+
+
+def test_rows_name_the_encoders_that_run(params: Params) -> None:
+    ran = changed(params, {"sec.model": "/data/whisper-base", "tec.model": "openai/whisper-tiny"})
+    labels = [row.label for row in labelled(table_named("ablation"), ran).rows]
+    assert "Only whisper-tiny (Co-attention)" in labels
+    assert "Only whisper-base (Co-attention)" in labels
+    assert "whisper-base and whisper-tiny, search (MFSN)" in labels
+    assert not any("ata2vec" in label or "av2vec" in label for label in labels)
+
+
+def test_one_encoder_in_both_places_is_named_once(params: Params) -> None:
+    ran = changed(
+        params, {"sec.model": "random/wav2vec2-demo", "tec.model": "random/wav2vec2-demo"}
+    )
+    labels = [row.label for row in labelled(table_named("ablation"), ran).rows]
+    assert "wav2vec2-demo (random weights) as SEC and as TEC, no search" in labels

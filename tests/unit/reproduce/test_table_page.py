@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from mfsn.reproduce.collect import _published, _scores, as_table, facts
+from mfsn.reproduce.collect import _published, _scores, as_table, facts, notes
 from mfsn.reproduce.page import render, write_table
 from mfsn.reproduce.plan import Row, Table
 
@@ -105,3 +105,22 @@ def test_page_and_csv_stand_beside_the_results(tmp_path: Path) -> None:
     assert page == tmp_path / "data/results/mine/tables/t.html"
     table = pd.read_csv(page.with_suffix(".csv"))
     assert table["published_wa"].tolist() == [69.6, 82.1]
+
+
+def test_notes_stand_above_and_below_the_scores() -> None:
+    table = rows()
+    table.attrs |= {"short": True, "departure": "our scores cannot be compared"}
+    page = render(TABLE, table)
+    before, _, after = page.partition("<tbody>")
+    for note in ("Our scores cannot be compared.", "Short fits: these scores only show"):
+        assert note in before
+        assert note in after
+
+
+def test_one_model_as_sec_and_as_tec_is_said() -> None:
+    encoder = {"model": "m", "weights": "pretrained", "trained": False}
+    about = ABOUT | {"encoders": {"sec": encoder, "tec": encoder}}
+    same = as_table([{"row": "Both & same", **_scores(SCORES), **facts(about, SCORES)}])
+    assert notes(same) == ["SEC and TEC are the same model in: Both & same."]
+    assert "SEC and TEC are the same model in: Both &amp; same." in render(TABLE, same)
+    assert notes(rows()) == []

@@ -14,11 +14,15 @@ import pytest
 import soundfile
 
 from mfsn.audio import decoding as audio
-from mfsn.errors import AudioError, DamagedRowError
+from mfsn.errors import AudioError, ConfigError, DamagedRowError
+from mfsn.features.base import Reach
+from mfsn.features.extraction.in_memory import load_recording
+from mfsn.features.extraction.items import items_of
 from mfsn.manifest import SEGMENTS, write_table
 from mfsn.segments.config import SegmentConfig
-from mfsn.segments.waves import read_utterance, segment_corpus, waveform_store
+from mfsn.segments.waves import read_utterance, segment_corpus, segment_recipe, waveform_store
 from mfsn.store import layout
+from mfsn.store.spec import StoreSpec
 
 CONFIG = SegmentConfig(duration_s=0.01, sample_rate_hz=8000)
 """Segments of 80 samples."""
@@ -243,3 +247,60 @@ def test_a_damaged_wave_names_the_command_that_cuts_it_again(corpus: Corpus) -> 
 
 def test_an_empty_manifest_has_no_segments(corpus: Corpus) -> None:
     assert len(corpus.segment()) == 0
+
+
+OVERLAPS = SegmentConfig(duration_s=0.01, sample_rate_hz=8000, tail="overlap")
+DROPS = SegmentConfig(duration_s=0.01, sample_rate_hz=8000, tail="drop_below_s", drop_below_s=0.001)
+
+
+def test_padding_is_the_default_and_adds_nothing_to_the_recipe() -> None:
+    assert SegmentConfig().tail == "pad"
+    assert segment_recipe(SegmentConfig(drop_below_s=2.0)) == segment_recipe(SegmentConfig())
+    recipes = [segment_recipe(config) for config in (CONFIG, OVERLAPS, DROPS)]
+    assert [recipe.get("tail") for recipe in recipes] == [None, "overlap", "drop_below_s"]
+    assert set(recipes[0]) == {"duration_s", "sample_rate_hz", "cut", "decoding"}
+    for recipe, config in zip(recipes, (CONFIG, OVERLAPS, DROPS), strict=True):
+        again = SegmentConfig.of_recipe(recipe)
+        assert segment_recipe(again) == segment_recipe(config)
+
+
+def test_an_overlapping_end_is_full_and_repeats_what_it_must(corpus: Corpus) -> None:
+    table = corpus.segment(*LENGTHS, config=OVERLAPS)
+    of = {str(name): own for name, own in table.groupby("utterance_id")}
+    assert {name: own["start_sample"].tolist() for name, own in of.items()} == {
+        "exact": [0, 80], "long": [0, 80, 121], "other": [0, 1], "short": [0],
+    }  # fmt: skip
+    assert of["short"]["valid_samples"].tolist() == [30]
+    assert of["long"]["valid_samples"].tolist() == [80, 80, 80]
+    wave = audio.load(corpus.root / "long.wav", 8000)
+    store = waveform_store(OVERLAPS, corpus.store)
+    stored = store.read(list(of["long"]["row_key"]), ["wave"])["wave"]
+    np.testing.assert_array_equal(audio.to_float32(stored[2]), wave[121:201])
+    np.testing.assert_array_equal(read_utterance(store, of["long"]), wave)
+
+
+def test_a_short_end_is_left_out_but_never_an_utterance(corpus: Corpus) -> None:
+    """Ends of less than 8 samples: the 1 sample of `other`; `long` has 41 more, `short` is all."""
+    table = corpus.segment(*LENGTHS, config=DROPS)
+    assert table.groupby("utterance_id").size().to_dict() == {
+        "exact": 2, "long": 3, "other": 1, "short": 1,
+    }  # fmt: skip
+    only = SegmentConfig(duration_s=0.01, sample_rate_hz=8000, tail="drop_below_s", drop_below_s=9)
+    assert len(corpus.segment("short", config=only)) == 1
+    corpus.segment(*LENGTHS, config=DROPS)
+    assert corpus.decoded == []
+
+
+def test_the_published_reading_pads() -> None:
+    with pytest.raises(ConfigError, match="as_published pads"):
+        SegmentConfig.parse({"tail": "overlap", "reading": "as_published"}, "test")
+
+
+def test_whole_utterances_are_not_heard_from_overlapping_segments(corpus: Corpus) -> None:
+    table = corpus.segment(*LENGTHS, config=OVERLAPS)
+    spec = StoreSpec("x", {}, ())
+    with pytest.raises(ConfigError, match=r"segment\.tail overlap repeats"):
+        items_of(table, Reach("segment", "utterance"), OVERLAPS, spec)
+    assert len(items_of(table, Reach("segment", "segment"), OVERLAPS, spec)[0]) == len(table)
+    recording = load_recording((np.zeros(201, np.int16), 8000), OVERLAPS, "x")
+    assert recording.segments == [(0, 80), (80, 160), (121, 201)]

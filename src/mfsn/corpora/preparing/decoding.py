@@ -7,11 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tqdm import tqdm
-
 from mfsn.audio.decoding import AS_BEFORE, Mono, probe, round_to_int16
 from mfsn.audio.fingerprint import Fingerprint, Printing
 from mfsn.audio.level import Level, level_of
+from mfsn.base.progress import Progress
 from mfsn.corpora.preparing.scan import ScannedFile
 from mfsn.errors import AudioError, readable
 from mfsn.runtime import jobs
@@ -63,7 +62,7 @@ def _each(paths: Iterable[str], hear: Callable[[str], Sound | str], what: str) -
     wanted = sorted(set(paths))
     with ThreadPoolExecutor(jobs()) as pool:
         heard = pool.map(hear, wanted)
-        progress = tqdm(heard, total=len(wanted), desc=what, unit="file", disable=None)
+        progress = Progress(heard, total=len(wanted), desc=what, unit="file")
         sounds = dict(zip(wanted, progress, strict=True))
     usable = {path: sound for path, sound in sounds.items() if isinstance(sound, Sound)}
     return usable, [sound for sound in sounds.values() if isinstance(sound, str)]

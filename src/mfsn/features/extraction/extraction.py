@@ -18,9 +18,9 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from tqdm import tqdm
 
 from mfsn import runtime
+from mfsn.base.progress import Progress
 from mfsn.errors import ExtractorVersionError
 from mfsn.features.base import AnyExtractor, reach_of, store_spec
 from mfsn.features.extraction.batches import MissingRows, RowMaker
@@ -148,9 +148,9 @@ class Wanted:
         return Digest.of(self.store.spec, about, dict(zip(self.ids, self.items.keys, strict=True)))
 
 
-def progress_of(what: str, rows: int) -> tqdm[Any]:
-    """A progress bar over rows."""
-    return tqdm(total=rows, desc=what, unit="row", disable=None)
+def progress_of(what: str, rows: int) -> Progress:
+    """A progress bar over rows; without a terminal, a line per minute."""
+    return Progress(total=rows, desc=what, unit="row")
 
 
 def _compare(

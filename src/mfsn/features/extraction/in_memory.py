@@ -17,11 +17,11 @@ from mfsn.audio.in_memory import AudioFile, FileInMemory, samples_of
 from mfsn.audio.level import Level, level_of
 from mfsn.base.arrays import Int16, Int64
 from mfsn.errors import AudioError, PredictionError, readable
-from mfsn.features.base import AnyExtractor, Rows
+from mfsn.features.base import AnyExtractor, Rows, Together
 from mfsn.features.extraction.batches import RowMaker
-from mfsn.features.extraction.items import Item
+from mfsn.features.extraction.items import Item, refuse_overlap
 from mfsn.segments.config import SegmentConfig
-from mfsn.segments.waves import cut
+from mfsn.segments.waves import cut, starts
 
 Source = str | Path | BinaryIO | tuple[npt.ArrayLike, float]
 """A recording: the path of an audio file; a file that is open in binary mode, which is read from
@@ -50,6 +50,8 @@ class Recording:
     """What is said in it; empty where that is not known."""
     level: Level | None = None
     """Of all its samples; None where it was not measured."""
+    starts: tuple[int, ...] = ()
+    """Where its segments begin; by default one after the other."""
 
     @property
     def silent(self) -> bool:
@@ -68,8 +70,8 @@ class Recording:
     @property
     def segments(self) -> list[Span]:
         """Where the segments lie."""
-        ends = np.cumsum(self.valid_S).tolist()
-        return list(zip([0, *ends[:-1]], ends, strict=True))
+        firsts = np.array(self.starts or [0, *np.cumsum(self.valid_S)[:-1]])
+        return list(zip(firsts.tolist(), (firsts + self.valid_S).tolist(), strict=True))
 
 
 def load_recordings(
@@ -120,7 +122,13 @@ def load_recording(source: Source, segment: SegmentConfig, name: str) -> Recordi
         raise AudioError(
             f"{name} is too short for a sample at {segment.sample_rate_hz} Hz; give more"
         )
-    return Recording(called, *cut(samples, segment), segment, level=level_of([samples]))
+    return Recording(
+        called,
+        *cut(samples, segment),
+        segment,
+        level=level_of([samples]),
+        starts=tuple(starts(len(samples), segment)),
+    )
 
 
 def _listed(recordings: Source | Iterable[Source]) -> list[Any]:
@@ -169,7 +177,7 @@ def groups(recordings: Sequence[Recording]) -> Iterator[list[Recording]]:
         yield group
 
 
-def extract_recordings(extractor: AnyExtractor, group: Sequence[Recording]) -> Rows:
+def extract_recordings(extractor: AnyExtractor | Together, group: Sequence[Recording]) -> Rows:
     """The rows of some recordings, one after the other.
 
     Args:
@@ -189,6 +197,27 @@ def extract_recordings(extractor: AnyExtractor, group: Sequence[Recording]) -> R
     return RowMaker(extractor, _InMemory(waves), group[0].segment).whole(items)[1]
 
 
+def extract_each(
+    extractors: Mapping[str, AnyExtractor | Together], group: Sequence[Recording]
+) -> dict[str, Rows]:
+    """The rows of several extractors, by the name of each; see `extract_recordings`.
+
+    Args:
+        extractors: by name. Those that share a pass stand together under the name of the first.
+        group: as in `extract_recordings`.
+    """
+    found: dict[str, Rows] = {}
+    for name, extractor in extractors.items():
+        rows = extract_recordings(extractor, group)
+        if not hasattr(extractor, "extractors"):
+            found[name] = rows
+            continue
+        for array, values in rows.items():
+            owner, _, own = array.partition("/")
+            found.setdefault(owner, {})[own] = values
+    return found
+
+
 class _InMemory:
     """Waves by key, read as those of a store are."""
 
@@ -201,7 +230,7 @@ class _InMemory:
 
 
 def _items(
-    extractor: AnyExtractor, recording: Recording, name: str, keys: Sequence[str]
+    extractor: AnyExtractor | Together, recording: Recording, name: str, keys: Sequence[str]
 ) -> list[Item]:
     """The rows of a recording; its segments have these keys."""
     if extractor.scope == "text":
@@ -212,6 +241,7 @@ def _items(
             )
         return [Item(name, text=recording.transcript)]
     valid = tuple(recording.valid_S.tolist())
+    refuse_overlap(extractor.context, recording.segment)
     if extractor.context == "utterance":
         rows = [name] if extractor.scope == "utterance" else keys
         return [Item(row, tuple(keys), valid, index=index) for index, row in enumerate(rows)]

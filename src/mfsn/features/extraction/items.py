@@ -17,7 +17,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from mfsn.base.arrays import Int64
-from mfsn.errors import ManifestError
+from mfsn.errors import ConfigError, ManifestError
 from mfsn.features.base import Reach
 from mfsn.segments.config import SegmentConfig
 from mfsn.segments.waves import wave_spec
@@ -130,9 +130,11 @@ def items_of(
 
     Raises:
         ManifestError: if a text is asked for and an utterance has no transcript.
+        ConfigError: as `refuse_overlap`.
     """
     if reach.scope == "text":
         return _of_texts(segments["utterance_id"].unique().tolist(), transcripts or {}, spec)
+    refuse_overlap(reach.context, segment)
     table, heard, line = _heard(segments, reach)
     is_whole = reach.scope == "utterance"
     named = table.iloc[line].assign(start_sample=0) if is_whole else table
@@ -147,6 +149,19 @@ def items_of(
     ids = named["utterance_id" if is_whole else "segment_id"].tolist()
     keys = [spec.row_key(*place) for place in _places(named)]
     return ids, Items(keys, audio.item, np.arange(len(keys)))
+
+
+def refuse_overlap(context: str, segment: SegmentConfig) -> None:
+    """Check that segments can be put together where an extractor hears whole utterances.
+
+    Raises:
+        ConfigError: if the last segment overlaps the one before it.
+    """
+    if context == "utterance" and segment.tail == "overlap":
+        raise ConfigError(
+            "segment.tail overlap repeats audio, so no extractor can hear the whole utterance; set "
+            "segment.tail to pad, or for an encoder `context: segment`"
+        )
 
 
 def _of_texts(

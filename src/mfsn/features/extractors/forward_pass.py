@@ -87,8 +87,7 @@ class ForwardPass:
         self._run = self._launched()
         self.context_segments = 1
         """The most segments that are heard at once."""
-        silence = np.zeros((1, samples), np.float32), np.array([samples])
-        self.shapes = [tuple(h.shape[1:]) for h in self._pass(self._inputs(*silence))]
+        self.shapes = self._shapes(encoder.config)
         """Frames and width of each hidden state of a segment."""
         if self.context == "utterance":
             self.context_segments = self._fitting(extractor, config, sample_rate_hz)
@@ -150,6 +149,17 @@ class ForwardPass:
     def _launched(self) -> Forward:
         has_one_shape = self.context == "segment" or self._log_mel is not None
         return Captured(self._chosen) if is_gpu(self._device) and has_one_shape else self._chosen
+
+    def _shapes(self, config: Any) -> list[tuple[int, ...]]:
+        """Frames and width of each hidden state, as the encoder itself gives them for silence.
+
+        Whisper is not asked: it would hear half a minute, and its configuration says it all.
+        """
+        if self._log_mel is not None:
+            frames = min(self._log_mel.frames, config.max_source_positions)
+            return [(frames, config.d_model)] * (config.encoder_layers + 1)
+        silence = np.zeros((1, self.samples), np.float32), np.array([self.samples])
+        return [tuple(hidden.shape[1:]) for hidden in self._pass(self._inputs(*silence))]
 
     def _batch_rows(self) -> int:
         if self.context == "utterance":

@@ -32,6 +32,7 @@ from mfsn.segments.config import SegmentConfig
 from mfsn.store.layout import Layout
 from mfsn.store.marker import Marker
 from mfsn.store.messages import explaining
+from mfsn.store.writer import Writer
 
 
 @dataclass(frozen=True)

@@ -48,6 +48,14 @@ def title(run: Run) -> str:
     return f"{run.about['title']} on {run.about['corpus']}"
 
 
+def encoders(run: Run) -> str:
+    """The encoders that ran, for the line below the title; empty without encoders."""
+    models = {name.upper(): e["model"] for name, e in run.about["encoders"].items()}
+    if len(models) > 1 and len({*models.values()}) == 1:
+        return f"{' and '.join(models)} are both {next(iter(models.values()))}."
+    return " ".join(f"{name} is {model}." for name, model in models.items())
+
+
 def facts(run: Run) -> list[tuple[str, str]]:
     """What ran, as terms and descriptions."""
     about = run.about
@@ -89,6 +97,7 @@ def warnings(run: Run) -> list[str]:
     if run.is_demo:
         found.append("This is the demo: its scores mean nothing beyond the demo.")
     found += _of_random_weights(run)
+    found += _of_one_encoder(run)
     if not run.about["protocol"]["speaker_independent"]:
         found.append("Training and test share speakers: the scores do not hold for new speakers.")
     if run.scores["selection"] == "oracle_test":
@@ -134,6 +143,14 @@ def _encoder(encoder: Mapping[str, Any]) -> str:
     revision = f" @ {encoder['revision']}" if encoder.get("revision") else ""
     state = "trained here" if encoder.get("trained") else "frozen"
     return f"{encoder['model']}{revision}; {encoder['weights']}; {state}"
+
+
+def _of_one_encoder(run: Run) -> Iterator[str]:
+    encoders = run.about["encoders"]
+    named = [(e["model"], e.get("revision")) for e in encoders.values()]
+    if len(named) == 2 and named[0] == named[1]:
+        both = " and ".join(name.upper() for name in encoders)
+        yield f"{both} are the same model, {named[0][0]}: the scores are of one encoder."
 
 
 def _of_random_weights(run: Run) -> Iterator[str]:

@@ -31,6 +31,7 @@ def render_page(run: Run) -> str:
         run=run,
         scores=run.scores,
         title=facts.title(run),
+        encoders=facts.encoders(run),
         facts=facts.facts(run),
         warnings=facts.warnings(run),
         folds=tables.folds(run),

@@ -12,9 +12,9 @@ from mfsn.config import plain
 from mfsn.evaluation import classes
 from mfsn.report.experiment.facts import rule_text
 from mfsn.report.experiment.run import Run, Unit
+from mfsn.training.selection import Choice, tied_levels
+from mfsn.training.summary import drops_tec, is_undecided
 
-INERT_ENTROPY = 0.995
-"""The search chose nothing if the weights' entropy is at least this share of the largest."""
 WORST = 10
 """How many utterances a list of mistakes shows."""
 SPEAKERS = 8
@@ -72,7 +72,7 @@ def worst(run: Run, predictions: pd.DataFrame, column: str) -> list[dict[str, An
 
 
 def architectures(run: Run) -> list[dict[str, Any]]:
-    """One row per unit and Fusion Cell: chosen level, operation, and how clear the choice was."""
+    """One row per unit and Fusion Cell: level and operation, and how clear each choice was."""
     return [
         _architecture(unit, number, cell)
         for unit in run.units
@@ -153,7 +153,7 @@ def parameters(run: Run) -> list[tuple[str, str]]:
 
 
 def _architecture(unit: Unit, number: int, cell: Mapping[str, Any]) -> dict[str, Any]:
-    largest = math.log(len(cell["weights"]))
+    weight = max(cell["weights"])
     return {
         "unit": unit,
         "cell": number,
@@ -161,12 +161,21 @@ def _architecture(unit: Unit, number: int, cell: Mapping[str, Any]) -> dict[str,
         "count": len(cell["weights"]),
         "epoch": unit.model["epoch"],
         "level": unit.model["level"],
+        "tied": _tied(unit),
         "operation": cell["chosen"],
-        "weight": max(cell["weights"]),
+        "weight": weight,
         "entropy": cell["entropy"],
-        "largest": largest,
-        "inert": cell["entropy"] >= INERT_ENTROPY * largest,
+        "largest": math.log(len(cell["weights"])),
+        "undecided": is_undecided(cell["weights"]),
+        "drops_tec": drops_tec(cell["chosen"], weight),
     }
+
+
+def _tied(unit: Unit) -> list[str]:
+    """The levels that were as good as the chosen one on the data that chose."""
+    model = unit.model
+    choice = Choice(model["epoch"], model["level"])
+    return tied_levels(unit.curves, choice, model["rule"]) if unit.curves else []
 
 
 def _shown(speakers: list[str]) -> str:

@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from mfsn.base.progress import Progress
 from mfsn.errors import TrainingError
 from mfsn.runs.unit import Unit
 from mfsn.runs.work import Do
@@ -25,7 +26,7 @@ from mfsn.training.data.labels import Label, training_labels
 from mfsn.training.experiment import Experiment
 from mfsn.training.results import Result, whole_utterances, write_result
 from mfsn.training.scoring import score_classes, score_dimensions
-from mfsn.training.selection import Choice, best
+from mfsn.training.selection import Choice, best, tied_levels
 from mfsn.training.summary import describe_score
 from mfsn.training.system import Fits
 
@@ -134,7 +135,8 @@ class LinearFits(Fits):
         """
         selection = self.experiment.selection
         level = self._fixed_level(data)
-        steps = [self._step(unit, data, c) for c in self.grid]
+        values = Progress(self.grid, unit.label, unit="value", in_terminal=False)
+        steps = [self._step(unit, data, c) for c in values]
         history = [self._entry(unit, data, step) for step in steps]
         choices = self._choices(history, level)
         chosen = {r: steps[choice.epoch - 1][choice.level] for r, choice in choices.items()}
@@ -160,7 +162,9 @@ class LinearFits(Fits):
             },
         )
         write_result(unit, self.experiment, result)
-        named = f"level {choice.level}, " if self.names_level else ""
+        tied = ", ".join(tied_levels(history, choice, selection.rule))
+        level = f"{choice.level} (tied with {tied})" if tied else choice.level
+        named = f"level {level}, " if self.names_level else ""
         line = f"{named}C {kept.c:g}, {describe_score(dev)}"
         return line if kept.converged else f"{line} ({self.solver} did not converge)"
 

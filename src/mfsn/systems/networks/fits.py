@@ -35,6 +35,8 @@ class Made:
     kind: str = "trained"
     operations: list[str] = field(default_factory=list)
     """The operation of each Fusion Cell, or the strongest one of its mixture."""
+    mixtures: list[list[float]] = field(default_factory=list)
+    """The weights of each Fusion Cell that is a mixture; empty if it has one operation."""
 
 
 @dataclass(frozen=True)
@@ -85,8 +87,8 @@ class NetworkFits(Fits):
         )
         write_result(unit, self.experiment, result)
         tidy(unit)
-        choice = made.trained.choices[rule]
-        return describe_network(made.trained.history, choice, made.operations)
+        choice, history = made.trained.choices[rule], made.trained.history
+        return describe_network(history, choice, rule, made.operations, made.mixtures)
 
     def make(self, unit: Unit, data: TrainingData) -> Made:
         """Train the network from scratch."""

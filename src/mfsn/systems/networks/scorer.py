@@ -10,8 +10,8 @@ import torch
 
 from mfsn import runtime
 from mfsn.base.arrays import Float64
-from mfsn.features.base import Extractor
-from mfsn.features.extraction.in_memory import Recording, Span, extract_recordings
+from mfsn.features.base import Extractor, Together
+from mfsn.features.extraction.in_memory import Recording, Span, extract_each
 from mfsn.training.data.loading import make_rows
 from mfsn.training.loop import read_out
 from mfsn.training.saved import load_network
@@ -20,7 +20,7 @@ from mfsn.training.saved import load_network
 class NetworkScorer:
     """Scores segments; see `mfsn.training.system.Scorer`."""
 
-    def __init__(self, folder: Path, extractors: Mapping[str, Extractor]) -> None:
+    def __init__(self, folder: Path, extractors: Mapping[str, Extractor | Together]) -> None:
         self._saved = load_network(folder)
         self._device = runtime.device()
         self._saved.network.to(self._device)
@@ -32,7 +32,7 @@ class NetworkScorer:
 
     def __call__(self, group: Sequence[Recording]) -> Float64:
         """What the network says of each segment."""
-        arrays = {name: extract_recordings(e, group) for name, e in self._extractors.items()}
+        arrays = extract_each(self._extractors, group)
         rows = make_rows(
             arrays,
             [str(number) for number, recording in enumerate(group) for _ in recording.segments],

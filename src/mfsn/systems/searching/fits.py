@@ -60,7 +60,9 @@ class SearchFits(NetworkFits):
         genotype = describe_genotype(unit, experiment, network, trained.choices, space.levels)
         write_json(unit.folder / FILE, genotype)
         tidy(unit)
-        return describe_network(trained.history, trained.choices[rule], strongest(genotype))
+        choice, operations = trained.choices[rule], strongest(genotype)
+        mixtures = _mixtures(genotype)
+        return describe_network(trained.history, choice, rule, operations, mixtures)
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,8 @@ class SearchedFits(NetworkFits):
             trained = train_on_fold(unit, self.experiment, data, fix, levels)
         # A network whose operations were given holds only these, also when it is exported.
         kind = "derived" if is_given(genotype) else config.network
-        return Made(trained, fix, kind, _operations(config, genotype))
+        mixtures = [] if kind == "derived" else _mixtures(genotype)
+        return Made(trained, fix, kind, _operations(config, genotype), mixtures)
 
 
 def _exported(folder: Path, genotype: Genotype) -> Trained:
@@ -111,6 +114,10 @@ def _fix(config: TrainConfig, genotype: Genotype) -> Fix | None:
         alphas = [cell["alpha"] for cell in genotype["cells"]]
         return lambda network: network.freeze_architecture(alphas)
     return None
+
+
+def _mixtures(genotype: Genotype) -> list[list[float]]:
+    return [] if is_given(genotype) else [cell["weights"] for cell in genotype["cells"]]
 
 
 def _operations(config: TrainConfig, genotype: Genotype) -> list[str]:
