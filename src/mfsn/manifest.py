@@ -137,7 +137,7 @@ def sounds(utterances: pd.DataFrame) -> pd.Series[str]:
     Args:
         utterances: a table that follows `UTTERANCES`.
     """
-    return utterances["same_as"].fillna(utterances["audio_sha256"])
+    return utterances["same_as"].astype(object).fillna(utterances["audio_sha256"])
 
 
 def completed(utterances: pd.DataFrame) -> pd.DataFrame:

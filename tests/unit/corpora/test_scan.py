@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import shutil
 from collections.abc import Callable
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from mfsn.base.sealed import read_sealed_json, write_sealed_json
 from mfsn.corpora.config import CorpusConfig
 from mfsn.corpora.preparing.scan import ScannedFile, read_files, scan_corpus, write_files
 from mfsn.errors import CorpusError
@@ -33,9 +33,9 @@ def cache(tmp_path: Path) -> Path:
 
 def forge(cache: Path, path: str) -> None:
     """Give a file another hash in the cache, to see whether it is believed."""
-    known = json.loads(cache.read_text())
+    known = read_sealed_json(cache)
     known[path][0] = "forged"
-    cache.write_text(json.dumps(known))
+    write_sealed_json(cache, known)
 
 
 def sha256_at(files: list[ScannedFile], path: str) -> str:
@@ -97,7 +97,7 @@ def test_added_and_removed_files_show(root: Path, cache: Path, clip: WriteClip) 
     after = scan_corpus(RAVDESS, root, cache)
     assert after[:-1] == before[1:]
     assert after[-1].path == "Actor_03/03-01-01-01-01-01-03.wav"
-    assert before[0].path not in json.loads(cache.read_text())
+    assert before[0].path not in read_sealed_json(cache)
 
 
 @pytest.mark.parametrize("damage", ["", "{", '{"a": '])
@@ -105,7 +105,7 @@ def test_a_damaged_cache_costs_time_only(root: Path, cache: Path, damage: str) -
     first = scan_corpus(RAVDESS, root, cache)
     cache.write_text(damage)
     assert scan_corpus(RAVDESS, root, cache) == first
-    assert len(json.loads(cache.read_text())) == 120
+    assert len(read_sealed_json(cache)) == 120
 
 
 def test_the_cache_is_left_alone_when_nothing_changed(root: Path, cache: Path) -> None:

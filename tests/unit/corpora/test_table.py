@@ -92,7 +92,7 @@ def test_quoted_commas_stay_in_the_transcript(root: Path) -> None:
         ("path,emotion,emotion\n", r"several columns for the same \('emotion', 'emotion'\)"),
         ("file,wav,Label\n", r"several columns for the same \('file', 'wav'\); keep one"),
         ("path\n", "has no column emotion; its columns are 'path', and mfsn reads path, emotion, "),
-        ("", "has no column path and no column emotion; its columns are none"),
+        ("", "is empty; write columns path and emotion"),
         ("path,emotion\nx.wav,sad\n../y.wav,sad\n/z.wav,sad\n", r"\.\./y\.wav, /z\.wav, x\.wav"),
         ('path,emotion\n"x', "is not a CSV file in UTF-8"),
     ],

@@ -188,6 +188,7 @@ def test_a_unit_that_another_process_has_finished_meanwhile_is_taken(
     (unit,) = work.units(tmp_path, "f")
     unit.folder.mkdir()
     (unit.folder / unit.result).touch()
+    unit.seal()
     assert list(run_units([unit], work.ToyWork(), 1)) == [(unit, "computed by another process")]
 
 

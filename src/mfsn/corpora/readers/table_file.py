@@ -149,11 +149,15 @@ def _meanings(path: Path, columns: Sequence[str]) -> tuple[dict[str, str], list[
         raise CorpusError(
             f"{path} has several columns for the same ({', '.join(map(repr, doubled))}); keep one"
         )
+    if not columns:
+        raise CorpusError(
+            f"{path} is empty; write columns path and emotion, and a row per recording"
+        )
     missing = [name for name in REQUIRED if name not in meanings.values()]
     if missing:
         raise CorpusError(
             f"{path} has no column {' and no column '.join(missing)}; its columns are "
-            f"{', '.join(map(repr, columns)) or 'none'}, and mfsn reads {', '.join(COLUMNS)}"
+            f"{', '.join(map(repr, columns))}, and mfsn reads {', '.join(COLUMNS)}"
         )
     return meanings, [name for name in columns if name not in meanings]
 
