@@ -150,9 +150,7 @@ def _meanings(path: Path, columns: Sequence[str]) -> tuple[dict[str, str], list[
             f"{path} has several columns for the same ({', '.join(map(repr, doubled))}); keep one"
         )
     if not columns:
-        raise CorpusError(
-            f"{path} is empty; write columns path and emotion, and a row per recording"
-        )
+        raise CorpusError(f"{path} is empty; write columns path and emotion, a row per recording")
     missing = [name for name in REQUIRED if name not in meanings.values()]
     if missing:
         raise CorpusError(
