@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import re
 import shutil
@@ -15,6 +16,8 @@ from typing import Any
 
 import pytest
 import torch
+
+from mfsn.base.sealed import read_sealed
 
 pytestmark = [pytest.mark.pipeline, pytest.mark.xdist_group("pipeline")]
 
@@ -93,7 +96,8 @@ def checkpoints(project: Any, stage: str) -> list[Any]:
 
 def epochs_kept(project: Any, stage: str) -> list[int]:
     """How many epochs each checkpoint holds."""
-    states = [torch.load(path, weights_only=True) for path in checkpoints(project, stage)]
+    paths = checkpoints(project, stage)
+    states = [torch.load(io.BytesIO(read_sealed(path)), weights_only=True) for path in paths]
     return sorted(len(state["history"]) for state in states)
 
 
