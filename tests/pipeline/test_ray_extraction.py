@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from mfsn.features.ray.job import STOP
 from mfsn.store.digest import Digest
 from mfsn.store.store import Store
 from mfsn.store.upkeep.verify import verify
@@ -199,6 +200,9 @@ def test_an_interrupted_driver_keeps_finished_shards(
     process = start()
     wait_until(lambda: process.poll() is not None or committed(tmp_path) > 0)
     process.send_signal(sent)
+    if sent == signal.SIGINT:  # the driver asks workers for what they have, and waits for it
+        wait_until(lambda: process.poll() is not None or any(tmp_path.rglob(STOP)))
+        (tmp_path / "held").unlink()
     process.communicate()
     assert process.returncode == (130 if sent == signal.SIGINT else -sent)
     kept = committed(tmp_path)
