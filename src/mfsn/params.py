@@ -98,6 +98,7 @@ class Params(Config):
     def parse(cls, values: Any, where: str) -> Self:
         """Build the parameters from plain values; see `Config.parse`."""
         own, others = dict(values) if isinstance(values, Mapping) else values, {}
+        _require_plugins(own, where)
         for name, config in _sections_of_plugins(own).items():
             others[name] = config.parse(own.pop(name, {}), where=f"{where}: {name}")
         params = super().parse(own, where)
@@ -182,6 +183,15 @@ class Params(Config):
                 "unit; set it to classes"
             )
         return self
+
+
+def _require_plugins(values: Any, where: str) -> None:
+    """Check the name of the system first: without its plug-in, its section is unknown too."""
+    if isinstance(values, Mapping) and isinstance(values.get("system"), str):
+        try:
+            plugins.require_known("systems", values["system"])
+        except ConfigError as error:
+            raise ConfigError(f"{where}: system: {error}") from None
 
 
 def _sections_of_plugins(values: Any) -> dict[str, type[Config]]:
@@ -282,12 +292,21 @@ def load_params(workspace: Path) -> Params:
     path = workspace / "params.yaml"
     values = read_yaml(path)
     params = Params.parse(values, where="params.yaml")
-    _refuse_read_otherwise(path.read_text(encoding="utf-8"), values, params)
+    refuse_read_otherwise(path.read_text(encoding="utf-8"), values, params)
     return params
 
 
-def _refuse_read_otherwise(text: str, values: Any, params: Params) -> None:
-    """Refuse values that are other parameters for DVC than for mfsn."""
+def refuse_read_otherwise(text: str, values: Any, params: Params) -> None:
+    """Refuse values that are other parameters for DVC than for mfsn.
+
+    Args:
+        text: of params.yaml.
+        values: what mfsn reads in it.
+        params: what these values mean.
+
+    Raises:
+        ConfigError: if there are any; one line for every value.
+    """
     from ruamel.yaml.error import YAMLError
 
     try:

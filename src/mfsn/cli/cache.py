@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from mfsn.store.upkeep.listing import Entry
 
 
-@cache_app.command("ls")
+@cache_app.command("ls", short_help="List the content of the store, and who uses it.")
 def cache_ls() -> None:
     """List the content of the store: extractors, models, levels, rows, sizes, and who uses them."""
     from mfsn.store.upkeep.listing import list_store

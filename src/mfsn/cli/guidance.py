@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-@app.command()
+@app.command(short_help="Measure what the frame weights of co-attention follow.")
 def guidance(
     sample: Annotated[
         int | None,

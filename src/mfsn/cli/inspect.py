@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from mfsn.report.utterance.source import Source
 
 
-@app.command()
+@app.command(short_help="Show audio, features and predictions of utterances.")
 def inspect(
     utterances: Annotated[
         list[str] | None,

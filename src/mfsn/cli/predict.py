@@ -16,7 +16,7 @@ LONG_S = 60.0
 """Recordings that are longer get their emotions over time."""
 
 
-@app.command()
+@app.command(short_help="Predict the emotions in audio files.")
 def predict(
     files: Annotated[list[str], typer.Argument(help="Audio files of any length and rate.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, with each segment.")] = False,

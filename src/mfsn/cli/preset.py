@@ -1,7 +1,9 @@
-"""`mfsn preset`."""
+"""`mfsn preset` and `mfsn set`: what changes params.yaml."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -12,9 +14,10 @@ from mfsn.errors import ConfigError
 
 if TYPE_CHECKING:
     from mfsn.presets import Applied
+    from mfsn.presets.writing import Change
 
 
-@app.command()
+@app.command(short_help="Rewrite params.yaml for a corpus, or list all presets and sizes.")
 def preset(
     name: Annotated[
         str | None, typer.Argument(help="The preset; without it, all are listed.")
@@ -24,20 +27,58 @@ def preset(
         bool,
         typer.Option("--complete", help="Only add what params.yaml lacks, with its defaults."),
     ] = False,
+    keep_as: Annotated[
+        str | None,
+        typer.Option("--save", help="First keep params.yaml as it is, as a preset of this name."),
+    ] = None,
 ) -> None:
-    """Rewrite params.yaml for a corpus, or list all presets and sizes."""
-    from mfsn.presets import apply_preset, complete_params, presets, sizes
+    """Rewrite params.yaml for a corpus, or list all presets and sizes.
+
+    `mfsn preset --save NAME` keeps params.yaml in data/presets. `mfsn preset NAME` brings it back.
+    """
+    from mfsn.presets import apply_preset, complete_params, presets, refuse_unknown, sizes
+    from mfsn.presets.saved import save, saved
     from mfsn.workspace import find_workspace
 
     if complete:
         _refuse_complete_with(name or size)
+    if name is None:
+        _refuse_size_alone(size)
+    else:
+        refuse_unknown(find_workspace(), name, size)
+    if keep_as is not None:
+        kept = save(find_workspace(), keep_as, presets())
+        typer.echo(f"params.yaml is kept as {kept}; `mfsn preset {keep_as}` brings it back")
+    if complete:
         _tell_applied(complete_params(find_workspace()))
-        return
-    if name is not None:
+    elif name is not None:
         _tell_applied(apply_preset(find_workspace(), name, size))
-        return
-    _refuse_size_alone(size)
-    show([("preset", ""), *presets().items(), ("", ""), ("--size", ""), *sizes().items()])
+    elif keep_as is None:
+        mine = [(own, "saved in data/presets") for own in saved(find_workspace())]
+        groups = [("preset", ""), *presets().items(), *mine, ("", ""), ("--size", "")]
+        show([*groups, *sizes().items()])
+
+
+@app.command("set", short_help="Set parameters in params.yaml.")
+def set_parameters(
+    assignments: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="NAME VALUE [NAME VALUE]...",
+            help="A parameter, such as sec.model, and its value, as in params.yaml.",
+        ),
+    ],
+) -> None:
+    """Set parameters in params.yaml, all of them or none. Comments and other values stay.
+
+    `mfsn set sec.model FOLDER` also sets sec.levels and sec.revision, unless you set them in the
+    same command: the first, the middle and the last layer of this encoder, and the commit of a
+    checkpoint from the hub. `tec.model` works in the same way, with the last layer.
+    """
+    from mfsn.presets.assigning import assign, pairs
+    from mfsn.workspace import find_workspace
+
+    _tell_changes(assign(find_workspace(), pairs(assignments), Path.cwd()))
 
 
 def _refuse_size_alone(size: str | None) -> None:
@@ -52,19 +93,31 @@ def _refuse_complete_with(given: str | None) -> None:
         )
 
 
-def _shown(value: Any) -> Any:
-    return "nothing" if value is None else value
+def _told(change: Change) -> str:
+    if change.old is None:
+        return f"{change.name}: {_shown(change.new)} (new)"
+    return f"{change.name}: {_shown(change.old)} -> {_shown(change.new)}"
+
+
+def _shown(value: Any) -> str:
+    from mfsn.config import plain
+
+    return "none" if value is None else plain(value)
+
+
+def _tell_changes(changes: Sequence[Change]) -> None:
+    for change in changes:
+        typer.echo(_told(change))
+    changed = counted(len(changes), "parameter")
+    typer.echo(f"params.yaml: {changed} changed; next: run it with `dvc repro`")
 
 
 def _tell_applied(applied: Applied) -> None:
-    for change in applied.changes:
-        typer.echo(f"{change.name}: {_shown(change.old)} -> {_shown(change.new)}")
-    changed = counted(len(applied.changes), "parameter")
-    typer.echo(f"params.yaml: {changed} changed; next: run it with `dvc repro`")
+    _tell_changes(applied.changes)
     if applied.lost:
         mine = ", ".join(f"{change.name}: {change.old}" for change in applied.lost)
         typer.echo(
             f"mfsn: warning: values that are in no preset were replaced: {mine}; use git if you "
-            "need them again",
+            "need them again, and next time `--save NAME`",
             err=True,
         )

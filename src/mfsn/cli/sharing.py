@@ -51,7 +51,7 @@ def cache_export(
         typer.echo(f"not free to share: {clause}; give the file only to whom the licence allows")
 
 
-@cache_app.command("import")
+@cache_app.command("import", short_help="Copy an exported file into the store.")
 def cache_import(
     file: Annotated[Path, typer.Argument(help="A file that `mfsn cache export` wrote.")],
     rows_only: Annotated[
@@ -91,7 +91,7 @@ _Waves = Annotated[
 ]
 
 
-@cache_app.command("push")
+@cache_app.command("push", short_help="Copy features to an address.")
 def cache_push(
     address: _Address = None,
     waves: _Waves = False,
@@ -137,7 +137,7 @@ def cache_push(
     _report(digests, lambda digest: push(remote, root, digest, note))
 
 
-@cache_app.command("pull")
+@cache_app.command("pull", short_help="Copy features from an address.")
 def cache_pull(
     address: _Address = None,
     waves: _Waves = False,

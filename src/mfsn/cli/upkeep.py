@@ -75,7 +75,7 @@ def cache_gc(
     finish([*_told(plan, delete), *left], plan.is_within_budget and not left)
 
 
-@cache_app.command("why")
+@cache_app.command("why", short_help="Explain why a row has its key.")
 def cache_why(
     asked: Annotated[
         str, typer.Argument(metavar="SEGMENT|EXTRACTOR", help="A segment, utterance or extractor.")
@@ -88,7 +88,7 @@ def cache_why(
     typer.echo("\n".join(why(asked, find_workspace(), store_root())))
 
 
-@app.command()
+@app.command(short_help="Check what a run needs, and estimate what it takes.")
 def doctor() -> None:
     """Check everything that a run needs, and estimate its disk, memory and time.
 

@@ -29,6 +29,16 @@ def find_folder(name: str, revision: str | None) -> Path:
     return local if local.is_dir() else _download(name, revision)
 
 
+def commit_of(name: str, revision: str | None) -> str | None:
+    """The commit of a checkpoint from the hub, 40 hexadecimal digits; None for all others.
+
+    Raises:
+        ConfigError, ModelLoadError: as `find_folder`.
+    """
+    folder = find_folder(name, revision)
+    return folder.name if folder.parent.name == "snapshots" else None
+
+
 def checkpoint_files(name: str, revision: str | None) -> Mapping[str, str]:
     """The files that a checkpoint is loaded from: name to sha256 (hexadecimal).
 

@@ -91,6 +91,12 @@ class Encoder:
         return self.config.model_type == "whisper"
 
     @property
+    def layers(self) -> int:
+        """The number of its layers; it has one more hidden state."""
+        name = "encoder_layers" if self.hears_log_mel else "num_hidden_layers"
+        return int(getattr(self.config, name))
+
+    @property
     def random(self) -> bool:
         """Whether its weights are random (see `mfsn.encoders.random_weights`)."""
         return hasattr(self.config, MARK)

@@ -8,34 +8,22 @@ another.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from mfsn import plugins
-from mfsn.base.files import write_text
 from mfsn.base.yaml_file import read_yaml
 from mfsn.errors import ConfigError
 from mfsn.params import Params, load_params
-from mfsn.presets.rewriting import rewritten
+from mfsn.presets.saved import is_saved, restore, saved_params
+from mfsn.presets.writing import Change, Leaves, changes, leaves, write_params
 
 BASE = "demo"
 FOLDER = Path(__file__).parent
-
-Leaves = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Change:
-    """One parameter that changed; a value is `None` if the file does not have it."""
-
-    name: str
-    old: Any
-    new: Any
 
 
 @dataclass(frozen=True)
@@ -45,8 +33,8 @@ class Applied:
     changes: list[Change]
     """Every parameter that changed; not those that were missing and are null."""
     lost: list[Change]
-    """Changed values that are in no preset and size, so that only git can bring them back: `old`
-    was in the file, `new` is in the preset that is most similar to the old file."""
+    """Changed values that are in no preset and size and were not saved, so that only git can bring
+    them back: `old` was in the file, `new` is in the preset most similar to the old file."""
 
 
 def presets() -> dict[str, str]:
@@ -77,15 +65,40 @@ def preset_params(name: str, size: str | None = None) -> Params:
     return Params.parse(values, where=f"preset {name}")
 
 
+def refuse_unknown(workspace: Path, name: str, size: str | None) -> None:
+    """Check the name of a preset and of a size.
+
+    Raises:
+        ConfigError: if there is no such preset or size, or a saved preset is asked for in another
+            size.
+    """
+    if not is_saved(workspace, name):
+        preset_params(name, size)
+    elif size is not None:
+        raise ConfigError(
+            f"{name} is a preset that was saved, and has a size of its own; leave out --size"
+        )
+
+
 def apply_preset(workspace: Path, name: str, size: str | None = None) -> Applied:
     """Rewrite params.yaml, whole or not at all.
 
-    Comments stay, and so do plug-ins' sections and their extractors in `extract.extractors`.
+    Comments stay, and so do plug-ins' sections and their extractors in `extract.extractors`. A
+    preset that was saved is put back as it was, with its own comments.
+
+    Args:
+        workspace: the folder with params.yaml.
+        name: a preset of mfsn, or one that was saved.
+        size: the name of a size; by default the size that the preset names.
 
     Raises:
-        ConfigError: if there is no such preset or size, or params.yaml is not YAML.
+        ConfigError: as `refuse_unknown`, or if params.yaml is not YAML.
     """
+    refuse_unknown(workspace, name, size)
     old = read_yaml(workspace / "params.yaml")
+    if is_saved(workspace, name):
+        was, now = leaves(old or {}), leaves(restore(workspace, name))
+        return _applied(workspace, was, now, changes(was, now))
     new = _with_plugins(preset_params(name, size), old if isinstance(old, dict) else {})
     return _write(workspace, old, new)
 
@@ -113,55 +126,19 @@ def _with_plugins(preset: Params, old: Mapping[str, Any]) -> Params:
 
 
 def _write(workspace: Path, old: Any, new: Params) -> Applied:
-    path = workspace / "params.yaml"
-    was, now = leaves(old or {}), leaves(new.model_dump(mode="json"))
-    changed = changes(was, now)
-    text = rewritten(path.read_text("utf-8"), render(new), (c.name for c in changed))
-    write_text(path, text)
-    gone = [c for c in _lost(was) if c.name in was and now.get(c.name) != c.old]
+    changed = write_params(workspace, old, new)
+    return _applied(workspace, leaves(old or {}), leaves(new.model_dump(mode="json")), changed)
+
+
+def _applied(workspace: Path, was: Leaves, now: Leaves, changed: list[Change]) -> Applied:
+    gone = [c for c in _lost(workspace, was) if c.name in was and now.get(c.name) != c.old]
     return Applied([c for c in changed if c.old != c.new], gone)
 
 
-def render(params: Params) -> str:
-    """The parameters as YAML: one block per section, one line per parameter."""
-    values = params.model_dump(mode="json")
-    single = [f"{name}: {_flow(v)}\n" for name, v in values.items() if not isinstance(v, dict)]
-    sections = [_section(name, v) for name, v in values.items() if isinstance(v, dict)]
-    return "\n".join(["".join(single), *sections])
-
-
-def leaves(values: Mapping[str, Any], prefix: str = "") -> Leaves:
-    """Values by dotted name, such as `mfcc.hop_ms`; a list is one value."""
-    found: Leaves = {}
-    for name, value in values.items():
-        dotted = f"{prefix}{name}"
-        nested = isinstance(value, Mapping) and value
-        found |= leaves(value, f"{dotted}.") if nested else {dotted: value}
-    return found
-
-
-def changes(old: Leaves, new: Leaves) -> list[Change]:
-    """The parameters that differ: first in the order of the new ones, then those that are gone.
-
-    An empty section does not count as a parameter if the other side has parameters in it.
-    """
-    old, new = _filled(old, new), _filled(new, old)
-    names = [*new, *(name for name in old if name not in new)]
-    return [
-        Change(name, old.get(name), new.get(name))
-        for name in names
-        if name not in old or name not in new or old[name] != new[name]
-    ]
-
-
-def _filled(values: Leaves, other: Leaves) -> Leaves:
-    sections = {name.rpartition(".")[0] for name in other}
-    return {name: v for name, v in values.items() if v != {} or name not in sections}
-
-
-def _lost(old: Leaves) -> list[Change]:
-    known = (leaves(params.model_dump(mode="json")) for params in _combinations())
-    return min((changes(old, leaves_) for leaves_ in known), key=len)
+def _lost(workspace: Path, old: Leaves) -> list[Change]:
+    shipped = (leaves(params.model_dump(mode="json")) for params in _combinations())
+    known = itertools.chain(map(leaves, saved_params(workspace)), shipped)
+    return min((changes(old, values) for values in known), key=len)
 
 
 def _combinations() -> Iterator[Params]:
@@ -191,14 +168,3 @@ def _merge(values: Any, overrides: Any) -> Any:
     if not isinstance(values, dict) or not isinstance(overrides, dict):
         return overrides
     return values | {name: _merge(values.get(name), v) for name, v in overrides.items()}
-
-
-def _section(name: str, values: dict[str, Any]) -> str:
-    if not values:
-        return f"{name}: {{}}\n"
-    return f"{name}:\n" + "".join(f"  {leaf}: {_flow(v)}\n" for leaf, v in values.items())
-
-
-def _flow(value: Any) -> str:
-    text: str = yaml.safe_dump(value, default_flow_style=True, sort_keys=False, width=10**6)
-    return text.removesuffix("...\n").rstrip("\n")

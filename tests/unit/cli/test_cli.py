@@ -60,8 +60,16 @@ def test_help_imports_nothing_heavy() -> None:
     commands = {line.split()[0] for line in done.stdout.partition("Commands:")[2].splitlines()[1:]}
     assert commands == {
         "preset", "corpus", "folds", "cache", "doctor", "guidance", "inspect", "predict",
-        "reproduce",
+        "reproduce", "set",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("group", [(), ("cache",), ("corpus",)])
+def test_help_shows_whole_sentences(
+    group: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(*group, "--help") == 0
+    assert "..." not in capsys.readouterr().out.partition("Commands:")[2]
 
 
 @pytest.mark.parametrize(

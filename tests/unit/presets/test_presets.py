@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import os
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,22 +16,13 @@ from mfsn.params import load_params
 from mfsn.presets import (
     apply_preset,
     complete_params,
-    leaves,
     preset_params,
     presets,
-    render,
     sizes,
 )
+from mfsn.presets.writing import leaves, render
 
 MORE = ("iemocap", "savee", "meld", "cremad", "nemo")
-
-
-@pytest.fixture
-def workspace(tmp_path: Path, checkout: Path) -> Path:
-    """A workspace in the state of a fresh clone."""
-    shutil.copy(checkout / "dvc.yaml", tmp_path)
-    apply_preset_text(tmp_path, (checkout / "params.yaml").read_text("utf-8"))
-    return tmp_path
 
 
 def apply_preset_text(workspace: Path, text: str) -> None:

@@ -10,7 +10,8 @@ import yaml
 
 from mfsn.errors import ConfigError
 from mfsn.params import Params, load_params
-from mfsn.presets import leaves, preset_params
+from mfsn.presets import preset_params
+from mfsn.presets.writing import leaves
 from mfsn.reproduce.plan import (
     Row,
     Table,
