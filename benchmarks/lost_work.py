@@ -6,7 +6,8 @@ CHECKPOINT is an encoder in the transformers format, such as Whisper-base. CORPU
 FLAC files, such as RAVDESS. The extraction runs in a process of its own, which notes when each
 batch is computed. It is killed at a random moment, by SIGKILL, SIGTERM or Ctrl-C in turn, and
 started again on the same store. The work that is lost is the time from the end of the last batch
-whose rows are committed to the kill. Batches that are computed again to compare them do not count.
+whose rows are committed to the kill. It is printed with the part of it that the batch under way had
+taken. Batches that are computed again to compare them do not count.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from itertools import cycle
 from pathlib import Path
 from typing import Any
@@ -43,8 +45,18 @@ LONGEST_S = 90.0
 """The latest moment of a kill, after the first batch."""
 
 
+@dataclass(frozen=True)
+class Lost:
+    """What a kill cost, in seconds."""
+
+    seconds: float
+    """Since the end of the last batch whose rows are committed."""
+    under_way_s: float
+    """Since the beginning of the batch that was being computed; 0 if there was none."""
+
+
 def main(checkpoint: Path, corpus: Path, kills: int, seed: int) -> None:
-    moments, signals, lost = random.Random(seed), cycle(SIGNALS), list[tuple[str, float, float]]()
+    moments, signals, lost = random.Random(seed), cycle(SIGNALS), list[tuple[str, Lost]]()
     with tempfile.TemporaryDirectory() as folder:
         root = segmented(Path(folder), corpus)
         while len(lost) < kills:
@@ -52,8 +64,9 @@ def main(checkpoint: Path, corpus: Path, kills: int, seed: int) -> None:
             found = kill_once(root, checkpoint, kind, after_s)
             if found is None:
                 raise SystemExit(f"the extraction ended after {len(lost)} kills; use more speech")
-            lost.append((kind.name, after_s, found))
-            print(f"| {kind.name} | {after_s:.0f} | {found:.1f} |", flush=True)
+            lost.append((kind.name, found))
+            figures = f"{after_s:.0f} | {found.seconds:.1f} | {found.under_way_s:.1f}"
+            print(f"| {kind.name} | {figures} |", flush=True)
         report = verify(root, extractor="sec")
         if not report.is_sound:
             raise SystemExit("\n".join(report.sentences()))
@@ -71,15 +84,15 @@ def segmented(root: Path, corpus: Path) -> Path:
     return root
 
 
-def kill_once(root: Path, checkpoint: Path, kind: signal.Signals, after_s: float) -> float | None:
-    """Start the extraction and kill it; the seconds of work that it cost, None if it had ended."""
+def kill_once(root: Path, checkpoint: Path, kind: signal.Signals, after_s: float) -> Lost | None:
+    """Start the extraction and kill it; the work that it cost, None if it had ended."""
     extractor = encoder(checkpoint)
     segments = read_table(root / "segments.parquet", SEGMENTS)
     wanted = Wanted.of(extractor, segments, CUT, root)
     before, log = len(wanted.missing()), root / "batches"
     log.write_text("")
     process = subprocess.Popen([sys.executable, __file__, str(checkpoint), "--extract", str(root)])
-    while process.poll() is None and not log.read_text():
+    while process.poll() is None and "ended" not in log.read_text():
         time.sleep(0.05)
     time.sleep(after_s)
     killed_at = time.monotonic()
@@ -87,14 +100,16 @@ def kill_once(root: Path, checkpoint: Path, kind: signal.Signals, after_s: float
     if process.wait() == 0:
         return None
     lines = [line.split() for line in log.read_text().splitlines()]
+    begun = [float(moment) for event, moment, _ in lines if event == "begun"]
+    ends = [(float(moment), int(rows)) for event, moment, rows in lines if event == "ended"]
     new = before - len(wanted.missing())
-    ends = [(float(end), int(rows)) for _, end, rows in lines]
-    done, kept_until = 0, float(lines[0][0])
+    done, kept_until = 0, begun[0]
     for end, rows in ends:
         done += rows
         if done <= new:
             kept_until = end
-    return max(0.0, killed_at - kept_until)
+    under_way_s = killed_at - begun[-1] if len(begun) > len(ends) else 0.0
+    return Lost(max(0.0, killed_at - kept_until), max(0.0, under_way_s))
 
 
 def encoder(checkpoint: Path) -> Any:
@@ -112,14 +127,17 @@ def extract_all(root: Path, checkpoint: Path) -> None:
     there = len(wanted.items.keys) - len(wanted.missing())
     compute, compared = extractor.extract, [bool(there)]  # the first batch compares cached rows
 
+    def note(event: str, rows: int = 0) -> None:
+        with (root / "batches").open("a", encoding="ascii") as file:
+            file.write(f"{event} {time.monotonic()} {rows}\n")
+
     def noted(waves: Any, valid: Any) -> Any:
-        start = time.monotonic()
-        rows = compute(waves, valid)
         if compared[0]:
             compared[0] = False
-            return rows
-        with (root / "batches").open("a", encoding="ascii") as file:
-            file.write(f"{start} {time.monotonic()} {int(waves.any(axis=1).sum())}\n")
+            return compute(waves, valid)
+        note("begun")
+        rows = compute(waves, valid)
+        note("ended", int(waves.any(axis=1).sum()))
         return rows
 
     extractor.extract = noted
@@ -129,10 +147,10 @@ def extract_all(root: Path, checkpoint: Path) -> None:
         raise SystemExit(130) from None
 
 
-def print_account(lost: list[tuple[str, float, float]]) -> None:
+def print_account(lost: list[tuple[str, Lost]]) -> None:
     print(f"{len(lost)} kills, {runtime.threads()} threads, load {os.getloadavg()[1]:.1f}")
     for kind in SIGNALS:
-        seconds = [each for name, _, each in lost if name == kind.name]
+        seconds = [each.seconds for name, each in lost if name == kind.name]
         if seconds:
             mean = sum(seconds) / len(seconds)
             print(f"{kind.name}: {len(seconds)} kills, lost {mean:.1f} s on average, "

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
@@ -71,3 +73,20 @@ def show(rows: Sequence[Sequence[object]]) -> None:
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     for row in cells:
         typer.echo("  ".join(map(str.ljust, row, widths)).rstrip())
+
+
+@contextmanager
+def saying_what_comes_next() -> Iterator[Callable[[str], None]]:
+    """Say on stderr what is looked at next: one line in a terminal, which goes away at the end, or
+    a line each in a log.
+    """
+    in_terminal = sys.stderr.isatty()
+    clear = "\r\033[K" if in_terminal else ""
+
+    def tell(what: str) -> None:
+        typer.echo(f"{clear}looking at {what} ...", err=True, nl=not in_terminal)
+
+    try:
+        yield tell
+    finally:
+        typer.echo(clear, err=True, nl=False)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mfsn.base.quantities import counted, parse_bytes, parse_duration, show_bytes, show_duration
-from mfsn.cli.console import app, cache_app, finish, show
+from mfsn.cli.console import app, cache_app, finish, saying_what_comes_next, show
 from mfsn.errors import ConfigError
 from mfsn.workspace import BUDGET_VARIABLE
 
@@ -89,31 +89,37 @@ def cache_why(
 
 
 @app.command(short_help="Check what a run needs, and estimate what it takes.")
-def doctor() -> None:
+def doctor(
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Only what takes seconds: no recordings, no estimates.")
+    ] = False,
+) -> None:
     """Check everything that a run needs, and estimate its disk, memory and time.
 
-    The exit status is 1 if a stage would refuse to run.
+    Each encoder computes a few batches to measure its time, so this can take a minute or two. The
+    exit status is 1 if a stage would refuse to run.
     """
     os.environ.setdefault("HF_HUB_OFFLINE", "1")  # it only checks, and downloads nothing
     from mfsn.doctor.examine import examine
     from mfsn.workspace import find_workspace, store_root
 
-    found = examine(find_workspace(), store_root())
+    with saying_what_comes_next() as tell:
+        found = examine(find_workspace(), store_root(), quick=quick, tell=tell)
     show([(finding.mark, finding.what, finding.found) for finding in found.findings])
     if found.works:
         typer.echo()
         show([_WORK_HEADER, *(_work_row(work) for work in found.works)])
-    finish(["", _verdict(found.problems)], not found.problems)
+    finish(["", _verdict(found.problems, quick)], not found.problems)
 
 
 _WORK_HEADER = ("extractor", "rows", "in the store", "bytes per row", "will write", "about")
 
 
-def _verdict(problems: list[Finding]) -> str:
-    if not problems:
-        return "ready to run"
-    named = ", ".join(problem.what for problem in problems)
-    return f"it will not run before you correct what is marked NO: {named}"
+def _verdict(problems: list[Finding], quick: bool) -> str:
+    if problems:
+        named = ", ".join(dict.fromkeys(problem.what for problem in problems))
+        return f"it will not run before you correct what is marked NO: {named}"
+    return "nothing found that stops a run" if quick else "ready to run"
 
 
 def _work_row(work: Work) -> tuple[object, ...]:

@@ -12,7 +12,7 @@ from mfsn.corpora.config import CorpusConfig
 from mfsn.corpora.preparing.decoding import glance
 from mfsn.corpora.preparing.joined import survey_any
 from mfsn.corpora.preparing.prepare import manifest_of
-from mfsn.corpora.preparing.scan import ScannedFile, scan_corpus
+from mfsn.corpora.preparing.scan import ScannedFile, no_corpus, scan_corpus
 from mfsn.corpora.preparing.survey import Survey, Surveyed
 from mfsn.doctor.checks import Finding
 from mfsn.errors import MfsnError
@@ -48,6 +48,21 @@ def check_recordings(params: Params, workspace: Path) -> Iterator[Finding]:
         yield _folds(params, survey, files, workspace)
     for warning in (*survey.warnings, *survey.notes):
         yield Finding("recordings", warning, is_odd=True)
+
+
+def check_corpus_folders(params: Params) -> Iterator[Finding]:
+    """Check that each corpus has a folder, or will be made; no file in it is read."""
+    for corpus in params.corpus.members:
+        try:
+            made = _will_be_made(corpus)
+            root = corpus_root(corpus.name)
+            if not made and not root.is_dir():
+                raise no_corpus(corpus, root)
+        except MfsnError as error:
+            yield Finding("corpus", str(error), is_good=False)
+        else:
+            said = "the first run makes it" if made else f"in {root}"
+            yield Finding("corpus", f"{corpus.name}: {said}")
 
 
 def _will_be_made(corpus: CorpusConfig) -> bool:

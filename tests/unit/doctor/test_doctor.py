@@ -514,3 +514,40 @@ def test_encoders_that_cannot_be_fused_are_a_problem(
     values = yaml.safe_load((workspace / "params.yaml").read_text()) | {"system": "sec_tec"}
     (workspace / "params.yaml").write_text(yaml.safe_dump(values, sort_keys=False))
     assert not examine(workspace, tmp_path / "store").problems
+
+
+def test_the_quick_form_loads_no_encoder_and_reads_no_recording(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("this is not quick")
+
+    for place in ("mfsn.encoders.loading.load_encoder", "mfsn.audio.decoding.probe"):
+        monkeypatch.setattr(place, refuse)
+    with pytest.raises(SystemExit) as ended:
+        main(["doctor", "--quick"])
+    said = capsys.readouterr().out
+    assert ended.value.code == 0
+    assert "ok  not looked at" in said
+    assert said.endswith("nothing found that stops a run\n")
+
+
+def test_the_quick_form_finds_missing_corpora_and_encoders(workspace: Path) -> None:
+    set_params(workspace, corpus={"name": "ravdess", "reader": "ravdess"})
+    set_params(workspace, sec={"model": "./nowhere", "levels": {"high": 4}})
+    quick = examine(workspace, workspace.parent / "store", quick=True)
+    assert [problem.what for problem in quick.problems] == ["corpus", "sec"]
+    assert "set system: classical, which needs no encoder" in quick.problems[1].found
+
+
+def test_estimates_say_which_encoders_they_leave_out(
+    workspace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    missing = {"model": "./nowhere", "levels": {"high": 4}}
+    set_params(workspace, sec=missing, tec=missing)
+    assert doctor() == 1
+    printed = capsys.readouterr()
+    lines = {line[4:].split()[0]: line for line in printed.out.splitlines() if line[4:].strip()}
+    for what in ("disk", "memory", "time"):
+        assert lines[what].endswith(", without sec, tec")
+    assert "looking at sec: how fast it is" in printed.err
