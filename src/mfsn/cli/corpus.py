@@ -54,9 +54,13 @@ def _refuse_joined(corpus: CorpusConfig) -> None:
         )
 
 
-@app.command()
+@app.command(short_help="Show which data each fold trains on and which it tests on.")
 def folds() -> None:
-    """Show which data each fold trains on and which it tests on."""
+    """Show which data each fold trains on and which it tests on.
+
+    Before `prepare` has run, the folds are made from the names, labels and headers of the corpus.
+    """
+    from mfsn.doctor.recordings import manifest_from_headers
     from mfsn.manifest import UTTERANCES, read_table
     from mfsn.params import load_params, outputs_of
     from mfsn.protocols.make import describe, make_folds
@@ -64,9 +68,15 @@ def folds() -> None:
 
     workspace = find_workspace()
     params = load_params(workspace)
-    manifest = read_table(outputs_of(params, workspace).manifest, UTTERANCES)
+    prepared = outputs_of(params, workspace).manifest
+    is_prepared = prepared.exists()
+    manifest = read_table(prepared, UTTERANCES) if is_prepared else manifest_from_headers(params)
     made = make_folds(manifest, params.protocol, workspace)
     table = describe(made, manifest)
     show([tuple(table.columns), *table.itertuples(index=False, name=None)])
     independent = all(fold.speaker_independent for fold in made)
     typer.echo(f"{params.protocol.name}: {'' if independent else 'not '}speaker-independent")
+    if not is_prepared:
+        typer.echo(
+            "from names, labels and headers; `dvc repro prepare` also leaves out silent recordings"
+        )

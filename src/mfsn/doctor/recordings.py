@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+import pandas as pd
+
 from mfsn.base.hashing import Entry
 from mfsn.base.quantities import counted
 from mfsn.corpora.base import MakingReader, get_reader
@@ -15,7 +17,7 @@ from mfsn.corpora.preparing.prepare import manifest_of
 from mfsn.corpora.preparing.scan import ScannedFile, no_corpus, scan_corpus
 from mfsn.corpora.preparing.survey import Survey, Surveyed
 from mfsn.doctor.checks import Finding
-from mfsn.errors import MfsnError
+from mfsn.errors import CorpusError, MfsnError
 from mfsn.params import Params
 from mfsn.protocols.make import try_folds
 from mfsn.workspace import corpus_root, is_named
@@ -32,12 +34,8 @@ def check_recordings(params: Params, workspace: Path) -> Iterator[Finding]:
     except MfsnError as error:
         yield Finding("recordings", str(error), is_good=False)
         return
-    root = corpus_root(params.corpus.name)
     try:
-        files = scan_corpus(params.corpus, root, identify=_by_path)
-        survey = survey_any(
-            Surveyed(params.corpus, params.labels, params.prepare, root, files, glance)
-        )
+        survey, files = _glance(params)
     except MfsnError as error:
         yield Finding("recordings", str(error), is_good=False)
         return
@@ -48,6 +46,34 @@ def check_recordings(params: Params, workspace: Path) -> Iterator[Finding]:
         yield _folds(params, survey, files, workspace)
     for warning in (*survey.warnings, *survey.notes):
         yield Finding("recordings", warning, is_odd=True)
+
+
+def manifest_from_headers(params: Params) -> pd.DataFrame:
+    """The manifest that `prepare` will write, as far as names, labels and headers tell.
+
+    Recordings that hold only silence are still in it, and no two count as the same sound.
+
+    Raises:
+        CorpusError: if the corpus is missing or will be made by the first run, or if `prepare`
+            would refuse it; the message has one line per problem.
+    """
+    for corpus in params.corpus.members:
+        if _will_be_made(corpus):
+            raise CorpusError(
+                f"the first run makes the corpus {corpus.name}; run `dvc repro prepare`, then look "
+                "at its folds"
+            )
+    survey, files = _glance(params)
+    if survey.problems:
+        raise CorpusError("\n".join(survey.problems))
+    return manifest_of(survey, files)
+
+
+def _glance(params: Params) -> tuple[Survey, list[ScannedFile]]:
+    root = corpus_root(params.corpus.name)
+    files = scan_corpus(params.corpus, root, identify=_by_path)
+    looked = Surveyed(params.corpus, params.labels, params.prepare, root, files, glance)
+    return survey_any(looked), files
 
 
 def check_corpus_folders(params: Params) -> Iterator[Finding]:

@@ -60,7 +60,7 @@ def test_help_imports_nothing_heavy() -> None:
     commands = {line.split()[0] for line in done.stdout.partition("Commands:")[2].splitlines()[1:]}
     assert commands == {
         "preset", "corpus", "folds", "cache", "doctor", "guidance", "inspect", "predict",
-        "reproduce", "set",
+        "reproduce", "results", "set",
     }  # fmt: skip
 
 
@@ -116,7 +116,7 @@ def test_preset_warns_of_what_only_git_can_bring_back(
         (("preset", "ravdes"), 2, "there is no preset ravdes"),
         (("preset", "demo", "--size", "big"), 2, "there is no size big"),
         (("preset", "--size", "paper"), 2, "--size needs a preset"),
-        (("folds",), 1, "manifest.parquet is missing; run `dvc repro`"),
+        (("folds",), 1, "the first run makes the corpus demo; run `dvc repro prepare`"),
         (("inspect", "x"), 1, "manifest.parquet is missing; run `dvc repro`"),
     ],
 )

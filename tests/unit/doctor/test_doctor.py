@@ -551,3 +551,27 @@ def test_estimates_say_which_encoders_they_leave_out(
     for what in ("disk", "memory", "time"):
         assert lines[what].endswith(", without sec, tec")
     assert "looking at sec: how fast it is" in printed.err
+
+
+def test_folds_are_shown_before_anything_was_prepared(
+    workspace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    set_params(workspace, protocol={"name": "official_split"})
+    main_ok(["folds"])
+    printed = capsys.readouterr().out
+    assert [line.split()[1:3] for line in printed.splitlines()[1:4]] == [
+        ["train", "2"], ["dev", "1"], ["test", "1"]
+    ]  # fmt: skip
+    assert "from names, labels and headers" in printed
+    assert not (workspace / "data").exists()
+
+
+def test_folds_of_a_corpus_with_problems_name_all_of_them(
+    workspace: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for path in (tmp_path / "corpora" / "toy").glob("*.wav"):
+        path.write_bytes(b"no sound")
+    with pytest.raises(SystemExit) as ended:
+        main(["folds"])
+    assert ended.value.code != 0
+    assert "mfsn: " in capsys.readouterr().err
