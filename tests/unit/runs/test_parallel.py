@@ -160,6 +160,19 @@ def test_a_solver_that_looks_at_no_signal_is_left_at_once(
     assert said == "interrupted\n"
 
 
+@pytest.mark.parametrize(("number", "everywhere"), [(signal.SIGINT, True), (signal.SIGTERM, False)])
+def test_solvers_in_workers_are_left_at_once(
+    tmp_path: Path, start_toy: Any, wait_until: Any, number: signal.Signals, everywhere: bool
+) -> None:
+    """A terminal signals the whole group, `kill` only the process of the stage."""
+    parent = start_toy("run_solvers")
+    wait_until(lambda: len(started(tmp_path)) == 2)
+    (os.killpg if everywhere else os.kill)(parent.pid, number)
+    _, said = parent.communicate(timeout=LONG_S)
+    assert said == "interrupted\n"
+    assert all(map(gone, started(tmp_path)))
+
+
 def test_one_job_on_the_cpu_fails_with_the_sentence_of_its_unit(tmp_path: Path, work: Any) -> None:
     with pytest.raises(TrainingError, match="fold f: a sentence"):
         list(run_units(work.units(tmp_path, "f"), work.ToyWork(), 1, Needs(device="cpu")))

@@ -84,6 +84,15 @@ def run_solver(folder: Path) -> None:
         print("interrupted", file=sys.stderr)
 
 
+def run_solvers(folder: Path) -> None:
+    """Two units that are solved in worker processes."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        list(run_units(units(folder, "hh"), ToyWork(), 2, Needs(device="cpu")))
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+
+
 def run_interrupted(folder: Path) -> None:
     """Two workers that wait, in a stage."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
