@@ -14,8 +14,10 @@ from typing import Any
 from pydantic.fields import FieldInfo
 from sphinx.pycode import ModuleAnalyzer
 
+from mfsn import plugins
 from mfsn.config import Config
 from mfsn.params import Params
+from mfsn.training.system import get_system
 
 PAGE = Path(__file__).with_name("parameters.md")
 HEAD = """\
@@ -47,7 +49,7 @@ _BOUNDS = {
 
 def page() -> str:
     """The whole page, as Markdown that ends with a line break."""
-    return "\n".join([HEAD, *_section([""], Params)])
+    return "\n".join([HEAD, *_section([""], Params), *_sections_of_systems()])
 
 
 def explanation(config: type[Config], name: str) -> str:
@@ -55,6 +57,15 @@ def explanation(config: type[Config], name: str) -> str:
     docstrings = ModuleAnalyzer.for_module(config.__module__).find_attr_docs()
     text = "\n".join(docstrings.get((config.__name__, name), ())).strip()
     return re.sub(r"docs/(\w+\.md)", r"[\1](\1)", text)
+
+
+def _sections_of_systems() -> Iterator[str]:
+    """The sections that only one system has; params.yaml needs them with that system alone."""
+    for name in plugins.names("systems"):
+        config = get_system(name).config
+        if config is not None and not plugins.is_added("systems", name):
+            yield from (f"## {name}", "", " ".join((config.__doc__ or "").split()), "")
+            yield from _section([f"{name}."], config)
 
 
 def _section(places: Sequence[str], config: type[Config]) -> Iterator[str]:

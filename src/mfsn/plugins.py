@@ -65,6 +65,7 @@ _BUILT_IN: Mapping[Kind, Mapping[str, str]] = {
         "acoustic": "mfsn.systems.acoustic:SYSTEM",
         "classical": "mfsn.systems.classical:SYSTEM",
         "probe": "mfsn.systems.probe:SYSTEM",
+        "weighted_layers": "mfsn.systems.weighted_layers:SYSTEM",
     },
 }
 _ONE = {

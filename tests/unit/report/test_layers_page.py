@@ -9,7 +9,7 @@ import pytest
 
 from mfsn.base.files import read_json, write_json
 from mfsn.corpora.config import LabelsConfig
-from mfsn.report.experiment.layers import layer_curves, layers
+from mfsn.report.experiment.layers import layer_curves, layer_weights, layers
 from mfsn.report.experiment.page import render_page
 from mfsn.report.experiment.run import Run, read_run
 from mfsn.workspace import Outputs
@@ -72,3 +72,22 @@ def test_the_figure_is_the_same_each_time(probe: Run) -> None:
     first, second = (layer_curves(layers(probe), 0.25) for _ in range(2))
     assert first == second
     assert json.dumps(first).count("<svg") == 1
+
+
+def test_the_weights_of_layers_are_means_over_the_fits(experiment_without_search: Outputs) -> None:
+    outputs = experiment_without_search
+    folders = sorted(outputs.models.glob("*-seed*"))
+    for number, folder in enumerate(folders):
+        weight = (number + 1) / 10
+        learnt = [{"level": "low", "weight": weight}, {"level": "high", "weight": 1 - weight}]
+        write_json(folder / "layer_weights.json", {"layers": learnt})
+    run = read_run(outputs, {})
+    low, high = layer_weights(run)
+    count = len(folders)
+    assert low["mean"] == pytest.approx((count + 1) / 20)
+    assert (low["least"], low["most"]) == (0.1, count / 10)
+    assert high["level"] == "high"
+    page = render_page(run)
+    section = page[page.index("Weight of each layer") :].partition("</section>")[0]
+    assert "Equal weights would be 50.0 %" in section
+    assert section.count("<tr>") == 3

@@ -33,6 +33,23 @@ def layers(run: Run) -> list[dict[str, Any]]:
     ]
 
 
+def layer_weights(run: Run) -> list[dict[str, Any]]:
+    """One row per level: `level`, and `mean`, `least` and `most` of its weight over all fits.
+
+    Empty unless the system is `weighted_layers`.
+    """
+    learnt = [unit.layer_weights for unit in run.units if unit.layer_weights]
+    return [
+        _spread(of_units[0]["level"], [layer["weight"] for layer in of_units])
+        for of_units in zip(*learnt, strict=True)
+    ]
+
+
+def _spread(level: str, weights: Sequence[float]) -> dict[str, Any]:
+    mean = sum(weights) / len(weights)
+    return {"level": level, "mean": mean, "least": min(weights), "most": max(weights)}
+
+
 def layer_curves(rows: Sequence[Mapping[str, Any]], chance: float, *, score: str = "ua") -> str:
     """Draw development and test UA (or CCC) over layers; dots mark layers that a fold chose.
 

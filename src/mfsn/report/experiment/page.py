@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from mfsn.report.experiment import facts, tables, values
 from mfsn.report.experiment.figures import learning_curves, operation_weights
-from mfsn.report.experiment.layers import layer_curves, layers
+from mfsn.report.experiment.layers import layer_curves, layer_weights, layers
 from mfsn.report.experiment.run import Run
 from mfsn.report.templates import environment
 
@@ -40,6 +40,7 @@ def render_page(run: Run) -> str:
         costs=tables.costs(run),
         layers=layers(run),
         layer_figure=_layer_figure(run),
+        layer_weights=layer_weights(run),
         compared=tables.compared(run),
         data=tables.data(run),
         features=tables.features(run),

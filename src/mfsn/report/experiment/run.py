@@ -33,6 +33,8 @@ class Unit:
     """history.json of the search, with the operation weights of each epoch."""
     level_scores: list[dict[str, Any]] = field(default_factory=list)
     """The scores of each level, from levels.json (system probe only)."""
+    layer_weights: list[dict[str, Any]] = field(default_factory=list)
+    """The weight that was learnt for each level (system weighted_layers only)."""
 
     @property
     def name(self) -> str:
@@ -135,6 +137,7 @@ def _read_unit(outputs: Outputs, fold: str, seed: int) -> Unit:
         genotype=_read_optional(search / "genotype.json") or {},
         search_curves=_read_optional(search / "history.json") or [],
         level_scores=(_read_optional(model / "levels.json") or {}).get("levels", []),
+        layer_weights=(_read_optional(model / "layer_weights.json") or {}).get("layers", []),
     )
 
 
