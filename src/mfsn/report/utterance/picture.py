@@ -141,7 +141,8 @@ def _draw_activity(axes: Axes, utterance: Utterance) -> None:
 
 def _course(utterance: Utterance, level: Level) -> tuple[Array, Array]:
     """Times and relative distances of all frames; a gap between segments, since each is encoded
-    alone."""
+    alone.
+    """
     length_s = utterance.segment.duration_s
     within_s = (np.arange(level.frames + 1) + 0.5) / level.frames * length_s
     relative_ST = level.distance_ST / max(float(level.distance_ST.mean()), 1e-12)
