@@ -70,10 +70,14 @@ def test_the_sound_is_there_and_a_segment_ends_where_it_should(page: Page) -> No
     expect(page.locator("#audio")).to_have_js_property("readyState", 4)
     assert audio(page, "duration") == pytest.approx(1.1, abs=0.1)
     expect(page.locator("#segments button")).to_have_count(3)
+    page.locator("#audio").evaluate(
+        "audio => audio.addEventListener('playing', () => { audio.dataset.heard = 'yes'; })"
+    )
     page.locator("#segments button").nth(1).click()
-    expect_playing(page, True)
+    expect(page.locator("#audio")).to_have_attribute("data-heard", "yes")
     expect_playing(page, False)
-    assert audio(page, "currentTime") == pytest.approx(1.0, abs=0.06)
+    # A busy machine stops late, and the page goes back to the end of the segment: 1 s exactly.
+    expect(page.locator("#audio")).to_have_js_property("currentTime", 1)
 
 
 def test_keys_move_play_and_search(page: Page) -> None:

@@ -12,11 +12,16 @@ import ast
 import copy
 import functools
 import hashlib
+import threading
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
 
 PACKAGE = "mfsn"
+
+# Python 3.11 counts the depth of a syntax tree once for all threads, so two that parse at the same
+# time can end in "SystemError: AST constructor recursion depth mismatch" (python/cpython#106905).
+_PARSING = threading.Lock()
 
 # Not followed. The package's entrance only exports names again, mfsn.plugins only lists them, and
 # what mfsn.params hands to a stage is declared in dvc.yaml: a stage's own modules import the
@@ -63,7 +68,7 @@ def shared_helpers(script: Path) -> list[Path]:
     beside = {path.stem: path for path in script.parent.glob("_*.py")}
     found, waiting = set[Path](), [script]
     while waiting:
-        tree = ast.parse(waiting.pop().read_text(encoding="utf-8"))
+        tree = _parse(waiting.pop().read_text(encoding="utf-8"))
         imported = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
         new = {beside[name] for name in imported if name in beside} - found
         found |= new
@@ -139,9 +144,14 @@ def _read(path: Path, package: str) -> tuple[str, tuple[str, ...]]:
     return _understand(path.read_text(encoding="utf-8"), package, str(path))
 
 
+def _parse(text: str, filename: str = "<unknown>") -> ast.Module:
+    with _PARSING:
+        return ast.parse(text, filename)
+
+
 @functools.cache  # stages share most of their modules
 def _understand(text: str, package: str, filename: str) -> tuple[str, tuple[str, ...]]:
-    tree = ast.parse(text, filename)
+    tree = _parse(text, filename)
     return meaning(tree), tuple(_imports(tree, package))
 
 

@@ -61,5 +61,10 @@ function follow() {
 }
 
 audio.addEventListener("play", () => requestAnimationFrame(follow));
-audio.addEventListener("pause", () => { until = Infinity; });
+// The browser looks at the time once a picture, and later where it is busy: sound that went on
+// beyond the end of the segment does not count.
+audio.addEventListener("pause", () => {
+  if (audio.currentTime >= until - STOP_EARLY_S) audio.currentTime = until;
+  until = Infinity;
+});
 audio.addEventListener("seeked", () => movePlayhead());
