@@ -19,8 +19,7 @@ from pathlib import Path
 
 PACKAGE = "mfsn"
 
-# Python 3.11 counts the depth of a syntax tree once for all threads, so two that parse at the same
-# time can end in "SystemError: AST constructor recursion depth mismatch" (python/cpython#106905).
+# Python 3.11 fails with a SystemError where two threads parse at a time (python/cpython#106905).
 _PARSING = threading.Lock()
 
 # Not followed. The package's entrance only exports names again, mfsn.plugins only lists them, and
@@ -68,7 +67,8 @@ def shared_helpers(script: Path) -> list[Path]:
     beside = {path.stem: path for path in script.parent.glob("_*.py")}
     found, waiting = set[Path](), [script]
     while waiting:
-        tree = _parse(waiting.pop().read_text(encoding="utf-8"))
+        with _PARSING:
+            tree = ast.parse(waiting.pop().read_text(encoding="utf-8"))
         imported = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
         new = {beside[name] for name in imported if name in beside} - found
         found |= new
@@ -144,14 +144,10 @@ def _read(path: Path, package: str) -> tuple[str, tuple[str, ...]]:
     return _understand(path.read_text(encoding="utf-8"), package, str(path))
 
 
-def _parse(text: str, filename: str = "<unknown>") -> ast.Module:
-    with _PARSING:
-        return ast.parse(text, filename)
-
-
 @functools.cache  # stages share most of their modules
 def _understand(text: str, package: str, filename: str) -> tuple[str, tuple[str, ...]]:
-    tree = _parse(text, filename)
+    with _PARSING:
+        tree = ast.parse(text, filename)
     return meaning(tree), tuple(_imports(tree, package))
 
 

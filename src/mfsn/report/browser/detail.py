@@ -32,14 +32,15 @@ def detail(utterance: Utterance, scale_db: tuple[float, float], playable: bool) 
     padded = np.zeros(max(round(utterance.end_s * rate), len(utterance.wave)), np.float32)
     padded[: len(utterance.wave)] = utterance.wave
     points = round(min(WAVE_POINTS, segment.samples) * len(padded) / segment.samples)
+    peak = float(np.abs(utterance.wave).max())
     return {
         "facts": utterance.facts,
         "starts_s": utterance.start_s_S.round(6).tolist(),
         "segment_s": segment.duration_s,
         "end_s": utterance.end_s,
         "duration_s": utterance.duration_s,
-        "peak": float(np.abs(utterance.wave).max()),
-        "wave": packing.envelope(padded, points),
+        "peak": peak,
+        "wave": packing.envelope(padded / max(peak, 1e-3), points),
         "spectrogram": _images(utterance.spectrogram_db, scale_db),
         "bin_hz": utterance.bin_hz,
         "mfcc": _images(utterance.spread_mfcc, (-MFCC_SPREAD, MFCC_SPREAD)),

@@ -90,7 +90,7 @@ function label(context, x, y, text, align, height) {
 function paintWave(context, box, detail) {
   const ends = new Int8Array(bytesOf(detail.wave).buffer);
   const points = ends.length / 2;
-  const y = (value) => box.height / 2 - (value / 127 / Math.max(detail.peak, 1e-3)) * (box.height / 2 - 3);
+  const y = (value) => box.height / 2 - (value / 127) * (box.height / 2 - 3);
   context.fillStyle = resolved("var(--accent)");
   for (let point = 0; point < points; point += 1) {
     const [top, bottom] = [y(ends[2 * point + 1]), y(ends[2 * point])];
