@@ -18,7 +18,6 @@ from importlib.metadata import version
 from pathlib import Path
 
 PACKAGE = "mfsn"
-
 # Python 3.11 fails with a SystemError where two threads parse at a time (python/cpython#106905).
 _PARSING = threading.Lock()
 
@@ -26,7 +25,6 @@ _PARSING = threading.Lock()
 # what mfsn.params hands to a stage is declared in dvc.yaml: a stage's own modules import the
 # configurations that they use.
 ENTRANCES = frozenset({"mfsn", "mfsn.params", "mfsn.plugins"})
-
 DATA_SUFFIXES = (".yaml", ".html", ".css")
 
 LIBRARIES = {
@@ -67,9 +65,7 @@ def shared_helpers(script: Path) -> list[Path]:
     beside = {path.stem: path for path in script.parent.glob("_*.py")}
     found, waiting = set[Path](), [script]
     while waiting:
-        with _PARSING:
-            tree = ast.parse(waiting.pop().read_text(encoding="utf-8"))
-        imported = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+        _, imported = _read(waiting.pop(), PACKAGE)
         new = {beside[name] for name in imported if name in beside} - found
         found |= new
         waiting += new

@@ -63,4 +63,6 @@ def _with_path(value: Any, path: Path) -> Any:
 
 
 def _said(content: Any) -> str:
-    return {dict: "entries", list: "a list"}.get(type(content), "one value")
+    if isinstance(content, list):
+        return "a list"
+    return "entries" if isinstance(content, dict) else "one value"
