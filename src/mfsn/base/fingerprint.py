@@ -12,17 +12,19 @@ import ast
 import copy
 import functools
 import hashlib
+import threading
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
 
 PACKAGE = "mfsn"
+# Python 3.11 fails with a SystemError where two threads parse at a time (python/cpython#106905).
+_PARSING = threading.Lock()
 
 # Not followed. The package's entrance only exports names again, mfsn.plugins only lists them, and
 # what mfsn.params hands to a stage is declared in dvc.yaml: a stage's own modules import the
 # configurations that they use.
 ENTRANCES = frozenset({"mfsn", "mfsn.params", "mfsn.plugins"})
-
 DATA_SUFFIXES = (".yaml", ".html", ".css")
 
 LIBRARIES = {
@@ -63,8 +65,7 @@ def shared_helpers(script: Path) -> list[Path]:
     beside = {path.stem: path for path in script.parent.glob("_*.py")}
     found, waiting = set[Path](), [script]
     while waiting:
-        tree = ast.parse(waiting.pop().read_text(encoding="utf-8"))
-        imported = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+        _, imported = _read(waiting.pop(), PACKAGE)
         new = {beside[name] for name in imported if name in beside} - found
         found |= new
         waiting += new
@@ -141,7 +142,8 @@ def _read(path: Path, package: str) -> tuple[str, tuple[str, ...]]:
 
 @functools.cache  # stages share most of their modules
 def _understand(text: str, package: str, filename: str) -> tuple[str, tuple[str, ...]]:
-    tree = ast.parse(text, filename)
+    with _PARSING:
+        tree = ast.parse(text, filename)
     return meaning(tree), tuple(_imports(tree, package))
 
 

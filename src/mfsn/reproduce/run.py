@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mfsn.base.kept_json import kept
 from mfsn.config import plain
 from mfsn.errors import ReproduceError
 from mfsn.params import Params
@@ -75,7 +76,8 @@ class Finished:
         """The content of a JSON output of a row, by its path in `outputs`.
 
         Raises:
-            ReproduceError: if the experiment or the output is missing.
+            ReproduceError: if the experiment or the output is missing, or the output is no JSON.
+        DamagedFileError: if it is damaged, and later, when an entry is asked for that it lacks.
         """
         return read_result(self.workspace, self.experiments[row.name], path)
 
@@ -93,14 +95,16 @@ def read_result(workspace: Path, experiment: str, path: Path) -> Any:
         path: the path of the output, relative to the checkout.
 
     Raises:
-        ReproduceError: if the experiment or the output is missing.
+        ReproduceError: if the experiment or the output is missing, or the output is no JSON.
+        DamagedFileError: if it is damaged, and later, when an entry is asked for that it lacks.
     """
     import dvc.api
     from dvc.exceptions import DvcException
 
     try:
-        return json.loads(dvc.api.read(str(path), repo=str(workspace), rev=experiment))
-    except (DvcException, OSError) as error:
+        text = dvc.api.read(str(path), repo=str(workspace), rev=experiment)
+        return kept(json.loads(text), path)
+    except (DvcException, OSError, json.JSONDecodeError) as error:
         raise ReproduceError(
             f"{path} of experiment {experiment} cannot be read ({error}); run the same "
             "command again"

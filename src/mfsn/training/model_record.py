@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Set
 from pathlib import Path
 from typing import Any
 
-from mfsn.base.files import read_json
+from mfsn.base.kept_json import read_kept
 from mfsn.errors import PredictionError
 from mfsn.protocols.fold import fold_title
 from mfsn.training.summary import describe_score
@@ -28,6 +28,7 @@ def read_record(path: Path, needed: Set[str] = frozenset()) -> dict[str, Any]:
 
     Raises:
         PredictionError: if it is missing, is no JSON, or lacks one of them.
+        DamagedFileError: later, when an entry is asked for that it lacks.
     """
     if not path.is_file():
         raise PredictionError(
@@ -36,7 +37,7 @@ def read_record(path: Path, needed: Set[str] = frozenset()) -> dict[str, Any]:
         )
     content: Any = None
     with contextlib.suppress(ValueError):
-        content = read_json(path)
+        content = read_kept(path)
     if isinstance(content, dict) and "schema" in content and not content.keys() >= needed:
         raise PredictionError(
             f"{path} was made by another version of mfsn; run `dvc repro` to train again"

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from mfsn.base import fingerprint as module
 from mfsn.base.fingerprint import fingerprint, meaning, module_path
 
 
@@ -130,3 +131,16 @@ def test_a_second_package_is_followed_by_its_dotted_names(project: Path, tmp_pat
     write(other / "helper.py", "H = 2")
     changed = fingerprint(project / "src", roots=["plugin.a.fits"], others=folders)
     assert changed["plugin.helper"] != found["plugin.helper"]
+
+
+def test_one_thread_parses_at_a_time(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    parse, alone = ast.parse, []
+
+    def note(text: str, filename: str = "<unknown>") -> ast.Module:
+        alone.append(module._PARSING.locked())
+        return parse(text, filename)
+
+    monkeypatch.setattr(ast, "parse", note)
+    write(project / "stages" / "alone.py", "import mfsn.a\nALONE = 1")
+    fingerprint(project / "src", [project / "stages" / "alone.py"])
+    assert alone and all(alone)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from mfsn.corpora.config import CorpusConfig, LabelsConfig, PrepareConfig
 from mfsn.corpora.preparing.check import check_corpus
+from mfsn.errors import ProtocolError
 
 TABLE = CorpusConfig(name="mine", reader="table")
 RAVDESS = CorpusConfig(name="ravdess", reader="ravdess")
@@ -51,6 +52,34 @@ def test_check_reports_a_table_without_rows(mine: Path) -> None:
         "MFSN_CORPUS_MINE to another folder",
         "1 problem",
     ]
+
+
+def test_folds_are_tried_once_nothing_else_is_wrong(mine: Path) -> None:
+    def lines() -> list[str]:
+        return check_corpus(
+            TABLE, TWO, PrepareConfig(), mine, try_folds=lambda _: "3 folds"
+        ).lines()
+
+    assert "protocol: 3 folds" in lines()
+    (mine / "a.wav").write_text("no audio")
+    assert "protocol: the folds were not tried, because of the problems below" in lines()
+    (mine / "table.csv").unlink()
+    assert "protocol: the folds were not tried, because of the problems below" in lines()
+
+
+def test_folds_that_fail_are_the_problem(mine: Path) -> None:
+    def fail(_: object) -> str:
+        raise ProtocolError("no speakers")
+
+    lines = check_corpus(TABLE, TWO, PrepareConfig(), mine, try_folds=fail).lines()
+    assert lines[-2:] == ["problem: no speakers", "1 problem"]
+    assert not any(line.startswith("protocol: ") for line in lines)
+
+
+def test_what_is_not_known_has_no_line(mine: Path) -> None:
+    lines = check_corpus(TABLE, TWO, PrepareConfig(), mine).lines()
+    assert not any(line.startswith("cite: ") for line in lines)
+    assert "identical audio: 0" in lines
 
 
 def test_check_notes_an_allowed_shortfall(ravdess_tree: Path) -> None:

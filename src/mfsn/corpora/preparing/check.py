@@ -22,6 +22,8 @@ from mfsn.corpora.preparing.survey import Survey, Surveyed
 from mfsn.errors import ConfigError, CorpusError, ProtocolError
 from mfsn.workspace import corpus_root
 
+UNTRIED = "the folds were not tried, because of the problems below"
+
 
 @dataclass(frozen=True)
 class CheckReport:
@@ -33,7 +35,8 @@ class CheckReport:
     facts: CorpusFacts
     survey: Survey
     folds: str | None = None
-    """The protocol and its number of folds, in words; None if that was not asked or failed."""
+    """The protocol and its number of folds, in words, or why folds were not tried; None if that was
+    not asked or failed."""
 
     @property
     def ok(self) -> bool:
@@ -48,7 +51,7 @@ class CheckReport:
         return [
             f"corpus {self.name}: {self.facts.title}, at " + ", ".join(map(str, self.places)),
             f"licence: {self.facts.licence}",
-            f"cite: {self.facts.citation or 'nothing'}",
+            *([f"cite: {self.facts.citation}"] if self.facts.citation else []),
             f"to obtain it: {self.facts.obtain}",
         ]
 
@@ -65,7 +68,7 @@ class CheckReport:
             f"silent, left out: {_names(survey.silent)}",
             f"known to be bad, left out: {_names(survey.excluded)}",
             *(f"{kind}, kept: {_names(names)}" for kind, names in survey.doubtful.items()),
-            f"identical audio, kept: {_names([' = '.join(group) for group in survey.identical])}",
+            f"identical audio: {_names([' = '.join(group) for group in survey.identical])}",
         ]
 
     def _speakers(self) -> str:
@@ -109,10 +112,11 @@ def check_corpus(
         prepare: what is excluded, and whether missing recordings are a problem.
         root: the corpus folder; it may be missing.
         try_folds: makes the folds of the manifest and describes them in words; its error is a
-            problem of the corpus. Without it, folds are not checked.
+            problem of the corpus. Without it, folds are not checked. It is tried only if there is
+            no other problem, since it needs the manifest that `prepare` would write.
         sample_rate_hz: the rate of the stored waves, which are judged.
     """
-    folds = None
+    folds = UNTRIED if try_folds else None
     try:
         files, hear = scan_corpus(config, root), partial(listen, to_hz=sample_rate_hz)
         survey = survey_any(Surveyed(config, labels, prepare, root, files, hear))
@@ -121,7 +125,7 @@ def check_corpus(
     except CorpusError as error:
         survey = Survey(problems=[str(error)])
     except (ProtocolError, ConfigError) as error:
-        survey = replace(survey, problems=[str(error)])
+        folds, survey = None, replace(survey, problems=[str(error)])
     places = [root] if not config.parts else [corpus_root(part.name) for part in config.members]
     return CheckReport(config.name, places, facts_of(config), survey, folds)
 

@@ -15,6 +15,8 @@ from mfsn.report.utterance.utterance import MFCC_SPREAD, Level, Utterance
 Array = npt.NDArray[Any]
 WAVE_POINTS = 600
 """Points of the waveform per segment: one every 5 ms of 3 s."""
+VARIES = 0.05
+"""Norms say something if their standard deviation is at least this share of their mean."""
 
 
 def detail(utterance: Utterance, scale_db: tuple[float, float], playable: bool) -> dict[str, Any]:
@@ -26,17 +28,19 @@ def detail(utterance: Utterance, scale_db: tuple[float, float], playable: bool) 
             utterances.
         playable: whether the recording is put into the page.
     """
-    padded = np.zeros(utterance.segments * utterance.segment.samples, np.float32)
+    segment, rate = utterance.segment, utterance.segment.sample_rate_hz
+    padded = np.zeros(max(round(utterance.end_s * rate), len(utterance.wave)), np.float32)
     padded[: len(utterance.wave)] = utterance.wave
-    points = min(WAVE_POINTS, utterance.segment.samples) * utterance.segments
-    rate = utterance.segment.sample_rate_hz
+    points = round(min(WAVE_POINTS, segment.samples) * len(padded) / segment.samples)
+    peak = float(np.abs(utterance.wave).max())
     return {
         "facts": utterance.facts,
-        "segments": utterance.segments,
-        "segment_s": utterance.segment.duration_s,
+        "starts_s": utterance.start_s_S.round(6).tolist(),
+        "segment_s": segment.duration_s,
+        "end_s": utterance.end_s,
         "duration_s": utterance.duration_s,
-        "peak": float(np.abs(utterance.wave).max()),
-        "wave": packing.envelope(padded, points),
+        "peak": peak,
+        "wave": packing.envelope(padded / max(peak, 1e-3), points),
         "spectrogram": _images(utterance.spectrogram_db, scale_db),
         "bin_hz": utterance.bin_hz,
         "mfcc": _images(utterance.spread_mfcc, (-MFCC_SPREAD, MFCC_SPREAD)),
@@ -55,11 +59,13 @@ def _images(rows: Array | None, scale: tuple[float, float]) -> list[str]:
 
 def _curves(level: Level) -> dict[str, Any]:
     real = level.is_real_ST
+    measures = {"change": level.change_ST, "distance": level.distance_ST}
+    norms = level.norm_ST[real]
+    if norms.std() >= VARIES * norms.mean():
+        measures["norm"] = level.norm_ST
     return {
-        "norm": packing.curve(level.norm_ST.ravel()),
-        "norm_mean": float(f"{level.norm_ST[real].mean():.5g}"),
-        "distance": packing.curve(level.distance_ST.ravel()),
-        "distance_mean": float(f"{level.distance_ST[real].mean():.5g}"),
+        name: packing.curve(values_ST.ravel()) | {"mean": float(f"{values_ST[real].mean():.3g}")}
+        for name, values_ST in measures.items()
     }
 
 

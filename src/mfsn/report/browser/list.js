@@ -35,11 +35,12 @@ function prepareList() {
 
 function row(utterance) {
   const { utterance_id: id, outcome } = utterance;
-  const node = make("li", { id: `row-${utterance.number}`, role: "option", "aria-selected": "false" },
+  const facts = `${utterance.emotion}, ${utterance.speaker}, ${utterance.duration_s.toFixed(1)} s`;
+  const node = make("li", { id: `row-${utterance.number}`, role: "option", "aria-selected": "false",
+    title: id, "aria-label": `${id}: ${facts}, ${said(utterance)}` },
     dot("emotion", utterance.emotion),
-    make("span", { className: "id" }, id),
-    make("span", { className: "said" },
-      `${utterance.emotion}, ${utterance.speaker}, ${utterance.duration_s.toFixed(1)} s`),
+    make("span", { className: "id" }, utterance.short),
+    make("span", { className: "said" }, facts),
     make("span", { className: `outcome ${outcome}` }, said(utterance)));
   node.addEventListener("click", () => choose(utterance.number));
   return node;

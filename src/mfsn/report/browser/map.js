@@ -25,14 +25,15 @@ function prepareMap() {
     choice("Method of the map", Object.entries(METHODS), view.method, change("method")),
     choice("Colour of the map", kinds, view.kind, change("kind")),
   ];
-  const picture = shape("svg", { viewBox: "-1.08 -1.08 2.16 2.16", id: "points", role: "img",
+  const picture = shape("svg", { viewBox: "-1.06 -1.06 2.12 2.12", id: "points", role: "img",
     "aria-label": "Map of the utterances" });
   points = all.map((utterance) => shape("circle", { r: 0.022 }, shape("title", {},
     `${utterance.utterance_id}: ${Object.keys(KINDS).map((kind) => utterance[kind]).join(", ")}`)));
   picture.append(...points, ring);
   picture.addEventListener("click", (event) => chooseNear(picture, event));
   byId("map").replaceChildren(heading, make("div", { className: "controls" }, ...controls),
-    picture, make("p", { id: "legend" }));
+    picture, make("p", { className: "note" }, "Each axis has its own scale, so compare who is near whom, not lengths."),
+    make("p", { id: "legend" }));
   showMap();
 }
 

@@ -2,7 +2,9 @@
 function showNear(utterance) {
   const columns = Object.entries(index.neighbours)
     .map(([level, lists]) => nearColumn(level, lists[utterance.number], utterance));
-  const what = "Cosine similarity of the mean frames without padding, among the utterances of this page.";
+  const what = `Cosine similarity of the mean frames without padding, among the utterances of this page.
+    The mean over ${index.centred_over} utterances of the corpus is subtracted first, so 0 means: no more
+    alike than any two recordings.`;
   byId("near").replaceChildren(make("h3", {}, "Nearest neighbours"),
     ...(columns.length
       ? [make("p", { className: "note" }, what), make("div", { className: "levels" }, ...columns)]
@@ -19,9 +21,10 @@ function nearColumn(level, near, utterance) {
 }
 
 function nearItem(other, cosine) {
-  const button = make("button", { type: "button", title: other.utterance_id },
+  const button = make("button", { type: "button", title: other.utterance_id,
+    "aria-label": `${other.utterance_id}, ${other.emotion}, similarity ${cosine.toFixed(3)}` },
     dot("emotion", other.emotion),
-    make("span", { className: "id" }, other.utterance_id),
+    make("span", { className: "id" }, other.short),
     make("span", { className: "said" }, cosine.toFixed(3)));
   button.addEventListener("click", () => {
     choose(other.number);

@@ -10,7 +10,9 @@ import numpy.typing as npt
 import pandas as pd
 from tqdm import tqdm
 
-from mfsn.report.browser.space import maps, neighbours
+from mfsn.report.browser.names import shortened
+from mfsn.report.browser.space import centred, maps, neighbours
+from mfsn.report.utterance.choice import for_page
 from mfsn.report.utterance.source import Source
 from mfsn.report.utterance.utterance import ENCODERS, RANGE_DB, levels_of
 
@@ -28,23 +30,37 @@ def overview(
         ids: the utterances of the page.
         is_playable: given a licence, whether the page may contain recordings under it.
     """
-    means = mean_levels(source, ids)
+    corpus = for_page(source)
+    means = mean_levels(source, ids, corpus)
     levels = tqdm(means, "maps", unit="level", disable=None)
     return {
         "classes": source.classes,
         "dimensions": source.dimensions,
         "utterances": _listed(source, ids),
         "notes": list(notes(source, ids, is_playable)),
+        "centred_over": len(corpus),
         "neighbours": {level: neighbours(mean_UD) for level, mean_UD in means.items()},
         "maps": {level: places for level in levels if (places := maps(means[level]))},
     }
 
 
-def mean_levels(source: Source, ids: Sequence[str]) -> dict[str, Array]:
-    """The mean frame of each utterance without padding, one (U, D) array per level."""
-    shown = tqdm(ids, "levels", unit="utterance", disable=None)
-    means = [{name: v.mean_D for name, v in levels_of(source, i).items()} for i in shown]
-    return {name: np.stack([mean[name] for mean in means]) for name in means[0]}
+def mean_levels(source: Source, ids: Sequence[str], corpus: Sequence[str]) -> dict[str, Array]:
+    """The mean frame of each utterance without padding, one (U, D) array per level.
+
+    Args:
+        source: the tables and features of the experiment.
+        ids: the utterances of the page.
+        corpus: utterances that stand for the corpus; their mean is taken away.
+    """
+    read = dict.fromkeys([*ids, *corpus])
+    shown = tqdm(read, "levels", unit="utterance", disable=None)
+    means = {i: {name: v.mean_D for name, v in levels_of(source, i).items()} for i in shown}
+    return {
+        name: centred(
+            np.stack([means[i][name] for i in ids]), np.stack([means[i][name] for i in corpus])
+        )
+        for name in means[ids[0]]
+    }
 
 
 def scale_db(source: Source, ids: Sequence[str]) -> tuple[float, float]:
@@ -93,7 +109,8 @@ def _licences(source: Source, ids: Sequence[str]) -> list[str]:
 
 def _listed(source: Source, ids: Sequence[str]) -> list[dict[str, Any]]:
     table = source.manifest.set_index("utterance_id", drop=False).loc[list(ids), list(LISTED)]
-    return [_entry(source, values) for values in table.to_dict("records")]
+    rows = zip(table.to_dict("records"), shortened(ids), strict=True)
+    return [_entry(source, values) | {"short": short} for values, short in rows]
 
 
 def _entry(source: Source, values: Mapping[Hashable, Any]) -> dict[str, Any]:

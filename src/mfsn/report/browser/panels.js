@@ -4,10 +4,10 @@ const stack = byId("stack");
 const cursor = make("div", { className: "line cursor", hidden: true });
 const playhead = make("div", { className: "line playhead", hidden: true });
 const magma = bytesOf(index.colours);
-let shown = { norms: [], images: {} };
+let shown = { change: [], images: {} };
 
 async function openPanels(detail) {
-  shown = { norms: [], images: {} };
+  shown = { change: [], images: {} };
   const names = ["spectrogram", "mfcc"];
   const images = await Promise.all(names.map((name) => Promise.all(detail[name].map(coloured))));
   if (state.detail !== detail) return; // the reader has chosen another one meanwhile
@@ -32,7 +32,8 @@ async function coloured(base64) {
 function showPanels() {
   const { detail } = state;
   if (!detail) return;
-  shown.norms = curvesOf(detail, "norm");
+  shown.change = curvesOf(detail, "change");
+  const norms = curvesOf(detail, "norm");
   const { spectrogram = [], mfcc = [] } = shown.images;
   const khz = (bins) => (bins * detail.bin_hz) / 1000;
   const decibels = index.scale_db.map((level) => Math.round(level)).join(" to ");
@@ -40,18 +41,22 @@ function showPanels() {
     panel("Waveform", [`peak ${detail.peak.toFixed(3)}`], 70, (...box) => paintWave(...box, detail)),
     panel("Spectrogram", [`${decibels} dB, kHz`], 150, images(spectrogram, khz), spectrogram.length),
     panel("MFCC", ["coefficients in standard deviations, ±3"], 90, images(mfcc, (n) => n), mfcc.length),
-    levelPanel("Norm of each frame", detail, shown.norms),
-    levelPanel("Distance from the mean frame", detail, curvesOf(detail, "distance")),
+    levelPanel("Change: 1 − cosine similarity to the frame before", detail, shown.change),
+    levelPanel("Distance from the utterance’s mean frame", detail, curvesOf(detail, "distance")),
+    ...(norms.length ? [levelPanel("Norm of each frame, where it varies", detail, norms)] : []),
     timeAxis(detail), cursor, playhead);
   movePlayhead();
 }
 
-const levelPanel = (title, detail, curves) => panel(title, legendOf(curves), 80,
-  (...box) => paintCurves(...box, detail, curves), curves.length);
+const levelPanel = (title, detail, curves) => panel(title, curves.length ? ["divided by its mean", ...legendOf(curves)] : [], 80,
+  (...box) => paintCurves(...box, detail, curves), curves.length > 0, why(detail));
 
-function panel(title, extras, height, paint, there = true) {
+const why = (detail) => (Object.keys(detail.levels).length
+  ? "the frames of each segment were averaged (frames: mean)" : "not extracted yet");
+
+function panel(title, extras, height, paint, there = true, otherwise = "not extracted yet") {
   const caption = make("figcaption", {}, make("b", {}, title), ...extras);
-  if (!there) return make("figure", {}, caption, make("p", { className: "none" }, "not extracted yet"));
+  if (!there) return make("figure", {}, caption, make("p", { className: "none" }, otherwise));
   const canvas = make("canvas", { role: "img", "aria-label": title });
   const figure = make("figure", {}, caption, canvas);
   const context = fitted(canvas, height);
@@ -85,7 +90,7 @@ function label(context, x, y, text, align, height) {
 function paintWave(context, box, detail) {
   const ends = new Int8Array(bytesOf(detail.wave).buffer);
   const points = ends.length / 2;
-  const y = (value) => box.height / 2 - (value / 127 / Math.max(detail.peak, 1e-3)) * (box.height / 2 - 3);
+  const y = (value) => box.height / 2 - (value / 127) * (box.height / 2 - 3);
   context.fillStyle = resolved("var(--accent)");
   for (let point = 0; point < points; point += 1) {
     const [top, bottom] = [y(ends[2 * point + 1]), y(ends[2 * point])];
@@ -96,9 +101,11 @@ function paintWave(context, box, detail) {
 
 function images(canvases, unit) {
   return (context, box) => {
-    const each = box.width / canvases.length;
+    const { detail } = state;
+    const scale = box.width / detail.end_s;
     canvases.forEach((canvas, number) => {
-      context.drawImage(canvas, number * each, 0, each, box.height);
+      const left = detail.starts_s[number] * scale;
+      context.drawImage(canvas, left, 0, detail.segment_s * scale, box.height);
     });
     const top = unit(canvases[0].height);
     return [[box.height, "0"], [box.height / 2, `${top / 2}`], [0, `${top}`]];
@@ -108,15 +115,15 @@ function images(canvases, unit) {
 // Shades the padding, and draws dashed lines between segments.
 function paintBorders(context, box) {
   const { detail } = state;
-  const scale = box.width / (detail.segments * detail.segment_s);
+  const scale = box.width / detail.end_s;
   context.fillStyle = resolved("var(--padding)");
   const end = detail.duration_s * scale;
   context.fillRect(end, 0, box.width - end, box.height);
   context.strokeStyle = resolved("var(--muted)");
   context.lineWidth = 1;
   context.setLineDash([4, 3]);
-  for (let border = 1; border < detail.segments; border += 1) {
-    const x = Math.round(border * detail.segment_s * scale) + 0.5;
+  for (const start of detail.starts_s.slice(1)) {
+    const x = Math.round(start * scale) + 0.5;
     context.beginPath();
     context.moveTo(x, 0);
     context.lineTo(x, box.height);
@@ -127,7 +134,7 @@ function paintBorders(context, box) {
 function timeAxis(detail) {
   const canvas = make("canvas", { "aria-hidden": "true" });
   const context = fitted(canvas, 18);
-  const total = detail.segments * detail.segment_s;
+  const total = detail.end_s;
   const most = width() / 60;
   const every = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 60, 120, 600].find((by) => total / by <= most) ?? 3600;
   for (let tick = 0; tick * every <= total + 1e-9; tick += 1) {
@@ -140,7 +147,7 @@ function timeAxis(detail) {
 
 function placeLine(line, time) {
   const { detail } = state;
-  line.style.left = `${GUTTER + (time / (detail.segments * detail.segment_s)) * width()}px`;
+  line.style.left = `${GUTTER + (time / detail.end_s) * width()}px`;
   line.hidden = false;
 }
 
@@ -151,7 +158,7 @@ function movePlayhead() {
 
 function timeAt(event) {
   const x = event.clientX - stack.getBoundingClientRect().left - GUTTER;
-  const time = (x / width()) * state.detail.segments * state.detail.segment_s;
+  const time = (x / width()) * state.detail.end_s;
   return x >= 0 && x <= width() ? time : null;
 }
 
@@ -160,7 +167,7 @@ stack.addEventListener("mousemove", (event) => {
   cursor.hidden = time === null;
   if (time === null) return;
   placeLine(cursor, time);
-  byId("readout").textContent = readout(state.detail, shown.norms, time);
+  byId("readout").textContent = readout(state.detail, shown.change, time);
 });
 stack.addEventListener("mouseleave", () => { cursor.hidden = true; });
 stack.addEventListener("click", (event) => {

@@ -20,7 +20,7 @@ function showSound(detail) {
 }
 
 function segmentButtons(detail) {
-  return Array.from({ length: detail.segments }, (_, number) => {
+  return detail.starts_s.map((_, number) => {
     const [from, to] = segmentTimes(detail, number);
     const text = `▶ #${number}: ${from.toFixed(1)}–${to.toFixed(1)} s`;
     const button = make("button", { type: "button" }, text);
@@ -30,14 +30,14 @@ function segmentButtons(detail) {
 }
 
 function segmentTimes(detail, number) {
-  const from = number * detail.segment_s;
+  const from = detail.starts_s[number];
   return [from, Math.min(from + detail.segment_s, detail.duration_s)];
 }
 
 function playSegment(number) {
-  if (!address || number >= state.detail.segments) return;
+  if (!address || number >= state.detail.starts_s.length) return;
   const [from, to] = segmentTimes(state.detail, number);
-  play(from, number + 1 < state.detail.segments ? to : Infinity);
+  play(from, number + 1 < state.detail.starts_s.length ? to : Infinity);
 }
 
 function play(from, to) {
@@ -61,5 +61,10 @@ function follow() {
 }
 
 audio.addEventListener("play", () => requestAnimationFrame(follow));
-audio.addEventListener("pause", () => { until = Infinity; });
+// The browser looks at the time once a picture, and later where it is busy: sound that went on
+// beyond the end of the segment does not count.
+audio.addEventListener("pause", () => {
+  if (audio.currentTime >= until - STOP_EARLY_S) audio.currentTime = until;
+  until = Infinity;
+});
 audio.addEventListener("seeked", () => movePlayhead());

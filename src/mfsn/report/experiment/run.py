@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from mfsn.base.files import read_json
+from mfsn.base.kept_json import read_kept
 from mfsn.config import Config
 from mfsn.errors import ManifestError
 from mfsn.manifest import UTTERANCES, predictions_schema, read_table
@@ -100,6 +100,7 @@ def read_run(outputs: Outputs, preparation: Mapping[str, Config]) -> Run:
     Raises:
         ManifestError: if a file that every experiment has is missing, or a table does not follow
             its schema.
+        DamagedFileError: if a file is damaged, and later, when an entry is asked for that it lacks.
     """
     about, scores = _read(outputs.models / "run.json"), _read(outputs.scores)
     predictions = read_table(
@@ -133,19 +134,19 @@ def _read_unit(outputs: Outputs, fold: str, seed: int) -> Unit:
         fold=fold,
         seed=seed,
         model=_read_optional(model / "model.json") or {},
-        curves=_read_optional(model / "history.json") or [],
+        curves=_read_optional(model / "history.json", list) or [],
         genotype=_read_optional(search / "genotype.json") or {},
-        search_curves=_read_optional(search / "history.json") or [],
+        search_curves=_read_optional(search / "history.json", list) or [],
         level_scores=(_read_optional(model / "levels.json") or {}).get("levels", []),
         layer_weights=(_read_optional(model / "layer_weights.json") or {}).get("layers", []),
     )
 
 
-def _read_optional(path: Path) -> Any:
-    return read_json(path) if path.is_file() else None
+def _read_optional(path: Path, kind: type[dict[str, Any] | list[Any]] = dict) -> Any:
+    return read_kept(path, kind) if path.is_file() else None
 
 
 def _read(path: Path) -> Any:
     if not path.is_file():
         raise ManifestError(f"{path} is missing; run `dvc repro` to create it")
-    return read_json(path)
+    return read_kept(path)

@@ -27,7 +27,7 @@ def folds(run: Run) -> list[dict[str, Any]]:
     tested = run.predictions.assign(speaker=run.predictions["utterance_id"].map(speaker))
     heard = {fold: sorted(set(group["speaker"].dropna())) for fold, group in tested.groupby("fold")}
     return [
-        {"fold": fold, "speakers": _shown(heard[fold]), **scores}
+        scores | {"fold": fold, "speakers": _shown(heard[fold])}
         for fold, scores in run.scores["folds"].items()
     ]
 
@@ -82,7 +82,7 @@ def architectures(run: Run) -> list[dict[str, Any]]:
 
 def costs(run: Run) -> list[dict[str, Any]]:
     """One row per unit of a linear system: the C that was chosen."""
-    return [{"unit": unit, **unit.model} for unit in run.units if "c" in unit.model]
+    return [unit.model | {"unit": unit} for unit in run.units if "c" in unit.model]
 
 
 def compared(run: Run) -> list[dict[str, Any]]:
@@ -113,7 +113,7 @@ def data(run: Run) -> dict[str, Any]:
     groups = run.manifest.groupby("emotion")["duration_s"]
     minutes, counts = groups.sum() / 60, groups.size()
     rows = [(name, int(counts.get(name, 0)), minutes.get(name, 0.0)) for name in run.classes]
-    return {"classes": rows, **run.excluded}
+    return run.excluded | {"classes": rows}
 
 
 def features(run: Run) -> list[dict[str, Any]]:

@@ -102,10 +102,13 @@ def _draw_rows(
     if rows is None:
         _say(axes, title, NOT_EXTRACTED)
         return
-    frames = np.concatenate(list(rows)).T
-    seconds = len(rows) * utterance.segment.duration_s
-    extent = (0.0, seconds, -0.5 * step, (len(frames) - 0.5) * step)
-    axes.imshow(frames, origin="lower", aspect="auto", extent=extent, interpolation="nearest")
+    low, high, colours = -0.5 * step, (rows.shape[2] - 0.5) * step, (rows.min(), rows.max())
+    for start, frames in zip(utterance.start_s_S, rows, strict=True):
+        extent = (start, start + utterance.segment.duration_s, low, high)
+        axes.imshow(
+            frames.T, origin="lower", aspect="auto", extent=extent, interpolation="nearest",
+            vmin=colours[0], vmax=colours[1],
+        )  # fmt: skip
     axes.set_title(title)
 
 
@@ -126,18 +129,26 @@ def _draw_activity(axes: Axes, utterance: Utterance) -> None:
     if len(drawn) < len(levels):
         title = f"Activity of {len(drawn)} of {len(levels)} levels"
     for index, (name, level) in enumerate(drawn.items()):
-        total, distance = level.distance_ST.size, level.distance_ST.ravel()
-        seconds = (np.arange(total) + 0.5) / total * utterance.segments
-        relative = distance / max(float(distance.mean()), 1e-12)
         axes.plot(
-            seconds * utterance.segment.duration_s, relative,
-            color=SERIES[index % len(SERIES)], linewidth=1, label=name,
-        )  # fmt: skip
+            *_course(utterance, level), color=SERIES[index % len(SERIES)], linewidth=1, label=name
+        )
     axes.set(title=title, ylabel="relative to its mean")
     axes.legend(
         loc="lower right", bbox_to_anchor=(1, 0.98), ncols=MOST_LEVELS, frameon=False,
         handlelength=1.2, columnspacing=1.2,
     )  # fmt: skip
+
+
+def _course(utterance: Utterance, level: Level) -> tuple[Array, Array]:
+    """Times and relative distances of all frames; a gap between segments, since each is encoded
+    alone.
+    """
+    length_s = utterance.segment.duration_s
+    within_s = (np.arange(level.frames + 1) + 0.5) / level.frames * length_s
+    relative_ST = level.distance_ST / max(float(level.distance_ST.mean()), 1e-12)
+    gaps_S1 = np.full((utterance.segments, 1), np.nan)
+    times_ST = utterance.start_s_S[:, None] + within_s
+    return times_ST.ravel(), np.concatenate([relative_ST, gaps_S1], axis=1).ravel()
 
 
 def _spread(levels: dict[str, Level]) -> dict[str, Level]:
@@ -151,12 +162,11 @@ def _spread(levels: dict[str, Level]) -> dict[str, Level]:
 
 def _mark_segments(axes: Axes, utterance: Utterance) -> None:
     """Mark the borders between segments, and shade the padding."""
-    count, length = utterance.segments, utterance.segment.duration_s
-    for border in range(1, count):
-        axes.axvline(border * length, color=MUTED, linewidth=0.8, linestyle=(0, (4, 3)))
-    axes.axvspan(utterance.duration_s, count * length, facecolor=SHADE, edgecolor=MUTED,
+    for border in utterance.start_s_S[1:]:
+        axes.axvline(border, color=MUTED, linewidth=0.8, linestyle=(0, (4, 3)))
+    axes.axvspan(utterance.duration_s, utterance.end_s, facecolor=SHADE, edgecolor=MUTED,
                  hatch="///", alpha=0.55, linewidth=0)  # fmt: skip
-    axes.set_xlim(0, count * length)
+    axes.set_xlim(0, utterance.end_s)
 
 
 def _draw_rating(axes: Axes, rating: Rating) -> None:

@@ -33,10 +33,12 @@ class Level:
     """
 
     norm_ST: Array
-    """Euclidean norm of each frame."""
+    """Euclidean norm of each frame. (Layers that end in LayerNorm make all norms nearly equal.)"""
+    change_ST: Array
+    """1 minus the cosine similarity of each frame and the one before it, 0 to 2. The first frame of
+    a segment is compared with the one after it, since each segment is encoded alone."""
     distance_ST: Array
-    """The Euclidean distance of each frame from the mean frame. (It changes even if norms do not:
-    layers that end in LayerNorm make all norms nearly equal.)"""
+    """The Euclidean distance of each frame from the mean frame."""
     mean_D: Array
     """Mean over the frames of real audio."""
     is_real_ST: npt.NDArray[np.bool_]
@@ -60,6 +62,8 @@ class Utterance:
     wave: npt.NDArray[np.float32]
     """Samples without padding, full scale 1."""
     segment: SegmentConfig
+    start_s_S: Array
+    """Where each segment begins, in seconds. The last one may overlap the one before it."""
     real_S: Array
     """The share of each segment that is real audio, 0 to 1."""
     spectrogram_db: Array | None
@@ -81,6 +85,11 @@ class Utterance:
     def segments(self) -> int:
         """The number of segments."""
         return len(self.real_S)
+
+    @property
+    def end_s(self) -> float:
+        """Where the last segment ends, with its padding, in seconds."""
+        return float(self.start_s_S[-1]) + self.segment.duration_s
 
     @property
     def spread_mfcc(self) -> Array | None:
@@ -118,6 +127,7 @@ def gather(source: Source, utterance_id: str) -> Utterance:
         facts={name: "" if pd.isna(facts[name]) else str(facts[name]) for name in SHOWN},
         wave=read_utterance(source.waves, segments),
         segment=params.segment,
+        start_s_S=_starts_s(segments, params.segment.sample_rate_hz),
         real_S=_real_share(source, segments),
         spectrogram_db=_read(source, "spectrogram", "level_db", ids),
         bin_hz=params.segment.sample_rate_hz / params.spectrogram.n_fft,
@@ -151,6 +161,12 @@ def _real_share(source: Source, segments: pd.DataFrame) -> Array:
     return share_S
 
 
+def _starts_s(segments: pd.DataFrame, rate_hz: int) -> Array:
+    first_S = segments["start_sample"].to_numpy()
+    starts_s: Array = (first_S - first_S[0]) / rate_hz
+    return starts_s
+
+
 def _level(values_STD: Array, real_S: Array, reading: Reading) -> Level:
     frames = values_STD.astype(np.float32)
     is_real_ST = _is_real(real_S, frames.shape[1])
@@ -158,12 +174,21 @@ def _level(values_STD: Array, real_S: Array, reading: Reading) -> Level:
         shifts = zip(frames, is_real_ST.sum(axis=1), strict=True)
         frames = np.stack([np.roll(own, int(shift), axis=0) for own, shift in shifts])
     mean_D = frames[is_real_ST].mean(axis=0)
+    norm_ST = np.linalg.norm(frames, axis=-1)
     return Level(
-        norm_ST=np.linalg.norm(frames, axis=-1),
+        norm_ST=norm_ST,
+        change_ST=_change(frames / np.maximum(norm_ST[..., None], 1e-12)),
         distance_ST=np.linalg.norm(frames - mean_D, axis=-1),
         mean_D=mean_D,
         is_real_ST=is_real_ST,
     )
+
+
+def _change(unit_STD: Array) -> Array:
+    between = (1 - (unit_STD[:, 1:] * unit_STD[:, :-1]).sum(axis=-1)).clip(0, 2)
+    if not between.size:
+        return np.zeros(unit_STD.shape[:2], unit_STD.dtype)
+    return np.concatenate([between[:, :1], between], axis=1)
 
 
 def _read(source: Source, extractor: str, array: str, ids: Sequence[str]) -> Array | None:

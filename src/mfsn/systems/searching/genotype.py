@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mfsn.base.files import read_json
+from mfsn.base.kept_json import read_kept
 from mfsn.errors import TrainingError
 from mfsn.models.network import SerNetwork
 from mfsn.models.operations import OPERATIONS
@@ -92,11 +92,12 @@ def read_genotype(search: Path, unit: Unit) -> dict[str, Any]:
 
     Raises:
         TrainingError: if there is none.
+        DamagedFileError: if it is damaged, and later, when an entry is asked for that it lacks.
     """
     path = search / unit.name / FILE
     if not path.is_file():
         raise TrainingError(f"{path} is missing; run `dvc repro search` to make it")
-    genotype: dict[str, Any] = read_json(path)
+    genotype: dict[str, Any] = read_kept(path)
     return genotype
 
 

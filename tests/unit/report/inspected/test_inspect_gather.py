@@ -51,6 +51,23 @@ def test_levels_leave_padding_out_of_their_mean(opened: Open) -> None:
     np.testing.assert_allclose(level.norm_ST, np.repeat(norm[:, None], 7, 1), rtol=1e-6)
 
 
+class TurningFrames:
+    """Stands for a reader: each frame is a direction, turned by 0, 90, 90, 180, 0, 0, 0 degrees."""
+
+    def read(self, ids: Sequence[str]) -> dict[str, Any]:
+        angle = np.deg2rad(np.cumsum([0, 90, 90, 180, 0, 0, 0]))
+        frames = 5 * np.stack([np.cos(angle), np.sin(angle)], axis=1)
+        return {"mid": np.tile(frames, (len(ids), 1, 1)), "mean": np.ones((len(ids), 1, 2))}
+
+
+def test_change_is_how_far_a_frame_turned_since_the_one_before(opened: Open) -> None:
+    readers = {"sec": cast("FeatureReader", TurningFrames())}
+    levels = levels_of(replace(opened(), readers=readers), "one/clip$1$")
+    # The first frame has none before it in its segment and takes the change of the second.
+    np.testing.assert_allclose(levels["SEC mid"].change_ST, [[1, 1, 1, 2, 0, 0, 0]] * 3, atol=1e-6)
+    np.testing.assert_array_equal(levels["SEC mean"].change_ST, np.zeros((3, 1)))
+
+
 class NumberedFrames:
     """Stands for a reader of rows whose frames are their own numbers."""
 

@@ -7,6 +7,7 @@ import io
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,10 @@ from PIL import Image
 from sklearn.neighbors import NearestNeighbors
 
 from mfsn.report.browser import packing, space
+from mfsn.report.browser.detail import detail
 from mfsn.report.utterance.inspect import write_page
 from mfsn.report.utterance.source import Source
+from mfsn.report.utterance.utterance import gather
 from mfsn.workspace import Outputs
 
 Open = Callable[[], Source]
@@ -65,7 +68,8 @@ def test_every_utterance_has_its_block(opened: Open, tmp_path: Path) -> None:
     assert set(page.json) == {"index", "utterance-0", "utterance-1"}
     assert [u["utterance_id"] for u in page.json["index"]["utterances"]] == IDS
     assert page.json["utterance-0"]["facts"]["transcript"] == "10 $ </script> 漢字"
-    assert page.json["utterance-0"]["segments"] == len(page.json["utterance-0"]["mfcc"]) == 3
+    assert len(page.json["utterance-0"]["mfcc"]) == 3
+    assert page.json["utterance-0"]["starts_s"] == [0, 0.1, 0.2]
 
 
 def test_the_page_asks_nothing_of_any_network(opened: Open, tmp_path: Path) -> None:
@@ -147,6 +151,29 @@ def test_curves_keep_their_values_within_a_step() -> None:
     assert packing.curve(np.ones(3))["data"] == base64.b64encode(bytes(3)).decode()
 
 
+def test_norms_are_kept_where_they_vary(opened: Open, tmp_path: Path) -> None:
+    page = page_of(opened(), tmp_path / "p.html")
+    # Row i of each level holds i + 1: the first utterance has three rows, the second has one.
+    assert set(page.json["utterance-0"]["levels"]["SEC low"]) == {"change", "distance", "norm"}
+    assert set(page.json["utterance-1"]["levels"]["SEC low"]) == {"change", "distance"}
+
+
+def test_segments_that_overlap_stand_where_they_lie(opened: Open) -> None:
+    found = detail(gather(overlapped(opened()), IDS[0]), (-80, 0), playable=False)
+    assert found["starts_s"] == [0, 0.1, 0.125]
+    assert (found["end_s"], found["duration_s"]) == (0.225, 0.225)
+    points = len(base64.b64decode(found["wave"])) // 2
+    assert points == 360  # one per sample, as a segment has fewer than WAVE_POINTS
+
+
+def overlapped(source: Source) -> Source:
+    """With the last segment of the first utterance as `tail: overlap` cuts it."""
+    segments = source.segments.copy()
+    last = segments["segment_id"] == f"{IDS[0]}#2"
+    segments.loc[last, ["start_sample", "valid_samples"]] = [200, 160]
+    return replace(source, segments=segments)
+
+
 def test_envelopes_hold_the_extremes() -> None:
     wave = np.array([0.5, -1, 0, 1, 0.25, 0.25])
     ends = np.frombuffer(base64.b64decode(packing.envelope(wave, 3)), np.int8).reshape(3, 2)
@@ -162,13 +189,30 @@ def test_neighbours_are_the_nearest_by_cosine() -> None:
         np.testing.assert_allclose([c for _, c in near], 1 - distances[number, 1:], atol=1e-4)
 
 
+def test_similarities_leave_out_what_all_recordings_share() -> None:
+    own = np.random.default_rng(0).normal(size=(200, 5))
+    shared = own + 100 * np.ones(5)
+    assert space.neighbours(shared)[0][-1][1] > 0.999
+    near = space.neighbours(space.centred(shared, shared))
+    assert near == space.neighbours(own - own.mean(axis=0))
+    two = space.centred(shared[:2], shared)
+    assert space.neighbours(two)[0][0][1] > -1  # centred by each other they would be opposite
+
+
+def test_a_level_in_which_one_axis_is_flat_has_its_map() -> None:
+    placed = np.array(space.maps(np.arange(12.0)[:, None] * np.ones((12, 3)))["pca"])
+    assert placed[:, 0].max() == 1
+    assert np.abs(placed[:, 1]).max() <= 1
+
+
 def test_maps_are_the_same_each_time_and_fill_their_square() -> None:
     vectors = np.random.default_rng(0).normal(size=(12, 5))
     placed = space.maps(vectors)
     assert placed == space.maps(vectors)
     for points in (np.array(placed["pca"]), np.array(placed["tsne"])):
         assert points.shape == (12, 2)
-        assert np.abs(points).max() == 1
+        assert points.max(axis=0).tolist() == [1, 1]
+        assert points.min(axis=0).tolist() == [-1, -1]
 
 
 @pytest.mark.parametrize("vectors", [np.eye(4), np.ones((9, 3))])

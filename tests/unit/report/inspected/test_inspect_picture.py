@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -31,10 +31,19 @@ def activity(opened: Callable[[], Source], monkeypatch: pytest.MonkeyPatch) -> C
 
     monkeypatch.setattr(Figure, "savefig", note)
 
-    def draw(names: list[str], frames: int) -> Axes:
+    def draw(names: list[str], frames: int, starts_s: Sequence[float] = (0.0,)) -> Axes:
         utterance = gather(opened(), NAME)
+        rows = [0] * len(starts_s)
+        assert utterance.spectrogram_db is not None and utterance.mfcc is not None
+        utterance = replace(
+            utterance,
+            start_s_S=np.array(starts_s),
+            real_S=np.ones(len(starts_s)),
+            spectrogram_db=utterance.spectrogram_db[rows],
+            mfcc=utterance.mfcc[rows],
+        )
         values = np.random.default_rng(0).random((utterance.segments, frames))
-        level = Level(values, values, values[0], values >= 0)
+        level = Level(values, values, values, values[0], values >= 0)
         assert draw_png(replace(utterance, levels=dict.fromkeys(names, level)))
         return saved[-1].axes[3]
 
@@ -56,6 +65,17 @@ def test_the_names_of_four_levels_leave_the_title_alone(activity: Callable[..., 
     axes = activity(["SEC low", "SEC mid", "SEC high", "TEC last"], 149)
     assert axes.get_title("left").startswith("Activity: ")
     assert not _overlap(axes)
+
+
+def test_segments_that_overlap_are_drawn_where_they_lie(activity: Callable[..., Axes]) -> None:
+    figure = activity(["SEC low"], 149, starts_s=[0.0, 0.04]).get_figure(root=True)
+    assert figure is not None
+    spectrogram, levels = figure.axes[1], figure.axes[3]
+    sides = [tuple(image.get_extent()[:2]) for image in spectrogram.images]
+    assert sides == [(0, 0.1), (0.04, 0.14)]
+    times = np.asarray(levels.lines[0].get_xdata()).reshape(2, 150)
+    np.testing.assert_allclose(times[1] - times[0], 0.04)
+    assert levels.get_xlim() == (0, 0.14)
 
 
 def test_means_have_no_course(activity: Callable[..., Axes]) -> None:
