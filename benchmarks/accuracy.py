@@ -39,6 +39,7 @@ from mfsn.store.store import Store
 from mfsn.systems.linear.classical import LEVEL
 from mfsn.systems.linear.fits import Vectors
 from mfsn.systems.linear.model import LinearModel, fit_linear, fit_ridge_classes
+from mfsn.systems.linear.probe_model import fit_logistic
 from mfsn.workspace import Outputs, find_workspace, store_root
 
 PLAIN = FunctionalsConfig(set="ComParE_2016")
@@ -86,12 +87,32 @@ def main() -> None:
     params = load_params(workspace)
     outputs = outputs_of(params, workspace)
     utterances = read_table(outputs.manifest, UTTERANCES)
-    folds = make_folds(utterances, params.protocol, workspace)
-    refuse_shared_speakers(folds)
     features = read_features(params, outputs, scored(utterances))
     frozen_at = outputs.results.parent / "accuracy" / "frozen.json"
+    choose_and_open(features, frozen_at, RECIPES, BASELINES)
+
+
+def choose_and_open(
+    features: Mapping[str, Vectors],
+    frozen_at: Path,
+    recipes: Sequence[Recipe],
+    baselines: Sequence[Recipe],
+) -> None:
+    """Choose a recipe and a baseline in each fold, write them down, then open the folds.
+
+    Args:
+        features: name, as recipes have it, to the vectors of all utterances.
+        frozen_at: where the choice is written; one that is there is taken.
+        recipes: what is chosen from.
+        baselines: those of them that the result is compared with.
+    """
+    workspace = find_workspace()
+    params = load_params(workspace)
+    utterances = read_table(outputs_of(params, workspace).manifest, UTTERANCES)
+    folds = make_folds(utterances, params.protocol, workspace)
+    refuse_shared_speakers(folds)
     if not frozen_at.exists():
-        freeze(frozen_at, folds, cross_validate(features, folds))
+        freeze(frozen_at, folds, cross_validate(features, folds, recipes), baselines)
     chosen = read_json(frozen_at)
     opened = {fold.name: open_fold(fold, chosen[fold.name], features, folds) for fold in folds}
     print_ledger(opened, chosen)
@@ -112,16 +133,21 @@ def refuse_shared_speakers(folds: Sequence[Fold]) -> None:
 
 def read_features(params: Params, outputs: Outputs, manifest: pd.DataFrame) -> dict[str, Vectors]:
     """The functionals of each entry of `FEATURES`, in the order of the manifest."""
+    read = {config: read_vectors(config, params, outputs, manifest) for config in (PLAIN, TRIMMED)}
+    return {name: columns_of(read[config], kept) for name, (config, kept) in FEATURES.items()}
+
+
+def read_vectors(
+    config: FunctionalsConfig, params: Params, outputs: Outputs, manifest: pd.DataFrame
+) -> Vectors:
+    """Functionals of all utterances, in the order of the manifest."""
     ids = manifest["utterance_id"].tolist()
     index = {name: i for i, name in enumerate(params.labels.classes)}
     labels = dict(zip(ids, manifest["emotion"].map(index), strict=True))
     position = {name: i for i, name in enumerate(ids)}
-    read = {}
-    for config in (PLAIN, TRIMMED):
-        rows, *copies = extracted(config, params, outputs.segments, ids)
-        blocks = make_functionals(config, params).blocks
-        read[config] = Vectors({LEVEL: rows}, position, labels, copies, blocks)
-    return {name: columns_of(read[config], kept) for name, (config, kept) in FEATURES.items()}
+    rows, *copies = extracted(config, params, outputs.segments, ids)
+    blocks = make_functionals(config, params).blocks
+    return Vectors({LEVEL: rows}, position, labels, copies, blocks)
 
 
 def make_functionals(config: FunctionalsConfig, params: Params) -> Any:
@@ -177,6 +203,8 @@ def fit(recipe: Recipe, data: Vectors, ids: Sequence[str]) -> LinearModel:
     """A recipe's model of some utterances; classes count alike."""
     rows_NP = data.with_copies(LEVEL, ids) if recipe.copies else data.of(LEVEL, ids)
     labels_N = np.resize(np.array([data.labels[name] for name in ids]), len(rows_NP))
+    if recipe.classifier == "logistic":
+        return fit_logistic(rows_NP, labels_N, c=recipe.c, balanced=True, max_iter=1000)[0]
     if recipe.classifier == "svm":
         return fit_linear(rows_NP, labels_N, c=recipe.c, balanced=True, max_iter=10_000)[0]
     return fit_ridge_classes(rows_NP, labels_N, c=recipe.c, balanced=True, blocks=data.blocks)
@@ -192,7 +220,9 @@ def decisions(model: LinearModel, data: Vectors, ids: Sequence[str]) -> npt.NDAr
     return found
 
 
-def freeze(path: Path, folds: Sequence[Fold], found: Scores) -> None:
+def freeze(
+    path: Path, folds: Sequence[Fold], found: Scores, baselines: Sequence[Recipe] = BASELINES
+) -> None:
     """Write down the best recipe and the best baseline of each fold, with their scores."""
     chosen = {}
     for i, fold in enumerate(folds):
@@ -200,7 +230,7 @@ def freeze(path: Path, folds: Sequence[Fold], found: Scores) -> None:
         best = dict(
             zip(
                 WHOSE,
-                (max(ua, key=ua.__getitem__), max(BASELINES, key=ua.__getitem__)),
+                (max(ua, key=ua.__getitem__), max(baselines, key=ua.__getitem__)),
                 strict=True,
             )
         )
