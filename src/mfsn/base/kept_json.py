@@ -47,7 +47,11 @@ def read_kept(path: Path, kind: type[dict[str, Any] | list[Any]] = dict) -> Any:
 
 
 def kept(content: Any, path: Path, kind: type[dict[str, Any] | list[Any]] = dict) -> Any:
-    """What was read from a JSON file, as `read_kept` returns it."""
+    """What was read from a JSON file, as `read_kept` returns it.
+
+    Raises:
+        DamagedFileError: if it is of another kind.
+    """
     if not isinstance(content, kind):
         raise DamagedFileError(
             f"{path} holds {_said(content)}, not {_said(kind())}: it is damaged; run `dvc repro` "

@@ -84,6 +84,7 @@ def saying_what_comes_next() -> Iterator[Callable[[str], None]]:
     clear = "\r\033[K" if in_terminal else ""
 
     def tell(what: str) -> None:
+        """Say it."""
         typer.echo(f"{clear}looking at {what} ...", err=True, nl=not in_terminal)
 
     try:

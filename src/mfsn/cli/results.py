@@ -23,12 +23,11 @@ def results(
     These are the outputs in data/results, and the experiments that DVC keeps (`dvc exp run`). Of an
     experiment the table says in which parameters it differs from its commit.
     """
+    _refuse_two_formats(as_csv, as_json)
     from mfsn.report.results import results as collect
     from mfsn.report.results import shown
     from mfsn.workspace import find_workspace
 
-    if as_csv and as_json:
-        raise ConfigError("--csv and --json are two formats; choose one")
     table = collect(find_workspace(), commits)
     if as_csv:
         typer.echo(table.to_csv(index=False), nl=False)
@@ -38,3 +37,8 @@ def results(
         typer.echo("no run has finished yet; next: `dvc repro`")
     else:
         show(shown(table))
+
+
+def _refuse_two_formats(as_csv: bool, as_json: bool) -> None:
+    if as_csv and as_json:
+        raise ConfigError("--csv and --json are two formats; choose one")

@@ -80,15 +80,18 @@ def check_corpus_folders(params: Params) -> Iterator[Finding]:
     """Check that each corpus has a folder, or will be made; no file in it is read."""
     for corpus in params.corpus.members:
         try:
-            made = _will_be_made(corpus)
-            root = corpus_root(corpus.name)
-            if not made and not root.is_dir():
-                raise no_corpus(corpus, root)
+            yield Finding("corpus", f"{corpus.name}: {_where(corpus)}")
         except MfsnError as error:
             yield Finding("corpus", str(error), is_good=False)
-        else:
-            said = "the first run makes it" if made else f"in {root}"
-            yield Finding("corpus", f"{corpus.name}: {said}")
+
+
+def _where(corpus: CorpusConfig) -> str:
+    if _will_be_made(corpus):
+        return "the first run makes it"
+    root = corpus_root(corpus.name)
+    if not root.is_dir():
+        raise no_corpus(corpus, root)
+    return f"in {root}"
 
 
 def _will_be_made(corpus: CorpusConfig) -> bool:

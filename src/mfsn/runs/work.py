@@ -83,6 +83,7 @@ def computing(work: Work, device: Device, threads: int) -> Do:
     opened = functools.cache(work.open)
 
     def do(unit: Unit) -> str:
+        """Compute a unit on the device, with these threads."""
         with pinned(device, threads):
             return _alone(opened(), unit)
 
@@ -97,9 +98,11 @@ def aside(do: Do) -> Do:
     """
 
     def wait(unit: Unit) -> str:
+        """Wait for the thread that computes a unit."""
         result: Future[str] = Future()
 
         def compute() -> None:
+            """Hand over the result, or what went wrong."""
             try:
                 result.set_result(do(unit))
             except BaseException as error:  # raised again by the thread that waits

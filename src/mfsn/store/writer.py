@@ -252,9 +252,11 @@ class _Buffer:
         }
 
     def take(self, key: str, arrays: Arrays, row: int) -> None:
+        """Copy one row."""
         for name, values in self._arrays.items():
             values[len(self.keys)] = arrays[name][row]
         self.keys.append(key)
 
     def rows(self) -> Arrays:
+        """The rows so far, as views."""
         return {name: values[: len(self.keys)] for name, values in self._arrays.items()}

@@ -51,6 +51,7 @@ class ExtractionJob:
         rows, computing, stop = self._row_maker(), threading.Lock(), self.staging.path / STOP
 
         def write(shard: int, items: Sequence[Item]) -> Marker | None:
+            """Compute rows until a commit is due, and write them."""
             with computing:
                 made = rows.within(items, COMMIT_AFTER_S, stop.exists)
             return write_shard(self.staging, shard, *made) if made else None

@@ -119,6 +119,7 @@ def _evict(
     """
 
     def order(found: tuple[int, Shard]) -> tuple[Rank, float]:
+        """What goes first: unnamed shards, then those that were not used for longest."""
         return found[1].rank, found[1].used
 
     size = sum(plan.bytes - plan.freed for plan in plans)
