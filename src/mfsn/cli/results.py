@@ -6,29 +6,28 @@ from typing import Annotated
 
 import typer
 
-from mfsn.cli.console import app, show
+from mfsn.cli.console import app
 from mfsn.errors import ConfigError
 
 
 @app.command(short_help="Show the scores of all finished runs in one table.")
 def results(
-    commits: Annotated[
-        int, typer.Option(min=1, help="From how many commits experiments are listed, HEAD first.")
-    ] = 1,
+    *,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV, with every column.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, with every column.")] = False,
 ) -> None:
     """Show the scores of all finished runs in one table.
 
-    These are the outputs in data/results, and the experiments that DVC keeps (`dvc exp run`). Of an
-    experiment the table says in which parameters it differs from its commit.
+    These are the outputs in data/results, and the experiments that DVC keeps (`dvc exp run`), from
+    whichever commit they started. Below an experiment stand the parameters in which it differs from
+    its commit.
     """
     _refuse_two_formats(as_csv, as_json)
-    from mfsn.report.results import results as collect
-    from mfsn.report.results import shown
+    from mfsn.report.results.collect import results as collect
+    from mfsn.report.results.listing import lines
     from mfsn.workspace import find_workspace
 
-    table = collect(find_workspace(), commits)
+    table = collect(find_workspace())
     if as_csv:
         typer.echo(table.to_csv(index=False), nl=False)
     elif as_json:
@@ -36,7 +35,7 @@ def results(
     elif table.empty:
         typer.echo("no run has finished yet; next: `dvc repro`")
     else:
-        show(shown(table))
+        typer.echo("\n".join(lines(table)))
 
 
 def _refuse_two_formats(as_csv: bool, as_json: bool) -> None:

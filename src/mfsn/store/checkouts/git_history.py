@@ -1,4 +1,4 @@
-"""The dvc.lock files that git's refs hold: of branches, tags, DVC's experiments and the last stash.
+"""What git's refs hold: dvc.lock of branches, tags and the last stash, and DVC's experiments.
 
 They are read with git's own commands, which change nothing. DVC keeps every finished experiment as
 a ref under refs/exps. Of the stashes only the newest one is a ref; the others are not looked at.
@@ -7,12 +7,29 @@ a ref under refs/exps. Of the stashes only the newest one is a ref; the others a
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from mfsn.errors import CacheError
+
+_EXPERIMENT = re.compile(r"refs/exps/([0-9a-f]{2})/([0-9a-f]{38})/(.+)")
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A finished experiment of DVC."""
+
+    name: str
+    commit: str
+    """What it was: a commit that DVC made."""
+    base: str
+    """The commit of the user from which it started."""
+    finished: str
+    """When it was finished, as `2026-12-01T12:53:50+00:00`."""
 
 
 def has_history(checkout: Path) -> bool:
@@ -42,6 +59,25 @@ def locks(checkout: Path) -> dict[bytes, list[str]]:
     return dict(found)
 
 
+def experiments(checkout: Path) -> list[Experiment]:
+    """The finished experiments of DVC, from all commits, the oldest first.
+
+    Raises:
+        CacheError: as `locks`.
+    """
+    if not has_history(checkout):
+        return []
+    fields = "--format=%(objectname) %(committerdate:iso-strict) %(refname)"
+    listed = _git(checkout, "for-each-ref", "--sort=committerdate", fields, "refs/exps")
+    found = []
+    for line in listed.decode(errors="backslashreplace").splitlines():
+        commit, finished, ref = line.split(" ", 2)
+        parts = _EXPERIMENT.fullmatch(ref)  # other refs are DVC's notes on what is under way
+        if parts:
+            found.append(Experiment(parts[3], commit, parts[1] + parts[2], finished))
+    return found
+
+
 def lock_at_head(checkout: Path) -> bytes:
     """The dvc.lock of the commit that is checked out; empty where there is none.
 
@@ -52,9 +88,22 @@ def lock_at_head(checkout: Path) -> bytes:
 
 
 def _locks_of(checkout: Path, commits: Sequence[str]) -> list[bytes | None]:
-    """The dvc.lock of each commit or tag; None where it has none."""
+    return files_at(checkout, commits, "dvc.lock")
+
+
+def files_at(checkout: Path, commits: Sequence[str], name: str) -> list[bytes | None]:
+    """The content of a file of the checkout in each commit or tag; None where it has none.
+
+    Args:
+        checkout: a checkout that has a history.
+        commits: their hashes or names.
+        name: the file, relative to the checkout.
+
+    Raises:
+        CacheError: as `locks`.
+    """
     folder = _git(checkout, "rev-parse", "--show-prefix").decode().strip()
-    asked = "".join(f"{commit}:{folder}dvc.lock\n" for commit in commits)
+    asked = "".join(f"{commit}:{folder}{name}\n" for commit in commits)
     answer = _git(checkout, "cat-file", "--batch", given=asked.encode())
     found: list[bytes | None] = []
     for _ in commits:

@@ -1,0 +1,1 @@
+"""All finished runs in one short table (`mfsn results`)."""
