@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -100,16 +100,29 @@ def doctor(
     exit status is 1 if a stage would refuse to run.
     """
     os.environ.setdefault("HF_HUB_OFFLINE", "1")  # it only checks, and downloads nothing
+    findings, works = _quickly() if quick else _thoroughly()
+    show([(finding.mark, finding.what, finding.found) for finding in findings])
+    if works:
+        typer.echo()
+        show([_WORK_HEADER, *(_work_row(work) for work in works)])
+    problems = [finding for finding in findings if not finding.is_good]
+    finish(["", _verdict(problems, quick)], not problems)
+
+
+def _quickly() -> tuple[Sequence[Finding], Sequence[Work]]:
+    from mfsn.doctor.quick import examine_quickly
+    from mfsn.workspace import find_workspace
+
+    return examine_quickly(find_workspace()), ()
+
+
+def _thoroughly() -> tuple[Sequence[Finding], Sequence[Work]]:
     from mfsn.doctor.examine import examine
     from mfsn.workspace import find_workspace, store_root
 
     with saying_what_comes_next() as tell:
-        found = examine(find_workspace(), store_root(), quick=quick, tell=tell)
-    show([(finding.mark, finding.what, finding.found) for finding in found.findings])
-    if found.works:
-        typer.echo()
-        show([_WORK_HEADER, *(_work_row(work) for work in found.works)])
-    finish(["", _verdict(found.problems, quick)], not found.problems)
+        found = examine(find_workspace(), store_root(), tell=tell)
+    return found.findings, found.works
 
 
 _WORK_HEADER = ("extractor", "rows", "in the store", "bytes per row", "will write", "about")

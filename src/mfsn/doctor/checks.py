@@ -14,7 +14,7 @@ from pathlib import Path
 from mfsn import runtime
 from mfsn.base.quantities import counted
 from mfsn.corpora.base import MakingReader, get_reader
-from mfsn.errors import ConfigError
+from mfsn.errors import ConfigError, MfsnError, ModelLoadError
 from mfsn.params import Params
 from mfsn.store.checkouts.dvc import cache_folder
 from mfsn.store.checkouts.git_history import has_history
@@ -39,15 +39,30 @@ class Finding:
         return "??" if self.is_odd else "ok"
 
 
-def check_environment(params: Params, workspace: Path) -> Iterator[Finding]:
-    """Check what a run with these parameters needs apart from the corpus and the store."""
+def check_environment(params: Params, workspace: Path, *, quick: bool) -> Iterator[Finding]:
+    """Check what a run with these parameters needs apart from the corpus and the store.
+
+    Args:
+        params: all parameters.
+        workspace: the folder with params.yaml.
+        quick: leave out the device, which takes torch some seconds to find.
+    """
     libraries = ", ".join(f"{name} {version(name)}" for name in ("torch", "transformers", "dvc"))
     yield Finding("libraries", f"Python {platform.python_version()}, {libraries}")
-    yield _device()
+    if not quick:
+        yield _device()
     yield _git()
     yield from _repositories(workspace)
     yield _dvc_cache(workspace)
     yield from _extras(params)
+
+
+def no_extractor(name: str, params: Params, error: MfsnError) -> Finding:
+    """An extractor that cannot be made, and a way without it if that is because of its encoder."""
+    advice = ""
+    if isinstance(error, ModelLoadError) and params.system != "classical":
+        advice = "; or set system: classical, which needs no encoder"
+    return Finding(name, f"{error}{advice}", is_good=False)
 
 
 def free_bytes(folder: Path) -> int:

@@ -8,16 +8,14 @@ from pathlib import Path
 
 from mfsn import runtime
 from mfsn.base.quantities import counted
-from mfsn.doctor.checks import Finding, check_environment, free_bytes, is_writable
+from mfsn.doctor.checks import Finding, check_environment, free_bytes, is_writable, no_extractor
 from mfsn.doctor.digests import check_digests
 from mfsn.doctor.estimate import Work, extractor_work, sizes_of, waves_work
 from mfsn.doctor.pipeline import check_pipeline
-from mfsn.doctor.recordings import check_corpus_folders, check_recordings
+from mfsn.doctor.recordings import check_recordings
 from mfsn.doctor.size import Size, corpus_size
 from mfsn.doctor.variables import check_variables
-from mfsn.encoders.hub import find_folder
-from mfsn.encoders.random_weights import PREFIX
-from mfsn.errors import MfsnError, ModelLoadError
+from mfsn.errors import MfsnError
 from mfsn.models.frames import refuse_unlike_frames
 from mfsn.params import Params, load_params, outputs_of
 from mfsn.store.messages import explaining
@@ -45,7 +43,6 @@ def examine(
     workspace: Path,
     store_root: Path,
     *,
-    quick: bool = False,
     tell: Callable[[str], None] = lambda _: None,
 ) -> Examination:
     """Check the environment, the corpus, the store and the encoders.
@@ -55,7 +52,6 @@ def examine(
     Args:
         workspace: the folder with params.yaml.
         store_root: root of the feature cache.
-        quick: load no encoder and read no recording: what is left takes seconds.
         tell: is told what is looked at next, in words.
 
     Raises:
@@ -63,11 +59,8 @@ def examine(
     """
     params = load_params(workspace)
     tell("the environment")
-    findings = [*check_environment(params, workspace), *check_variables()]
+    findings = [*check_environment(params, workspace, quick=False), *check_variables()]
     findings += check_pipeline(params, workspace)
-    if quick:
-        findings += _quickly(params)
-        return Examination(tuple(findings), ())
     tell("the size of the corpus")
     try:
         size = corpus_size(params, outputs_of(params, workspace))
@@ -83,35 +76,13 @@ def examine(
             with explaining(store_root):
                 works.append(extractor_work(name, params, size, store_root))
         except MfsnError as error:
-            findings.append(_no_extractor(name, params, error))
+            findings.append(no_extractor(name, params, error))
     tell("the store")
     findings += _frames(params, works)
     findings += _lost(params, workspace, store_root, works)
     estimates = [*_room(works, store_root), _memory(params, works, size), _time(works)]
     findings += _without(estimates, sorted(set(params.read) - {w.spec.extractor for w in works}))
     return Examination(tuple(findings), tuple(works))
-
-
-def _quickly(params: Params) -> Iterator[Finding]:
-    """What can be seen without loading an encoder or reading a recording."""
-    yield from check_corpus_folders(params)
-    for name, encoder in (("sec", params.sec), ("tec", params.tec)):
-        if name in params.read and not encoder.model.startswith(PREFIX):
-            try:
-                folder = find_folder(encoder.model, encoder.revision)
-            except MfsnError as error:
-                yield _no_extractor(name, params, error)
-            else:
-                yield Finding(name, f"{encoder.model} is in {folder}")
-    skipped = "labels, headers, folds, missing rows, disk, memory and time"
-    yield Finding("not looked at", f"{skipped}; `mfsn doctor` without --quick does")
-
-
-def _no_extractor(name: str, params: Params, error: MfsnError) -> Finding:
-    advice = ""
-    if isinstance(error, ModelLoadError) and params.system != "classical":
-        advice = "; or set system: classical, which needs no encoder"
-    return Finding(name, f"{error}{advice}", is_good=False)
 
 
 def _without(estimates: Iterable[Finding], missing: Sequence[str]) -> Iterator[Finding]:

@@ -6,9 +6,11 @@ import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 
-from mfsn.encoders.random_weights import PREFIX, random_checkpoint
 from mfsn.errors import ConfigError, ModelLoadError
 from mfsn.workspace import local_path
+
+PREFIX = "random/"
+"""With it begin the names of encoders with random weights; see `mfsn.encoders.random_weights`."""
 
 _FILES = ["*.json", "*.safetensors"]
 _LOADED = (".json", ".safetensors", ".bin")
@@ -25,6 +27,8 @@ def find_folder(name: str, revision: str | None) -> Path:
     if revision is not None and (name.startswith(PREFIX) or local.is_dir()):
         raise ConfigError(f"{name} has no revisions; set revision: null")
     if name.startswith(PREFIX):
+        from mfsn.encoders.random_weights import random_checkpoint  # it needs torch
+
         return random_checkpoint(name.removeprefix(PREFIX))
     return local if local.is_dir() else _download(name, revision)
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from mfsn.encoders.hub import find_folder, first_sentence
-from mfsn.encoders.random_weights import MARK, PREFIX
+from mfsn.encoders.hub import PREFIX, find_folder, first_sentence
+from mfsn.encoders.random_weights import MARK
 from mfsn.encoders.transformers_logging import quiet_transformers
 from mfsn.errors import ModelLoadError
 

@@ -29,6 +29,7 @@ from safetensors import SafetensorError
 from mfsn.base.files import explain_full_disk, read_json
 from mfsn.base.sealed import SEAL, is_sealed, is_whole, seal_folder
 from mfsn.config import sha256_of
+from mfsn.encoders.hub import PREFIX
 from mfsn.encoders.transformers_logging import quiet_transformers
 from mfsn.errors import MfsnError, ModelLoadError
 from mfsn.workspace import store_root
@@ -41,7 +42,6 @@ if TYPE_CHECKING:
         WhisperFeatureExtractor,
     )
 
-PREFIX = "random/"
 MARK = "mfsn_random_weights"
 """Field of config.json that only these checkpoints have: the name of the recipe."""
 

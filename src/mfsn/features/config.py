@@ -43,7 +43,7 @@ class EncoderConfig(Config):
     """Name on a model hub, a local folder in the transformers format, or `random/<recipe>`: a
     seeded random-weight checkpoint (see `mfsn.encoders.random_weights`)."""
     revision: str | None = None
-    """Revision on the hub; local folders and recipes have none."""
+    """Revision on the hub, `null` for the newest one; local folders and recipes have none."""
     levels: Levels
     """Level name to index of a hidden state: 0 is the input of the first layer, 1 its output, -1
     the last one. They go from early to late, and the last one is S_N (for `sec`) or TEC (for

@@ -270,7 +270,7 @@ def test_pretrained_encoders_are_those_of_the_hub_with_its_levels(params: Params
     assert overrides(found, params, short=False, seeds=()) == {
         "system": "coattention",
         "sec.model": SEC_ONLY[row][1],
-        "sec.revision": "main",
+        "sec.revision": None,
         "sec.levels": {"low": 1, "mid": 6, "high": 12},
     }
     assert "random" not in found.label
@@ -279,7 +279,8 @@ def test_pretrained_encoders_are_those_of_the_hub_with_its_levels(params: Params
 @pytest.mark.parametrize("name", ["sec_only", "layers", "layers_large"])
 @pytest.mark.parametrize("size", ["demo", "small", "base"])
 def test_stand_ins_are_recipes(params: Params, name: str, size: str) -> None:
-    from mfsn.encoders.random_weights import PREFIX, RECIPES
+    from mfsn.encoders.hub import PREFIX
+    from mfsn.encoders.random_weights import RECIPES
 
     params = changed(params, {"sec.model": f"random/data2vec-audio-{size}"})
     for row in table_named(name).runs:
