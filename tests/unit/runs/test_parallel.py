@@ -148,16 +148,23 @@ def test_an_interrupt_of_the_parent_alone_ends_the_workers(
     assert all(map(gone, started(tmp_path)))
 
 
+@pytest.mark.parametrize(("function", "jobs"), [("run_solver", 1), ("run_two_solvers", 2)])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_solver_that_looks_at_no_signal_is_left_at_once(
-    tmp_path: Path, start_toy: Any, wait_until: Any, number: signal.Signals
+    tmp_path: Path,
+    start_toy: Any,
+    wait_until: Any,
+    function: str,
+    jobs: int,
+    number: signal.Signals,
 ) -> None:
-    parent = start_toy("run_solver")
-    wait_until(lambda: len(started(tmp_path)) == 1)
-    time.sleep(0.2)  # it may solve by now or not; both end
+    parent = start_toy(function)
+    wait_until(lambda: len(started(tmp_path)) == jobs)
+    time.sleep(0.2)  # they may solve by now or not; both end
     parent.send_signal(number)
-    _, said = parent.communicate(timeout=LONG_S)
+    _, said = parent.communicate(timeout=LONG_S)  # the pipe is open until the last process leaves
     assert said == "interrupted\n"
+    assert all(map(gone, started(tmp_path)))
 
 
 def test_one_job_on_the_cpu_fails_with_the_sentence_of_its_unit(tmp_path: Path, work: Any) -> None:

@@ -75,13 +75,18 @@ def _solve_for_ever() -> None:
     LinearSVC(dual=True, tol=1e-300, max_iter=10**9, C=1e4).fit(rows, labels)
 
 
-def run_solver(folder: Path) -> None:
-    """One unit that is solved in the process of the stage."""
+def run_solver(folder: Path, jobs: int = 1) -> None:
+    """Units in solvers: one in the process of the stage, or several in workers."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        list(run_units(units(folder, "h"), ToyWork(), 1, Needs(device="cpu")))
+        list(run_units(units(folder, "h" * jobs), ToyWork(), jobs, Needs(device="cpu")))
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
+
+
+def run_two_solvers(folder: Path) -> None:
+    """Two workers in solvers."""
+    run_solver(folder, jobs=2)
 
 
 def run_interrupted(folder: Path) -> None:
