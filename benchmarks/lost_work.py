@@ -149,6 +149,8 @@ def extract_all(root: Path, checkpoint: Path) -> None:
     """What the process that is killed does."""
     logging.getLogger("mfsn").setLevel(logging.INFO)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as every stage does
+    # A shell that starts this script in the background lets it ignore Ctrl-C.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     extractor = encoder(checkpoint)
     engine = NotingEngine(RowMaker(extractor, waveform_store(CUT, root), CUT), root / "batches")
     try:
