@@ -97,6 +97,8 @@ def kill_once(root: Path, checkpoint: Path, kind: signal.Signals, after_s: float
     while process.poll() is None and "ended" not in log.read_text():
         time.sleep(0.05)
     time.sleep(after_s)
+    if process.poll():
+        raise SystemExit(f"the extraction ended by itself, with status {process.returncode}")
     killed_at = time.monotonic()
     process.send_signal(kind)
     if process.wait() == 0:
