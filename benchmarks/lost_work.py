@@ -4,10 +4,10 @@
 
 CHECKPOINT is an encoder in the transformers format, such as Whisper-base. CORPUS is a folder with
 FLAC files, such as RAVDESS. The extraction runs in a process of its own, which notes when each
-batch is computed. It is killed at a random moment, by SIGKILL, SIGTERM or Ctrl-C in turn, and
-started again on the same store. The work that is lost is the time from the end of the last batch
-whose rows are committed to the kill. It is printed with the part of it that the batch under way had
-taken. Batches that are computed again to compare them do not count.
+batch begins and ends, and its rows. It is killed at a random moment, by SIGKILL, SIGTERM or Ctrl-C
+in turn, and started again on the same store. The work that is lost is the time from the end of the
+last batch whose rows are committed to the kill. How much of it is the batch that was being computed
+stands beside it. Batches that are computed again to compare them do not count.
 """
 
 from __future__ import annotations
@@ -25,17 +25,18 @@ import time
 from dataclasses import dataclass
 from itertools import cycle
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
 from mfsn import runtime
 from mfsn.features.config import EncoderConfig
+from mfsn.features.extraction.batches import MissingRows, RowMaker
 from mfsn.features.extraction.extraction import Wanted, extract
 from mfsn.features.registry import make_extractor
 from mfsn.manifest import SEGMENTS, completed, read_table, write_table
 from mfsn.segments.config import SegmentConfig
-from mfsn.segments.waves import segment_corpus
+from mfsn.segments.waves import segment_corpus, waveform_store
 from mfsn.store.upkeep.verify import verify
 
 CUT = SegmentConfig()
@@ -45,32 +46,36 @@ LONGEST_S = 90.0
 """The latest moment of a kill, after the first batch."""
 
 
-@dataclass(frozen=True)
-class Lost:
-    """What a kill cost, in seconds."""
+class Kill(NamedTuple):
+    """One kill of an extraction, and its price."""
 
-    seconds: float
-    """Since the end of the last batch whose rows are committed."""
-    under_way_s: float
-    """Since the beginning of the batch that was being computed; 0 if there was none."""
+    signal: str
+    after_s: float
+    """Seconds from the end of the first batch to the kill."""
+    lost_s: float
+    """Seconds from the end of the last batch whose rows are committed to the kill."""
+    unfinished_s: float
+    """Seconds for which the batch that was being computed had been computed; a part of `lost_s`."""
+    finished_batches: int
+    """Batches that had ended, and whose rows are lost all the same."""
 
 
 def main(checkpoint: Path, corpus: Path, kills: int, seed: int) -> None:
-    moments, signals, lost = random.Random(seed), cycle(SIGNALS), list[tuple[str, Lost]]()
+    moments, signals, suffered = random.Random(seed), cycle(SIGNALS), list[Kill]()
+    print("| killed by | after, s | lost, s | unfinished batch, s | finished batches lost |")
     with tempfile.TemporaryDirectory() as folder:
         root = segmented(Path(folder), corpus)
-        while len(lost) < kills:
-            kind, after_s = next(signals), moments.uniform(1, LONGEST_S)
-            found = kill_once(root, checkpoint, kind, after_s)
-            if found is None:
-                raise SystemExit(f"the extraction ended after {len(lost)} kills; use more speech")
-            lost.append((kind.name, found))
-            figures = f"{after_s:.0f} | {found.seconds:.1f} | {found.under_way_s:.1f}"
-            print(f"| {kind.name} | {figures} |", flush=True)
+        while len(suffered) < kills:
+            kill = kill_once(root, checkpoint, next(signals), moments.uniform(1, LONGEST_S))
+            if kill is None:
+                raise SystemExit(f"all was extracted after {len(suffered)} kills; use more speech")
+            suffered.append(kill)
+            print(f"| {kill.signal} | {kill.after_s:.0f} | {kill.lost_s:.1f} | "
+                  f"{kill.unfinished_s:.1f} | {kill.finished_batches} |", flush=True)  # fmt: skip
         report = verify(root, extractor="sec")
         if not report.is_sound:
             raise SystemExit("\n".join(report.sentences()))
-    print_account(lost)
+    print_account(suffered)
 
 
 def segmented(root: Path, corpus: Path) -> Path:
@@ -84,32 +89,32 @@ def segmented(root: Path, corpus: Path) -> Path:
     return root
 
 
-def kill_once(root: Path, checkpoint: Path, kind: signal.Signals, after_s: float) -> Lost | None:
-    """Start the extraction and kill it; the work that it cost, None if it had ended."""
-    extractor = encoder(checkpoint)
-    segments = read_table(root / "segments.parquet", SEGMENTS)
-    wanted = Wanted.of(extractor, segments, CUT, root)
-    before, log = len(wanted.missing()), root / "batches"
+def kill_once(root: Path, checkpoint: Path, kind: signal.Signals, after_s: float) -> Kill | None:
+    """Start the extraction, kill it and count what that cost; None if it had ended before."""
+    log = root / "batches"
     log.write_text("")
     process = subprocess.Popen([sys.executable, __file__, str(checkpoint), "--extract", str(root)])
     while process.poll() is None and "ended" not in log.read_text():
         time.sleep(0.05)
     time.sleep(after_s)
+    if process.poll():
+        raise SystemExit(f"the extraction ended by itself, with status {process.returncode}")
     killed_at = time.monotonic()
     process.send_signal(kind)
     if process.wait() == 0:
         return None
-    lines = [line.split() for line in log.read_text().splitlines()]
-    begun = [float(moment) for event, moment, _ in lines if event == "begun"]
-    ends = [(float(moment), int(rows)) for event, moment, rows in lines if event == "ended"]
-    new = before - len(wanted.missing())
-    done, kept_until = 0, begun[0]
-    for end, rows in ends:
-        done += rows
-        if done <= new:
-            kept_until = end
-    under_way_s = killed_at - begun[-1] if len(begun) > len(ends) else 0.0
-    return Lost(max(0.0, killed_at - kept_until), max(0.0, under_way_s))
+    missing = set(wanted_rows(root, encoder(checkpoint)).missing())
+    begun, kept_until, finished = 0.0, 0.0, 0
+    for line in log.read_text().splitlines():
+        word, moment, *keys = line.split()
+        if word == "begun":
+            begun, kept_until = float(moment), kept_until or float(moment)
+        elif missing.isdisjoint(keys):
+            begun, kept_until = 0.0, float(moment)
+        else:
+            begun, finished = 0.0, finished + 1
+    unfinished_s = max(0.0, killed_at - begun) if begun else 0.0
+    return Kill(kind.name, after_s, max(0.0, killed_at - kept_until), unfinished_s, finished)
 
 
 def encoder(checkpoint: Path) -> Any:
@@ -117,40 +122,49 @@ def encoder(checkpoint: Path) -> Any:
     return make_extractor("sec", config, CUT.sample_rate_hz, CUT.samples)
 
 
+def wanted_rows(root: Path, extractor: Any) -> Wanted:
+    segments = read_table(root / "segments.parquet", SEGMENTS)
+    return Wanted.of(extractor, segments, CUT, root)
+
+
+@dataclass(frozen=True)
+class NotingEngine:
+    """The engine of this process, which notes when each batch begins and ends."""
+
+    maker: RowMaker
+    log: Path
+
+    def fill(self, missing: MissingRows) -> None:
+        """Compute and commit rows."""
+        self._note("begun")
+        for keys, rows in self.maker.batches(missing.items):
+            self._note("ended", *keys)
+            missing.writer.append(keys, rows)
+            self._note("begun")
+
+    def _note(self, word: str, *keys: str) -> None:
+        with self.log.open("a", encoding="ascii") as file:
+            file.write(f"{' '.join((word, str(time.monotonic()), *keys))}\n")
+
+
 def extract_all(root: Path, checkpoint: Path) -> None:
     """What the process that is killed does."""
     logging.getLogger("mfsn").setLevel(logging.INFO)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as every stage does
+    # A shell that starts this script in the background lets it ignore Ctrl-C.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     extractor = encoder(checkpoint)
-    segments = read_table(root / "segments.parquet", SEGMENTS)
-    wanted = Wanted.of(extractor, segments, CUT, root)
-    there = len(wanted.items.keys) - len(wanted.missing())
-    compute, compared = extractor.extract, [bool(there)]  # the first batch compares cached rows
-
-    def note(event: str, rows: int = 0) -> None:
-        with (root / "batches").open("a", encoding="ascii") as file:
-            file.write(f"{event} {time.monotonic()} {rows}\n")
-
-    def noted(waves: Any, valid: Any) -> Any:
-        if compared[0]:
-            compared[0] = False
-            return compute(waves, valid)
-        note("begun")
-        rows = compute(waves, valid)
-        note("ended", int(waves.any(axis=1).sum()))
-        return rows
-
-    extractor.extract = noted
+    engine = NotingEngine(RowMaker(extractor, waveform_store(CUT, root), CUT), root / "batches")
     try:
-        extract(extractor, segments, CUT, root)
+        extract(extractor, read_table(root / "segments.parquet", SEGMENTS), CUT, root, engine)
     except KeyboardInterrupt:
         raise SystemExit(130) from None
 
 
-def print_account(lost: list[tuple[str, Lost]]) -> None:
-    print(f"{len(lost)} kills, {runtime.threads()} threads, load {os.getloadavg()[1]:.1f}")
+def print_account(suffered: list[Kill]) -> None:
+    print(f"{len(suffered)} kills, {runtime.threads()} threads, load {os.getloadavg()[1]:.1f}")
     for kind in SIGNALS:
-        seconds = [each.seconds for name, each in lost if name == kind.name]
+        seconds = [kill.lost_s for kill in suffered if kill.signal == kind.name]
         if seconds:
             mean = sum(seconds) / len(seconds)
             print(f"{kind.name}: {len(seconds)} kills, lost {mean:.1f} s on average, "

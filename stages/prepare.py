@@ -6,6 +6,7 @@ from mfsn.corpora.preparing.prepare import prepare_corpus, summary
 from mfsn.corpora.preparing.scan import read_files
 from mfsn.manifest import UTTERANCES, write_table
 from mfsn.params import Stage
+from mfsn.protocols.fold import tell_divided
 from mfsn.protocols.make import make_folds
 from mfsn.workspace import corpus_root
 
@@ -22,10 +23,11 @@ def prepare(stage: Stage) -> None:
         sample_rate_hz=params.segment.sample_rate_hz,
     )
     # Folds that cannot be made are found here, and not after hours of extraction.
-    make_folds(manifest, params.protocol, outputs.workspace)
+    folds = make_folds(manifest, params.protocol, outputs.workspace)
     write_table(outputs.manifest, manifest, UTTERANCES)
     write_json(outputs.prepared / "excluded.json", account)
-    print(f"prepare: {summary(manifest, account)}")
+    for line in (*tell_divided(folds, account.get("alike", [])), summary(manifest, account)):
+        print(f"prepare: {line}")
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from mfsn.base.quantities import counted
 from mfsn.errors import ProtocolError
 from mfsn.manifest import sounds
 
@@ -105,6 +106,28 @@ def check_fold(fold: Fold, manifest: pd.DataFrame) -> None:
             f"{fold.title}: no training utterance is {' or '.join(missing)}; choose fewer or other "
             "folds, or leave the class out of labels.classes"
         )
+
+
+def tell_divided(folds: Sequence[Fold], pairs: Sequence[Sequence[str]]) -> list[str]:
+    """One sentence if folds train on one recording and test another one that sounds the same.
+
+    Args:
+        folds: all of them.
+        pairs: utterance ids of recordings that sound the same, though their samples differ.
+    """
+    found: dict[str, str] = {}
+    for fold in folds:
+        train, test = set(fold.train), set(fold.test)
+        for one, other in pairs:
+            if (one in train and other in test) or (one in test and other in train):
+                found.setdefault(f"{one} = {other}", fold.title)
+    if not found:
+        return []
+    number, are = counted(len(found), "pair"), "is" if len(found) == 1 else "are"
+    return [
+        f"{number} of recordings that sound the same {are} divided between train and test "
+        f"({some(found)}; {some(set(found.values()))}); if they are copies, keep one of each pair"
+    ]
 
 
 def require_known(manifest: pd.DataFrame, column: str, who: str) -> None:

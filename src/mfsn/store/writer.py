@@ -1,10 +1,11 @@
 """Appending rows: a whole shard is flushed to disk, then one commit marker for all its arrays.
 
 A separate thread writes a shard while the next one is filled; memory holds these two shards. A
-shard is written when it is full, or when its first row has waited for `COMMIT_AFTER_S` seconds. So
-a kill loses the shard that is being written, and what was computed in the last half minute. An
-error or Ctrl-C loses only the rows that the writer was not given yet. Short shards are put together
-when an extraction has ended (`mfsn.store.gc.compaction.put_together`).
+shard is written when it is full, or when its first row would wait for more than `COMMIT_AFTER_S`
+seconds if the next rows took as long as the last ones. So a kill loses the shard that is being
+written, and what was computed in the last half minute, or one batch if that takes longer. An error
+or Ctrl-C loses only the rows that the writer was not given yet. Short shards are put together when
+an extraction has ended (`mfsn.store.gc.compaction.put_together`).
 """
 
 from __future__ import annotations
@@ -33,8 +34,7 @@ from mfsn.store.storable import storable
 Arrays = Mapping[str, npt.NDArray[Any]]
 
 COMMIT_AFTER_S = 30.0
-"""The longest time that a row waits for more rows. A batch and the write of a shard come on top;
-all of it together is less than a minute."""
+"""The longest time that a row waits for more rows. The write of a shard comes on top."""
 
 log = logging.getLogger(__name__)
 
@@ -145,7 +145,7 @@ class Writer:
         self._thread = ThreadPoolExecutor(1, "mfsn-writer")
         self._in_flight: Future[None] | None = None
         self._one_commit = threading.Lock()
-        self._sent_at = time.monotonic()
+        self._sent_at = self._given_at = time.monotonic()
 
     def __enter__(self) -> Writer:
         return self
@@ -181,7 +181,7 @@ class Writer:
         with held_back():
             for row, key in enumerate(keys):
                 self._take(key, rows, row)
-            if self._filling.keys and time.monotonic() - self._sent_at >= COMMIT_AFTER_S:
+            if self._is_due() and self._filling.keys:
                 self._send()
             if self._in_flight is not None and self._in_flight.done():
                 self._settle()
@@ -222,6 +222,12 @@ class Writer:
             self._taken.add(key)
             if len(self._filling.keys) == self.layout.rows_per_shard:
                 self._send()
+
+    def _is_due(self) -> bool:
+        """Whether the next rows would come too late, if they take as long as those given now."""
+        now = time.monotonic()
+        took, self._given_at = now - self._given_at, now
+        return now + took - self._sent_at >= COMMIT_AFTER_S
 
     def _send(self) -> None:
         """Give the shard to the thread when it has written the shard before."""

@@ -14,6 +14,7 @@ from mfsn.corpora.preparing.check import check_corpus
 from mfsn.corpora.preparing.prepare import prepare_corpus
 from mfsn.corpora.preparing.scan import scan_corpus
 from mfsn.errors import CorpusError
+from mfsn.protocols.fold import Fold, tell_divided
 
 RATE_HZ = 16_000
 LABELS = LabelsConfig(classes=["sad", "happy"])
@@ -83,6 +84,23 @@ def test_a_softer_copy_is_told_by_name(tmp_path: Path) -> None:
         "one of each pair, since a fold could train on one and test on the other",
         "no problems, 1 warning",
     ]
+
+
+def test_a_softer_copy_that_folds_divide_is_told_by_name(tmp_path: Path) -> None:
+    root = corpus(tmp_path, 0, "softer.wav,sad,s2")
+    soundfile.write(root / "softer.wav", 0.3 * noise(0), RATE_HZ)
+    _, account = prepare_corpus(TABLE, LABELS, PrepareConfig(), root,
+                                       scan_corpus(TABLE, root))  # fmt: skip
+    assert account["alike"] == [["0", "softer"]]
+    folds = [
+        Fold("s0", train=("1", "3"), dev=("softer",), test=("0", "2"), speaker_independent=True),
+        Fold("s2", train=("0", "2"), dev=("1", "3"), test=("softer",), speaker_independent=True),
+    ]
+    assert tell_divided(folds, account["alike"]) == [
+        "1 pair of recordings that sound the same is divided between train and test "
+        "(0 = softer; fold s2); if they are copies, keep one of each pair"
+    ]
+    assert tell_divided(folds[:1], account["alike"]) == tell_divided(folds, []) == []
 
 
 def test_copies_in_two_parts_of_a_joined_corpus_are_found(

@@ -15,10 +15,12 @@ import google_crc32c
 import h5py
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 
 from mfsn import cli
 from mfsn.errors import ExportError, MissingRowError, StorageFullError
+from mfsn.manifest import LATER, UTTERANCES, read_table
 from mfsn.sharing.export import export_corpus
 from mfsn.sharing.restore import import_corpus
 from mfsn.store.digest import Digest
@@ -115,6 +117,24 @@ def test_a_round_trip_in_an_empty_clone_changes_no_bit(
         assert rows_of(prepared.store(name, tmp_path / "other")) == rows
     export_corpus(tmp_path / "again.h5", prepared.corpus, tmp_path / "other")
     assert (tmp_path / "again.h5").read_bytes() == exported.read_bytes()
+
+
+def test_an_export_from_before_the_later_columns_is_imported(
+    prepared: Any, tmp_path: Path, rows_of: ReadAll
+) -> None:
+    path = prepared.corpus.outputs.manifest
+    table = pq.read_table(path)
+    pq.write_table(table.drop_columns([*LATER]), path)
+    export_corpus(tmp_path / "old.h5", prepared.corpus, prepared.store_root)
+    with h5py.File(tmp_path / "old.h5", "r+") as file:
+        for name in LATER:
+            del file[f"utterances/{name}"]
+    before, rows = outputs(prepared.workspace), rows_of(prepared.store("sec"))
+    prepared.lose_outputs()
+    import_corpus(tmp_path / "old.h5", tmp_path / "other", prepared.workspace)
+    assert outputs(prepared.workspace) == before
+    assert rows_of(prepared.store("sec", tmp_path / "other")) == rows
+    assert read_table(path, UTTERANCES)["same_as"].isna().all()
 
 
 def test_an_import_tells_the_store_who_needs_the_rows(

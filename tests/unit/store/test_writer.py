@@ -197,24 +197,35 @@ def test_a_signal_during_a_commit_waits_for_its_end(
     assert_there(store, 0, 1, 2)
 
 
-def test_rows_are_committed_after_half_a_minute_though_the_shard_is_not_full(
+def test_rows_are_committed_before_they_wait_for_half_a_minute(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, took = 0.0, COMMIT_AFTER_S / 3
+    monkeypatch.setattr("mfsn.store.writer.time.monotonic", lambda: now)
+    with store.writer() as writer:
+        now += took
+        writer.append(KEYS[:1], rows(0))
+        assert writer.reserve() == 0  # nothing was sent: the number is free
+        gate = Gate(monkeypatch, "/commits/")
+        gate.open.set()
+        now += took
+        writer.append([], rows())  # the next rows are due after half a minute
+        assert gate.reached.wait(60)
+    assert_there(store, 0)
+
+
+def test_rows_that_take_longer_than_half_a_minute_are_committed_at_once(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 0.0
     monkeypatch.setattr("mfsn.store.writer.time.monotonic", lambda: now)
     with store.writer() as writer:
-        writer.append(KEYS[:1], rows(0))
-        writer.finish()
-        assert_there(store, 0)
-        now = COMMIT_AFTER_S - 1
-        writer.append(KEYS[1:2], rows(1))
-        assert writer.reserve() == 1  # nothing was sent: the number is free
-        now = COMMIT_AFTER_S
         gate = Gate(monkeypatch, "/commits/")
         gate.open.set()
-        writer.append([], rows())
-        assert gate.reached.wait(10)
-    assert_there(store, 0, 1)
+        now = COMMIT_AFTER_S * 0.75
+        writer.append(KEYS[:1], rows(0))
+        assert gate.reached.wait(60)
+    assert_there(store, 0)
 
 
 def test_an_error_in_the_body_is_told_and_its_rows_are_kept(store: Store) -> None:

@@ -73,7 +73,7 @@ def _join(surveys: Mapping[str, Survey], labels: LabelsConfig) -> Survey:
     audible = [_as_part(u, name) for name, survey in each for u in survey.audible]
     used, other_emotions = select_classes(audible, labels)
     sounds = {f"../{name}/{path}": s for name, of in each for path, s in of.sounds.items()}
-    copies = same_sound(used, sounds)
+    copies, alike = same_sound(used, sounds), near_copies(used, sounds)
     return Survey(
         found=[_as_part(u, name) for name, survey in each for u in survey.found],
         audible=audible,
@@ -82,6 +82,7 @@ def _join(surveys: Mapping[str, Survey], labels: LabelsConfig) -> Survey:
         excluded=[f"{name}/{excluded}" for name, of in each for excluded in of.excluded],
         silent=[f"{name}/{silent}" for name, of in each for silent in of.silent],
         identical=[[u.utterance_id for u in group] for group in copies],
+        alike=[[u.utterance_id for u in pair] for pair in alike],
         other_emotions=other_emotions,
         other_parts=sum(survey.other_parts for survey in surveys.values()),
         doubtful=_doubtful(surveys),
@@ -93,7 +94,7 @@ def _join(surveys: Mapping[str, Survey], labels: LabelsConfig) -> Survey:
         ],
         warnings=[
             *(f"part {name}: {warning}" for name, of in each for warning in of.warnings),
-            *tell_near_copies([pair for pair in near_copies(used, sounds) if _across(pair)]),
+            *tell_near_copies([pair for pair in alike if _across(pair)]),
         ],
         notes=[f"part {name}: {note}" for name, of in each for note in of.notes],
     )

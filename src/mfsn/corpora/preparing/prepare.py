@@ -53,7 +53,8 @@ def prepare_corpus(
         `other_parts`, `counts` per class and how many of these utterances are `soft_labelled`,
         `expected` and `missing` counts per emotion of the corpus, and groups of ids with
         `identical` audio and `doubtful` recordings (clipped, with an offset, of another duration
-        than stated), which are kept.
+        than stated), which are kept. If there are any, `alike` has the pairs of ids whose
+        recordings sound the same, though their samples differ.
 
     Raises:
         CorpusError: if a recording is unusable or has changed since the scan, a name or a label is
@@ -85,7 +86,7 @@ def prepare_corpus(
         "missing": shortfall((u.emotion for u in survey.found), facts.utterances),
         "identical": survey.identical,
         "doubtful": survey.doubtful,
-    }
+    } | ({"alike": survey.alike} if survey.alike else {})
     return manifest_of(survey, files), account
 
 

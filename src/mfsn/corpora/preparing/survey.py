@@ -62,6 +62,8 @@ class Survey:
     """Ids of silent clips."""
     identical: list[list[str]] = field(default_factory=list)
     """Groups of used ids whose recordings have the same samples."""
+    alike: list[list[str]] = field(default_factory=list)
+    """Pairs of used ids whose recordings sound the same, though their samples differ."""
     other_emotions: dict[str, int] = field(default_factory=dict)
     """Numbers of utterances with emotions that are not classes."""
     unrated: list[str] = field(default_factory=list)
@@ -123,7 +125,7 @@ def survey_corpus(corpus: Surveyed) -> Survey:
     of_classes, other_emotions = select_classes(audible, labels)
     used, unrated = select_rated(of_classes, labels)
     shortage = describe_shortage(config, facts, found)
-    copies = same_sound(used, sounds)
+    copies, alike = same_sound(used, sounds), near_copies(used, sounds)
     return Survey(
         found=found,
         audible=audible,
@@ -132,6 +134,7 @@ def survey_corpus(corpus: Surveyed) -> Survey:
         excluded=sorted(u.utterance_id for u in wanted if u.utterance_id in facts.bad_clips),
         silent=sorted(u.utterance_id for u in good if u.path in silent),
         identical=[[u.utterance_id for u in group] for group in copies],
+        alike=[[u.utterance_id for u in pair] for pair in alike],
         other_emotions=other_emotions,
         unrated=unrated,
         other_parts=len(found) - len(wanted),
@@ -147,7 +150,7 @@ def survey_corpus(corpus: Surveyed) -> Survey:
         ],
         warnings=[
             *spelling_warnings(audible, labels, facts.labels.values()),
-            *tell_near_copies(near_copies(used, sounds)),
+            *tell_near_copies(alike),
         ],
         notes=notes,
     )

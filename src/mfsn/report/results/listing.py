@@ -20,7 +20,7 @@ Cells = Mapping[str, str]
 
 
 def lines(table: pd.DataFrame) -> list[str]:
-    """A row per run, without empty columns; what an experiment changed stands below it.
+    """A row per run, without empty columns; below an experiment stand commit and changes.
 
     Args:
         table: as `mfsn.report.results.collect.results` returns it, with at least one row.
@@ -29,8 +29,8 @@ def lines(table: pd.DataFrame) -> list[str]:
     header = {name: name for name in cells[0] if any(row[name] for row in cells)}
     widths = _fitted([header, *({name: row[name] for name in header} for row in cells)])
     found = [*_wrapped(header, widths)]
-    for row, changed in zip(cells, table["changed"], strict=True):
-        found += [*_wrapped(row, widths), *_indented(_text(changed))]
+    for row, of_dvc in zip(cells, table.to_dict("records"), strict=True):
+        found += [*_wrapped(row, widths), *_indented(_changed(of_dvc))]
     return found
 
 
@@ -41,9 +41,14 @@ def _cells(row: Mapping[Any, Any]) -> dict[str, str]:
         "seeds": _text(row["seeds"]),
         "score (95 %)": _score(row),
         "WA": "" if pd.isna(row["wa"]) else f"{100 * row['wa']:.1f}",
-        "finished": _text(row["finished"])[:10],
-        "commit": _text(row["commit"]),
     }
+
+
+def _changed(row: Mapping[Any, Any]) -> str:
+    """From which commit an experiment of DVC started, and its parameters that differ from it."""
+    if not _text(row["commit"]):
+        return ""
+    return f"commit {row['commit']}, {_text(row['changed']) or 'with its parameters'}"
 
 
 def _text(value: Any) -> str:
