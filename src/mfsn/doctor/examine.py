@@ -87,7 +87,8 @@ def examine(
 
 def _without(estimates: Iterable[Finding], missing: Sequence[str]) -> Iterator[Finding]:
     """The estimates, which say what they leave out."""
-    said = f", without {', '.join(missing)}" if missing else ""
+    are = "is" if len(missing) == 1 else "are"
+    said = f" ({' and '.join(missing)} {are} not counted)" if missing else ""
     for finding in estimates:
         yield replace(finding, found=f"{finding.found}{said}")
 

@@ -550,7 +550,7 @@ def test_estimates_say_which_encoders_they_leave_out(
     printed = capsys.readouterr()
     lines = {line[4:].split()[0]: line for line in printed.out.splitlines() if line[4:].strip()}
     for what in ("disk", "memory", "time"):
-        assert lines[what].endswith(", without sec, tec")
+        assert lines[what].endswith(" (sec and tec are not counted)")
     assert "looking at sec: how fast it is" in printed.err
 
 
