@@ -40,7 +40,7 @@ class Project:
             "MFSN_CORPUS_TOY": str(self.corpus),
             "MFSN_STORE": str(self.store),
             "MFSN_THREADS": "1",
-            "MFSN_JOBS": "2",
+            "MFSN_JOBS": "1",  # workers would only import torch again; test_kill.py has two
             "DVC_NO_ANALYTICS": "true",
             "GIT_CONFIG_COUNT": "2",
             "GIT_CONFIG_KEY_0": "user.name",

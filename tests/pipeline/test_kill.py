@@ -36,7 +36,7 @@ def kill_when(project: Any, command: list[str], ready: Callable[[], bool]) -> No
     process = subprocess.Popen(
         command,
         cwd=project.root,
-        env=project.environment,
+        env=project.environment | {"MFSN_JOBS": "2"},
         start_new_session=True,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -109,7 +109,7 @@ def epochs_taken_up(project: Any, stage: str) -> list[int]:
     done = subprocess.run(
         alone(stage),
         cwd=project.root,
-        env=project.environment | {"MFSN_JOBS": "1"},
+        env=project.environment,
         capture_output=True,
         text=True,
         check=True,
