@@ -66,6 +66,7 @@ _BUILT_IN: Mapping[Kind, Mapping[str, str]] = {
         "classical": "mfsn.systems.classical:SYSTEM",
         "probe": "mfsn.systems.probe:SYSTEM",
         "weighted_layers": "mfsn.systems.weighted_layers:SYSTEM",
+        "layer_statistics": "mfsn.systems.layer_statistics:SYSTEM",
     },
 }
 _ONE = {

@@ -10,6 +10,7 @@ import pandas as pd
 
 from mfsn.reproduce.plan import Row
 from mfsn.reproduce.run import Finished
+from mfsn.systems.linear.layer_statistics_config import ALL_LEVELS
 
 LABEL = "depth: layer over layers of the encoder"
 COLUMNS = ["panel", "line", "level", "x", "ua", "ua_std", "chance_ua"]
@@ -38,12 +39,13 @@ def layer_points(finished: Finished, rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _units(finished: Finished, row: Row) -> Iterator[list[dict[str, Any]]]:
-    """The content of levels.json of each fold and seed."""
+    """The levels in levels.json of each fold and seed; all levels together are none of them."""
     about = finished.about(row)
     for fold in about["folds"]:
         for seed in about["seeds"]:
             path = finished.outputs.models / f"{fold}-seed{seed}" / "levels.json"
-            yield finished.read(row, path)["levels"]
+            levels = finished.read(row, path)["levels"]
+            yield [level for level in levels if level["level"] != ALL_LEVELS]
 
 
 def _points(units: list[list[dict[str, Any]]]) -> Iterator[dict[str, Any]]:

@@ -12,6 +12,7 @@ from mfsn.corpora.config import LabelsConfig
 from mfsn.report.experiment.layers import layer_curves, layer_weights, layers
 from mfsn.report.experiment.page import render_page
 from mfsn.report.experiment.run import Run, read_run
+from mfsn.systems.linear.layer_statistics_config import ALL_LEVELS
 from mfsn.workspace import Outputs
 
 
@@ -60,6 +61,13 @@ def test_the_page_says_that_test_scores_are_descriptive(probe: Run) -> None:
     ]  # fmt: skip
     assert section.count("<svg") == 1
     assert "The C that was chosen for logistic regression" in page
+
+
+def test_all_levels_together_are_a_row_of_the_table_but_no_layer_of_the_figure(probe: Run) -> None:
+    rows = layers(probe)
+    joined = {**rows[-1], "level": ALL_LEVELS}
+    assert layer_curves([*rows, joined], 0.25) == layer_curves(rows, 0.25)
+    assert layer_curves([*rows, joined | {"level": "layer_03"}], 0.25) != layer_curves(rows, 0.25)
 
 
 def test_other_systems_have_no_such_section(experiment_without_search: Outputs) -> None:

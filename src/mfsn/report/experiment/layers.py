@@ -10,6 +10,7 @@ from matplotlib.ticker import MaxNLocator
 
 from mfsn.report.drawing import INK, SERIES, style, svg
 from mfsn.report.experiment.run import Run
+from mfsn.systems.linear.layer_statistics_config import ALL_LEVELS
 
 SIZE_IN = (6.4, 2.4)
 
@@ -19,7 +20,7 @@ def layers(run: Run) -> list[dict[str, Any]]:
 
     Returns:
         Rows with `level`, `dev` and `test` (each maps the name of a score to its value) and
-        `chosen`. Empty unless the system is `probe`.
+        `chosen`. Empty unless the system is `probe` or `layer_statistics`.
     """
     described = [unit.level_scores for unit in run.units if unit.level_scores]
     chosen = [unit.model.get("level") for unit in run.units]
@@ -54,13 +55,14 @@ def layer_curves(rows: Sequence[Mapping[str, Any]], chance: float, *, score: str
     """Draw development and test UA (or CCC) over layers; dots mark layers that a fold chose.
 
     Args:
-        rows: what `layers` returned.
+        rows: what `layers` returned. All levels together are no layer, and are left out.
         chance: UA of guessing, or 0 for CCC (predicting the mean); drawn as a dashed line.
         score: `ua` or `ccc`.
 
     Returns:
         An SVG element: development has the colour `--series-1`, test `--series-2`.
     """
+    rows = [row for row in rows if row["level"] != ALL_LEVELS]
     with style("layers"):
         figure = Figure(figsize=SIZE_IN, layout="constrained")
         axes = figure.subplots()

@@ -32,7 +32,7 @@ class Unit:
     search_curves: list[dict[str, Any]]
     """history.json of the search, with the operation weights of each epoch."""
     level_scores: list[dict[str, Any]] = field(default_factory=list)
-    """The scores of each level, from levels.json (system probe only)."""
+    """The scores of each level, from levels.json (systems probe and layer_statistics only)."""
     layer_weights: list[dict[str, Any]] = field(default_factory=list)
     """The weight that was learnt for each level (system weighted_layers only)."""
 
