@@ -190,4 +190,5 @@ def test_without_the_plugin_a_run_says_what_is_missing(
     monkeypatch.delenv("PYTHONPATH")
     done = extended.dvc("repro", check=False)
     assert done.returncode != 0
-    assert "there is no corpus reader 'tones'; choose one of demo, ravdess" in done.stderr
+    assert "there is no system 'centroids'; choose one of mfsn" in done.stderr
+    assert "or install the plug-in that adds it" in done.stderr
