@@ -23,7 +23,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from joblib import Parallel, delayed
+from tqdm import tqdm
 
+from mfsn import runtime
 from mfsn.base.files import read_json, write_json
 from mfsn.evaluation.config import EvaluateConfig
 from mfsn.evaluation.intervals import intervals
@@ -184,13 +187,18 @@ def cross_validate(
     one's fold what to choose, and the other way round. Nothing is scored on a fold's own part.
     """
     found = {recipe: np.full((len(folds), len(folds)), np.nan) for recipe in recipes}
-    for first, second in combinations(range(len(folds)), 2):
+
+    def score(pair: tuple[int, int]) -> None:
+        first, second = pair
         ids = rest_of(folds, first, second)
         for recipe, ua in found.items():
             data = features[recipe.features]
             model = fit(recipe, data, ids)
             ua[first, second] = ua_of(model, data, folds[second].test)
             ua[second, first] = ua_of(model, data, folds[first].test)
+
+    pairs = tqdm([*combinations(range(len(folds)), 2)], "cross-validation", unit="pair")
+    Parallel(n_jobs=runtime.jobs(), prefer="threads")(delayed(score)(pair) for pair in pairs)
     return found
 
 
